@@ -1,0 +1,88 @@
+"""Every error a user can meet, and the exit code the command line gives it.
+
+    NasbenchError                         1  base of all below
+    ├── UsageError (ValueError)           2  an argument, recipe or option that cannot be meant
+    │   └── MetricError                   2  e.g. K larger than the number of children
+    ├── ArchitectureError (LookupError)   3  no such child, or more than one
+    ├── TableError                        4  a table that is missing, broken, or of another schema
+    ├── DataError                         5  images that are absent or not what their digest says
+    ├── StrategyError                     6  a strategy that cannot be loaded or breaks the protocol
+    ├── OutputError (OSError)             7  a path that cannot be written
+    ├── RunError                          8  a run that failed for good, or workers that died
+    └── ResultError                       9  a result file that is broken or of another schema
+
+An interrupted command (Ctrl-C) exits with 130. Every message says what was wrong, the value
+met, what is allowed, and the next step.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NasbenchError(Exception):
+    """Base of all errors this package raises for a user's mistake or a broken input."""
+
+    exit_code = 1
+
+
+class UsageError(NasbenchError, ValueError):
+    """An argument, recipe or option that cannot be meant."""
+
+    exit_code = 2
+
+
+class MetricError(UsageError):
+    """Input on which a metric has no meaning, such as K larger than N."""
+
+
+class ArchitectureError(NasbenchError, LookupError):
+    """An architecture that does not exist in the space, or a text that fits more than one."""
+
+    exit_code = 3
+
+
+class TableError(NasbenchError):
+    """A table that is missing, broken, or written under another schema."""
+
+    exit_code = 4
+
+
+class DataError(NasbenchError):
+    """Images that are absent, or not what their digest says."""
+
+    exit_code = 5
+
+
+class StrategyError(NasbenchError):
+    """A strategy that cannot be loaded, or that breaks the protocol."""
+
+    exit_code = 6
+
+
+class OutputError(NasbenchError, OSError):
+    """A path that cannot be written."""
+
+    exit_code = 7
+
+
+class RunError(NasbenchError):
+    """A run that failed for good, or workers that died."""
+
+    exit_code = 8
+
+
+class ResultError(NasbenchError):
+    """A result file that is broken or written under another schema."""
+
+    exit_code = 9
+
+
+INTERRUPTED = 130
+
+
+def near_misses(word: str, known: Iterable[str], n: int = 3) -> str:
+    """A clause naming the known words nearest to `word`, or nothing: `` (did you mean a or b?)``."""
+    close = difflib.get_close_matches(word, list(known), n=n, cutoff=0.5)
+    return f" (did you mean {' or '.join(close)}?)" if close else ""
