@@ -1,0 +1,129 @@
+"""The reference: a bound network executed by torch operations, any dtype, with autograd.
+
+It says what the numbers mean; `engine` computes the same ones faster. Batch norm is either `batch`
+(each block normalises with the mean and variance over the batch at hand) or takes given statistics.
+
+    run = forward(network, weights, images)                  # batch statistics
+    run.logits, run.mean, run.var
+    forward(network, weights, images, statistics=(mean, var))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from nasbench_ws.network import IMAGE, Block, Network
+from nasbench_ws.weights import Weights
+
+Statistics = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """`logits`: (heads, B, classes). `mean`, `var`: (sum of the blocks' channels,), biased, per batch."""
+
+    logits: torch.Tensor
+    mean: torch.Tensor
+    var: torch.Tensor
+
+
+def forward(
+    network: Network[int],
+    weights: Weights,
+    images: torch.Tensor,
+    statistics: Statistics | None = None,
+    leaves: dict[int, list[torch.Tensor]] | None = None,
+) -> Forward:
+    """Run a bound network on images (B, H, W, C), already normalised.
+
+    `statistics` holds each block's mean and (biased) variance, concatenated in block order; without it each
+    block uses those of this batch. `leaves` may give the parameters of each storage, for autograd.
+    """
+    x = images.permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W), channels last in memory
+    done: list[torch.Tensor] = []
+    means: list[torch.Tensor] = []
+    variances: list[torch.Tensor] = []
+
+    def parameters(number: int) -> list[torch.Tensor]:
+        return leaves[number] if leaves is not None else weights.views(weights.values, number)
+
+    def value(inputs: tuple[tuple[int, ...], ...]) -> torch.Tensor:
+        groups = []
+        for group in inputs:
+            terms = [x if term == IMAGE else done[term] for term in group]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+            groups.append(total)
+        return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
+
+    at = 0
+    for block in network.blocks:
+        z = _layers(block, value(block.inputs), parameters)
+        if statistics is None:
+            mean = z.mean(dim=(0, 2, 3))
+            var = z.var(dim=(0, 2, 3), unbiased=False)
+        else:
+            mean, var = (s[at : at + block.out_channels] for s in statistics)
+        at += block.out_channels
+        gamma, beta = parameters(block.bn) if block.affine else (None, None)
+        training = statistics is None
+        done.append(
+            F.batch_norm(
+                z, None if training else mean, None if training else var, gamma, beta, training,
+                eps=weights.macro.bn_eps,
+            )
+        )  # fmt: skip
+        means.append(mean.detach())
+        variances.append(var.detach())
+    logits = []
+    for head in network.heads:
+        weight, bias = parameters(head.linear)
+        logits.append(F.linear(value(head.inputs).mean(dim=(2, 3)), weight, bias))
+    return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
+
+
+def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor:
+    """A block up to its batch norm: (B, Cin, H, W) -> (B, Cout, H, W)."""
+    if block.relu:
+        u = F.relu(u)
+    if block.pool:
+        return F.max_pool2d(u, 3, stride=1, padding=1)
+    if block.depthwise is not None:
+        (weight,) = parameters(block.depthwise)
+        reach = (block.kernel - 1) * block.dilation // 2
+        u = F.conv2d(
+            u, weight.unsqueeze(1), padding=reach, dilation=block.dilation, groups=block.in_channels
+        )
+    if block.conv is not None:
+        (weight,) = parameters(block.conv)
+        u = F.conv2d(u, weight, padding=block.conv_kernel // 2)
+    return u
+
+
+def loss_and_gradient(
+    network: Network[int], weights: Weights, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor
+) -> tuple[float, int, torch.Tensor, torch.Tensor]:
+    """Mean cross-entropy of a one-headed network on a batch; its gradient is *added* to `out`.
+
+    images (B, H, W, C), labels (B,), out (n,) laid out like `weights.values`. Returns the loss, the
+    number of correct images, and each block's batch mean and biased variance.
+    """
+    numbers = sorted({number for number, shapes in network.layers() if shapes})
+    leaves = {
+        number: [view.detach().requires_grad_() for view in weights.views(weights.values, number)]
+        for number in numbers
+    }
+    run = forward(network, weights, images, leaves=leaves)
+    loss = F.cross_entropy(run.logits[0], labels)
+    flat = [leaf for number in numbers for leaf in leaves[number]]
+    gradients = iter(torch.autograd.grad(loss, flat))
+    for number in numbers:
+        for view in weights.views(out, number):
+            view += next(gradients)
+    correct = int((run.logits[0].detach().argmax(dim=1) == labels).sum())
+    return float(loss.detach()), correct, run.mean, run.var

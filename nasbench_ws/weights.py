@@ -1,0 +1,154 @@
+"""The weights of a super-net: one storage for each distinct (slot, key), in flat vectors.
+
+Two children use the same storage at a slot if and only if their keys are equal there; private weights
+live in storages of their own and are never copied in or out. A storage is known by the *set of children*
+that share it, and its initial values are derived from that set, the slot and the seed. Hence strategies that
+share alike are alike to the last bit: groups(1) is full sharing, and a standalone child is the super-net
+that has it as its only child.
+
+    weights = Weights(SMALL, children, key=lambda arch, slot: None, seed=0)
+    weights.network([0, 5])          # children 0 and 5, bound to the storages they use
+    weights.values                   # every parameter, one flat tensor
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nasbench_ws.errors import StrategyError
+from nasbench_ws.network import Macro, Network, Slot, child_network, merged, parameter_count
+from nasbench_ws.seeds import derive
+from nasbench_ws.space import Architecture
+
+Key = Callable[[Architecture, Slot], Hashable]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One layer's parameters and running statistics, as ranges of the flat vectors."""
+
+    slot: Slot
+    children: tuple[int, ...]  # numbers of the children that share it
+    shapes: tuple[tuple[int, ...], ...]  # of its parameters, one after the other from `offset`
+    offset: int  # in `values`
+    size: int
+    stats_offset: int  # in `running_mean` and `running_var`; -1 where the layer keeps none
+    channels: int  # of those statistics
+
+
+def call_key(key: Key, arch: Architecture, slot: Slot) -> Hashable:
+    """The strategy's key, or StrategyError where it returns something that cannot be compared by hash."""
+    value = key(arch, slot)
+    try:
+        hash(value)
+    except TypeError:
+        raise StrategyError(
+            f"the strategy's key for child {arch} at {slot} is {value!r}, which is not hashable; "
+            f"return a string, a number, None or a tuple of those"
+        ) from None
+    return value
+
+
+class Weights:
+    """All parameters, momenta and batch norm statistics of a super-net over `children`.
+
+    Attributes (1-D tensors of `dtype`): `values`, `momentum` (n,), `running_mean`, `running_var` (s,).
+    Initial values are uniform in +-1/sqrt(fan in), for weights and biases of convolutions and classifiers
+    (torch's default for both); batch norms start at weight 1, bias 0, mean 0, variance 1.
+    """
+
+    def __init__(
+        self,
+        macro: Macro,
+        children: Sequence[Architecture],
+        key: Key,
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.macro = macro
+        self.children = tuple(children)
+        self.dtype = dtype
+        networks = [child_network(macro, arch) for arch in children]
+        users: dict[tuple[Slot, Hashable], list[int]] = {}
+        shapes: dict[Slot, tuple[tuple[int, ...], ...]] = {}
+        channels: dict[Slot, int] = {}
+        for number, (arch, network) in enumerate(zip(children, networks, strict=True)):
+            for slot, shape in network.layers():
+                users.setdefault((slot, call_key(key, arch, slot)), []).append(number)
+                shapes[slot] = shape
+            channels.update({block.bn: block.out_channels for block in network.blocks})
+        self.storages: list[Storage] = []
+        self._number: dict[tuple[int, Slot], int] = {}
+        offset = stats_offset = 0
+        for (slot, _), sharers in users.items():
+            size = sum(math.prod(shape) for shape in shapes[slot])
+            wide = channels.get(slot, 0)
+            at = stats_offset if wide else -1
+            self._number.update({(child, slot): len(self.storages) for child in sharers})
+            self.storages.append(Storage(slot, tuple(sharers), shapes[slot], offset, size, at, wide))
+            offset, stats_offset = offset + size, stats_offset + wide
+        self._networks = networks
+        self.values = torch.empty(offset, dtype=dtype)
+        self.momentum = torch.zeros(offset, dtype=dtype)
+        self.running_mean = torch.zeros(stats_offset, dtype=dtype)
+        self.running_var = torch.ones(stats_offset, dtype=dtype)
+        for storage in self.storages:
+            self._initialise(storage, seed)
+
+    def _initialise(self, storage: Storage, seed: int) -> None:
+        slot = storage.slot
+        if slot.kind == "bn":
+            if storage.size:
+                self.values[storage.offset : storage.offset + storage.channels] = 1
+                self.values[storage.offset + storage.channels : storage.offset + storage.size] = 0
+            return
+        sharers = ",".join(sorted(self.children[child].hash for child in storage.children))
+        generator = np.random.Generator(np.random.PCG64(derive("init", seed, str(slot), sharers)))
+        fan_in = math.prod(storage.shapes[0][2:] if slot.kind == "depthwise" else storage.shapes[0][1:])
+        if slot.kind == "depthwise":  # one input channel for each output channel
+            fan_in = math.prod(storage.shapes[0][1:])
+        drawn = (generator.random(storage.size) * 2 - 1) / math.sqrt(fan_in)
+        self.values[storage.offset : storage.offset + storage.size] = torch.from_numpy(drawn).to(self.dtype)
+
+    def number(self, child: int, slot: Slot) -> int:
+        """The number of the storage that a child uses at a slot."""
+        return self._number[child, slot]
+
+    def network(self, children: Sequence[int]) -> Network[int]:
+        """The children, by number, as one network over storages, what they have in common once."""
+        return merged(
+            [self._networks[child] for child in children],
+            lambda i, slot: self._number[children[i], slot],
+        )
+
+    def active(self, child: int) -> torch.Tensor:
+        """Positions in `values` that a child uses, ascending: (n,) int64."""
+        numbers = sorted({self._number[child, slot] for slot, _ in self._networks[child].layers()})
+        used = [self.storages[number] for number in numbers]
+        ranges = [torch.arange(s.offset, s.offset + s.size) for s in used if s.size]
+        return torch.cat(ranges)
+
+    def views(self, vector: torch.Tensor, number: int) -> list[torch.Tensor]:
+        """A storage's parameters as shaped views of a flat vector laid out like `values`."""
+        storage, views = self.storages[number], []
+        at = storage.offset
+        for shape in storage.shapes:
+            size = math.prod(shape)
+            views.append(vector[at : at + size].view(shape))
+            at += size
+        return views
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all distinct parameters."""
+        return self.values.numel() * self.values.element_size()
+
+    @property
+    def sharing(self) -> float:
+        """Distinct parameters / sum of the children's parameters: 1 without sharing, least when full."""
+        return self.values.numel() / sum(parameter_count(network) for network in self._networks)
