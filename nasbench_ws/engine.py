@@ -1,7 +1,7 @@
 """The fast path: a bound network executed by the compiled kernels, forward and backward in one call.
 
 Computes what `plain` computes, on the CPU, in float32 or float64. `available()` says whether the optional
-extension was built and fits this processor; callers go through `execute`, which chooses.
+extension was built and fits this processor; `train` and `score` choose.
 
     engine = Engine(network, weights)
     engine.loss_and_gradient(images, labels, out)
@@ -109,11 +109,11 @@ class Engine:
         network, storages = self.network, self.weights.storages
         inputs: list[int] = []
         targets: list[int] = []
-        readers = [(i, part) for i, part in enumerate((*network.blocks, *network.heads))]
+        readers = list(enumerate([*(b.inputs for b in network.blocks), *(h.inputs for h in network.heads)]))
         # A reader's gradient goes to all terms of a group alike: terms read by the same groups share a buffer.
         reads: dict[int, list[tuple[int, int]]] = {i: [] for i in range(len(network.blocks))}
-        for i, part in readers:
-            for g, group in enumerate(part.inputs):
+        for i, groups in readers:
+            for g, group in enumerate(groups):
                 for term in group:
                     if term != IMAGE:
                         reads[term].append((i, g))
@@ -128,9 +128,9 @@ class Engine:
                     buffer_at[buffer] = arena.take(sizes[term])
         written: set[int] = set()
         target_at: dict[int, int] = {}
-        for i, part in reversed(readers):  # the order of the backward pass, heads first
+        for i, groups in reversed(readers):  # the order of the backward pass, heads first
             target_at[i] = len(targets)
-            for group in part.inputs:
+            for group in groups:
                 if not self.keep or group == (IMAGE,):
                     targets.append(0)
                     continue
@@ -139,22 +139,19 @@ class Engine:
                 for buffer in distinct:
                     targets += [buffer_at[buffer], int(buffer not in written)]
                     written.add(buffer)
-        last_read = self._last_reads(reads)
+        last_read, _ = network.lifetimes()
         rows = []
         stat = 0
         expiring: dict[int, list[tuple[int, int]]] = {}
         for i, block in enumerate(network.blocks):
             z = arena.take(sizes[i])
             expiring.setdefault(last_read[i], []).append((z, sizes[i]))
-            mid = arena.take(self._size(block.in_channels, block.height * block.width)) if (
-                self.keep and block.kernel
-            ) else 0  # fmt: skip
             at = self._encode(inputs, block.inputs, block.in_channels)
             affine = storages[block.bn].offset if block.affine else -1
             rows.append([
                 block.relu, block.pool, block.kernel, block.dilation, block.conv_kernel, block.in_channels,
                 block.out_channels, block.height, block.width, self._offset(block.depthwise),
-                self._offset(block.conv), affine, z, mid, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
+                self._offset(block.conv), affine, z, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
             ])  # fmt: skip
             stat += block.out_channels
             if not self.keep:
@@ -170,16 +167,6 @@ class Engine:
         self._inputs = np.array(inputs, dtype=np.int64)
         self._targets = np.array(targets, dtype=np.int64)
         self._vectors = arena.size
-
-    def _last_reads(self, reads: dict[int, list[tuple[int, int]]]) -> list[int]:
-        """The block after which nothing reads a block's result; heads run right after their last input."""
-        count = len(self.network.blocks)
-        runs_after, latest = [], 0
-        for head in self.network.heads:
-            latest = max(latest, *(term for group in head.inputs for term in group))
-            runs_after.append(latest)
-        when = [*range(count), *runs_after]
-        return [max((when[reader] for reader, _ in reads[i]), default=i) for i in range(count)]
 
     def _encode(self, inputs: list[int], groups: tuple[tuple[int, ...], ...], channels: int) -> int:
         at = len(inputs)
@@ -214,7 +201,8 @@ class Engine:
             mean, var = (s.to(torch.float64).contiguous() for s in statistics)
         loss = np.zeros(len(self.network.heads))
         correct = np.zeros(len(self.network.heads), dtype=np.int64)
-        assert images.is_contiguous() and labels.is_contiguous() and images.dtype == values.dtype
+        assert images.is_contiguous() and labels.is_contiguous()  # noqa: PT018
+        assert images.dtype == values.dtype
         batch = min(batch, total)
         arena = _memory(self._vectors * batch * self.lanes * values.element_size())
         failed = self._call(
@@ -254,3 +242,20 @@ def _memory(size: int) -> torch.Tensor:
     if not _arena or _arena[0].numel() < size:
         _arena[:] = [torch.empty(size, dtype=torch.uint8)]
     return _arena[0]
+
+
+def description(fast: bool, channels: int = 8) -> str:
+    """The processor and the path that computes on it, for records."""
+    path = f"kernels x{lanes(channels, torch.float32)}" if fast else "torch"
+    return f"cpu {_processor()}, {path}"
+
+
+@functools.cache
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return os.uname().machine

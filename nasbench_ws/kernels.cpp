@@ -29,7 +29,7 @@ struct Scratch {
 thread_local Scratch scratch;
 
 // Columns of a block's row in the plan. engine.py writes them in this order.
-enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, MID, GRAD, INPUT, TARGET, STAT, COLUMNS };
+enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, GRAD, INPUT, TARGET, STAT, COLUMNS };
 // Columns of a head's row.
 enum { H_CHANNELS, H_CLASSES, H_HEIGHT, H_WIDTH, H_LINEAR, H_INPUT, H_TARGET, H_COLUMNS };
 

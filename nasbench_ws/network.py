@@ -20,9 +20,9 @@ from functools import lru_cache
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from nasbench_ws.errors import UsageError, near_misses
-from nasbench_ws.space import Architecture
+from nasbench_ws.space import Architecture, Edge
 
-Edge = tuple[int, int]
+Inputs = tuple[tuple[int, ...], ...]  # groups to concatenate, each of block numbers to sum
 
 
 class Slot(NamedTuple):
@@ -54,7 +54,7 @@ class Block(Generic[W]):
     `kernel` 0 means no depthwise convolution, `conv_kernel` 0 no dense one; padding keeps height and width.
     """
 
-    inputs: tuple[tuple[int, ...], ...]
+    inputs: Inputs
     in_channels: int
     out_channels: int
     height: int
@@ -77,7 +77,7 @@ class Block(Generic[W]):
             yield self.conv, ((self.out_channels, self.in_channels, self.conv_kernel, self.conv_kernel),)
         yield self.bn, ((self.out_channels,), (self.out_channels,)) if self.affine else ()
 
-    def renamed(self, inputs: tuple[tuple[int, ...], ...], name: Callable[[W], V]) -> Block[V]:
+    def renamed(self, inputs: Inputs, name: Callable[[W], V]) -> Block[V]:
         """The same block with other input numbers, and its layers named by `name`."""
         new: Any = replace(
             self,
@@ -93,7 +93,7 @@ class Block(Generic[W]):
 class Head(Generic[W]):
     """Global average pool over the concatenated inputs, then a linear classifier with a bias."""
 
-    inputs: tuple[tuple[int, ...], ...]
+    inputs: Inputs
     channels: int
     height: int
     width: int
@@ -113,8 +113,25 @@ class Network(Generic[W]):
 
     def layers(self) -> Iterator[tuple[W, tuple[tuple[int, ...], ...]]]:
         """Each layer in order, with the shapes of its parameters."""
-        for part in (*self.blocks, *self.heads):
-            yield from part.layers()
+        for block in self.blocks:
+            yield from block.layers()
+        for head in self.heads:
+            yield from head.layers()
+
+    def lifetimes(self) -> tuple[list[int], list[int]]:
+        """When results may be dropped: (the block after which each block's result is read no more,
+        the block right after which each head runs). Heads run in order, as soon as their inputs are there.
+        """
+        runs_after: list[int] = []
+        for head in self.heads:
+            runs_after.append(max([*runs_after[-1:], *(term for group in head.inputs for term in group)]))
+        last = list(range(len(self.blocks)))
+        readers = [(i, block.inputs) for i, block in enumerate(self.blocks)]
+        readers += [(when, head.inputs) for when, head in zip(runs_after, self.heads, strict=True)]
+        for when, inputs in readers:
+            for term in (term for group in inputs for term in group if term != IMAGE):
+                last[term] = max(last[term], when)
+        return last, runs_after
 
 
 @dataclass(frozen=True)
@@ -181,40 +198,37 @@ def child_network(macro: Macro, arch: Architecture) -> Network[Slot]:
         return len(blocks) - 1
 
     size = (macro.height, macro.width)
-    value: tuple[tuple[int, ...], ...] = ((IMAGE,),)
+    value: Inputs = ((IMAGE,),)
     channels = macro.image_channels
     for layer, width in enumerate(macro.stem):
-        names = [Slot(0, "stem", None, None, layer, kind) for kind in ("conv", "bn")]
-        stem = Block(value, channels, width, *size, bn=names[1], affine=True, conv=names[0], conv_kernel=3)
+        conv, bn = Slot(0, "stem", None, None, layer, "conv"), Slot(0, "stem", None, None, layer, "bn")
+        stem = Block(value, channels, width, *size, bn=bn, affine=True, conv=conv, conv_kernel=3)
         value, channels = ((add(stem),),), width
 
-    def unit(
-        where: tuple[Any, ...], value: tuple[tuple[int, ...], ...], cin: int, kernel: int, dilation: int
-    ) -> int:
+    def unit(where: Slot, value: Inputs, cin: int, kernel: int, dilation: int) -> int:
         """ReLU, depthwise convolution (kernel > 0), pointwise convolution, batch norm."""
         return add(
             Block(
-                value, cin, macro.channels, *size, bn=Slot(*where, "bn"), affine=False, relu=True,
-                depthwise=Slot(*where, "depthwise") if kernel else None, kernel=kernel, dilation=dilation,
-                conv=Slot(*where, "pointwise"), conv_kernel=1,
+                value, cin, macro.channels, *size, bn=where._replace(kind="bn"), affine=False, relu=True,
+                depthwise=where._replace(kind="depthwise") if kernel else None, kernel=kernel, dilation=dilation,
+                conv=where._replace(kind="pointwise"), conv_kernel=1,
             )
         )  # fmt: skip
 
     for cell in range(1, macro.cells + 1):
-        pre = unit((cell, "preprocess", None, None, 0), value, channels, 0, 1)
+        pre = unit(Slot(cell, "preprocess", None, None, 0, "pointwise"), value, channels, 0, 1)
         nodes: list[tuple[int, ...]] = [(pre,)]  # each node as the blocks that are summed into it
         for target in range(1, arch.space.nodes + 1):
             terms: list[int] = []
             for edge in arch.space.edges:
                 if edge[1] == target:
                     operation = arch.operation(edge)
-                    source: tuple[tuple[int, ...], ...] = (nodes[edge[0]],)
+                    source: Inputs = (nodes[edge[0]],)
                     for layer, shape in enumerate(_blocks_of(operation, macro)):
-                        where = (cell, "edge", edge, operation, layer)
+                        where = Slot(cell, "edge", edge, operation, layer, "bn")
                         if shape is None:
-                            bn = Slot(*where, "bn")
                             c = macro.channels
-                            source = ((add(Block(source, c, c, *size, bn=bn, affine=False, pool=True)),),)
+                            source = ((add(Block(source, c, c, *size, bn=where, affine=False, pool=True)),),)
                         else:
                             source = ((unit(where, source, macro.channels, *shape),),)
                     terms.append(source[0][0])
@@ -266,9 +280,7 @@ def merged(networks: Sequence[Network[W]], name: Callable[[int, W], int]) -> Net
     for i, network in enumerate(networks):
         at: dict[int, int] = {IMAGE: IMAGE}
 
-        def moved(
-            inputs: tuple[tuple[int, ...], ...], at: dict[int, int] = at
-        ) -> tuple[tuple[int, ...], ...]:
+        def moved(inputs: Inputs, at: dict[int, int] = at) -> Inputs:
             return tuple(tuple(at[term] for term in group) for group in inputs)
 
         for number, block in enumerate(network.blocks):

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from nasbench_ws.network import IMAGE, Block, Network
+from nasbench_ws.network import IMAGE, Block, Inputs, Network
 from nasbench_ws.weights import Weights
 
 Statistics = tuple[torch.Tensor, torch.Tensor]
@@ -44,14 +44,16 @@ def forward(
     block uses those of this batch. `leaves` may give the parameters of each storage, for autograd.
     """
     x = images.permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W), channels last in memory
-    done: list[torch.Tensor] = []
+    done: dict[int, torch.Tensor] = {}
     means: list[torch.Tensor] = []
     variances: list[torch.Tensor] = []
+    logits: list[torch.Tensor] = []
+    last_read, head_after = network.lifetimes()
 
     def parameters(number: int) -> list[torch.Tensor]:
         return leaves[number] if leaves is not None else weights.views(weights.values, number)
 
-    def value(inputs: tuple[tuple[int, ...], ...]) -> torch.Tensor:
+    def value(inputs: Inputs) -> torch.Tensor:
         groups = []
         for group in inputs:
             terms = [x if term == IMAGE else done[term] for term in group]
@@ -62,28 +64,26 @@ def forward(
         return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
 
     at = 0
-    for block in network.blocks:
+    training = statistics is None
+    for number, block in enumerate(network.blocks):
         z = _layers(block, value(block.inputs), parameters)
         if statistics is None:
-            mean = z.mean(dim=(0, 2, 3))
-            var = z.var(dim=(0, 2, 3), unbiased=False)
+            mean = z.detach().mean(dim=(0, 2, 3))
+            var = z.detach().var(dim=(0, 2, 3), unbiased=False)
         else:
-            mean, var = (s[at : at + block.out_channels] for s in statistics)
+            mean, var = (s[at : at + block.out_channels].to(z.dtype) for s in statistics)
         at += block.out_channels
         gamma, beta = parameters(block.bn) if block.affine else (None, None)
-        training = statistics is None
-        done.append(
-            F.batch_norm(
-                z, None if training else mean, None if training else var, gamma, beta, training,
-                eps=weights.macro.bn_eps,
-            )
-        )  # fmt: skip
-        means.append(mean.detach())
-        variances.append(var.detach())
-    logits = []
-    for head in network.heads:
-        weight, bias = parameters(head.linear)
-        logits.append(F.linear(value(head.inputs).mean(dim=(2, 3)), weight, bias))
+        given = (None, None) if training else (mean, var)
+        done[number] = F.batch_norm(z, *given, gamma, beta, training, eps=weights.macro.bn_eps)
+        means.append(mean)
+        variances.append(var)
+        while len(logits) < len(network.heads) and head_after[len(logits)] <= number:
+            head = network.heads[len(logits)]
+            weight, bias = parameters(head.linear)
+            logits.append(F.linear(value(head.inputs).mean(dim=(2, 3)), weight, bias))
+        for gone in [n for n in done if last_read[n] <= number]:
+            del done[gone]
     return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
 
 

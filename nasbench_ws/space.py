@@ -24,7 +24,7 @@ from typing import Any, SupportsIndex, TypeAlias
 
 from nasbench_ws.errors import ArchitectureError, UsageError, near_misses
 
-MAX_CHILDREN = 2**20  # a hash is looked up among those of all children: a few seconds at this size
+MAX_CHILDREN = 2**20  # a hash is looked up among those of all children: some ten seconds at this size
 MAX_NODES = 5  # with 6 nodes two operations already make 2**21 children
 NO_EDGE = "none"  # the field's name for the operation that removes its edge
 
@@ -206,10 +206,9 @@ class Space:
         if not parts and _DECIMAL.fullmatch(text) and int(text) < len(self):
             readings[f"index {text}"] = self[int(text)]
         if _HEX.fullmatch(text):
-            low = bisect_left(self._hashes, (text.lower(), -1))
-            high = bisect_left(
-                self._hashes, (text.lower() + "g", -1)
-            )  # after every hash that goes on with 0 to f
+            prefix = text.lower()
+            low = bisect_left(self._hashes, (prefix, -1))
+            high = bisect_left(self._hashes, (prefix + "g", -1))  # "g" sorts after all hex digits
             readings |= {f"hash {found}": self[index] for found, index in self._hashes[low:high]}
         return readings
 
@@ -276,7 +275,7 @@ class Architecture:
         return sum(map(operator.ne, self.choices, self.space.architecture(other).choices))
 
     def __hash__(self) -> int:
-        return hash(self.choices)  # the space would add time, and tell children apart that rarely meet
+        return hash(self.choices)  # children of two spaces rarely share a dictionary: not worth the time
 
     def __reduce__(self) -> tuple[Any, ...]:
         return operator.getitem, (self.space, self.index)
@@ -360,14 +359,18 @@ def _described(space: Space, text: str) -> Architecture | None:
     head, _, body = text.rpartition(":")
     nodes = [node.strip("|").split("|") for node in body.split("+")]
     items = {f"{item}>{target}" for target, node in enumerate(nodes, 1) for item in node}
-    choices = [
-        choice
+    fitting = [
+        [
+            choice
+            for choice, operation in enumerate(space.operations)
+            if f"{operation}~{source}>{target}" in items
+        ]
         for source, target in space.edges
-        for choice, operation in enumerate(space.operations)
-        if f"{operation}~{source}>{target}" in items
     ]
-    whole = len(choices) == len(items) == len(space.edges) == sum(map(len, nodes))
-    return space[space._index(choices)] if whole and head in ("", space.name) else None
+    one_an_edge = all(len(choices) == 1 for choices in fitting) and sum(map(len, nodes)) == len(space.edges)
+    if not one_an_edge or head not in ("", space.name):
+        return None
+    return space[space._index([choice for (choice,) in fitting])]
 
 
 def _ambiguous(space: Space, text: str, readings: dict[str, Architecture]) -> str:
@@ -408,7 +411,8 @@ def _near(space: Space, text: str) -> str:
     """Digits and hashes that differ from `text` in the fewest places: at most a quarter of them, or one."""
     every = itertools.product(range(len(space.operations)), repeat=len(space.edges))
     words = [word for word in map(space._digits, every) if len(word) == len(text)]
-    words += [full for full, _ in space._hashes if 4 <= len(text) <= 16]
+    if 4 <= len(text) <= 16:
+        words += [full for full, _ in space._hashes]
     places = [(sum(map(operator.ne, text.lower(), word)), word) for word in words]
     near = [word for differing, word in sorted(places) if differing <= max(1, len(text) // 4)][:4]
     return f" (did you mean {' or '.join(near)}?)" if near else ""

@@ -109,9 +109,7 @@ class Weights:
             return
         sharers = ",".join(sorted(self.children[child].hash for child in storage.children))
         generator = np.random.Generator(np.random.PCG64(derive("init", seed, str(slot), sharers)))
-        fan_in = math.prod(storage.shapes[0][2:] if slot.kind == "depthwise" else storage.shapes[0][1:])
-        if slot.kind == "depthwise":  # one input channel for each output channel
-            fan_in = math.prod(storage.shapes[0][1:])
+        fan_in = math.prod(storage.shapes[0][1:])  # a depthwise weight has one input channel
         drawn = (generator.random(storage.size) * 2 - 1) / math.sqrt(fan_in)
         self.values[storage.offset : storage.offset + storage.size] = torch.from_numpy(drawn).to(self.dtype)
 

@@ -1,0 +1,148 @@
+"""How one network is trained: every number that can change a result, in one frozen record.
+
+A table holds one recipe, and a super-net's result holds the one it was trained with. Seeds are not part of
+it: they are the runs' own.
+
+    recipe = Recipe(images="fashion14", epochs=4)
+    recipe.digest, Recipe.from_dict(recipe.to_dict()) == recipe
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.network import Macro, get_macro
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Defaults are those of the shipped table `fashion14` (see data/README.md for the pilot)."""
+
+    images: str = "fashion14"  # data set, as `load_images` names it
+    train_images: int = 50_000  # the first so many of the training split
+    space: str = "deeper64"
+    macro: str = "small"  # preset ...
+    channels: int = 0  # ... with other channels per node and in the stem, 0: the preset's
+    cells: int = 0  # ... and another number of cells, 0: the preset's
+    output: str = ""  # ... and "concat" or "sum" of a cell's nodes, "": the preset's
+    dilated_kernel: int = 0  # ... and 3 or 5 for dil_conv_5x5 (the paper's text says 3), 0: the preset's
+    epochs: float = 10.0  # passes over the training images of a standalone child
+    batch_size: int = 128  # images a step
+    points: int = 10  # recorded points of the curves, evenly spaced over training
+    lr: float = 0.1  # highest learning rate
+    lr_final: float = 0.0  # learning rate of the last step
+    warmup: float = 0.2  # part of the steps over which the rate rises linearly from 0; then a cosine
+    momentum: float = 0.9
+    weight_decay: float = 5e-4  # on every parameter, as in the paper
+    flip: bool = True  # horizontal, probability 1/2
+    shift: int = 1  # pixels, either way along both axes
+    bn_momentum: float = 0.4  # weight of the newest batch in running statistics (paper)
+    inactive: Literal["frozen", "drift"] = "frozen"  # weights that a step did not use
+
+    def __post_init__(self) -> None:
+        positive = ("train_images", "epochs", "batch_size", "points", "lr")
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type in ("int", "float") and not (math.isfinite(value) and value >= 0):
+                raise UsageError(f"recipe {field.name} is {value}; it must be finite and at least 0")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise UsageError(f"recipe {name} is {getattr(self, name)}; it must be greater than 0")
+        for name in ("warmup", "momentum", "bn_momentum"):
+            if getattr(self, name) > 1:
+                raise UsageError(f"recipe {name} is {getattr(self, name)}; it must be between 0 and 1")
+        if self.inactive not in ("frozen", "drift"):
+            raise UsageError(f"recipe inactive is {self.inactive!r}; allowed are 'frozen' and 'drift'")
+        if self.batch_size > self.train_images:
+            raise UsageError(
+                f"a batch of {self.batch_size} images is more than the {self.train_images} training images"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in one pass; the images left over are dropped until the next shuffle."""
+        return self.train_images // self.batch_size
+
+    @property
+    def steps(self) -> int:
+        """Steps of a standalone child."""
+        return max(1, round(self.epochs * self.steps_per_epoch))
+
+    @property
+    def recorded_steps(self) -> tuple[int, ...]:
+        """The steps after which a standalone child's curves get a point, the last step among them."""
+        points = min(self.points, self.steps)
+        return tuple(round((i + 1) * self.steps / points) for i in range(points))
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """Rate of a step (from 0) among `steps`: linear warm-up, then half a cosine down to `lr_final`."""
+        rise = self.warmup * steps
+        if step < rise:
+            return self.lr * (step + 1) / (rise + 1)
+        where = (step - rise) / max(1.0, steps - 1 - rise)
+        return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1 + math.cos(math.pi * min(1.0, where)))
+
+    def build_macro(self, height: int, width: int, image_channels: int, classes: int) -> Macro:
+        """The macro for images of that shape."""
+        macro = get_macro(self.macro)
+        stem = macro.stem
+        if self.channels:
+            stem = tuple(s * self.channels // macro.channels for s in stem)
+        return dataclasses.replace(
+            macro, height=height, width=width, image_channels=image_channels, classes=classes, stem=stem,
+            channels=self.channels or macro.channels, cells=self.cells or macro.cells,
+            output=self.output or macro.output,  # type: ignore[arg-type]  # Macro refuses other texts bn_momentum=self.bn_momentum,
+            dilated_kernel=self.dilated_kernel or macro.dilated_kernel,
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """UsageError for an unknown key or a value of the wrong kind, naming it."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for name, value in data.items():
+            if name not in fields:
+                raise UsageError(
+                    f"unknown recipe key {name!r}{near_misses(name, fields)}; known are {', '.join(fields)}"
+                )
+            default = fields[name].default
+            kinds: tuple[type, ...] = (float, int) if isinstance(default, float) else (type(default),)
+            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+                raise UsageError(
+                    f"recipe {name} is {value!r}; it must be of type {type(default).__name__}"
+                )
+        values: dict[str, Any] = {
+            name: float(value) if isinstance(fields[name].default, float) else value for name, value in data.items()
+        }
+        return cls(**values)
+
+    def override(self, text: str) -> Recipe:
+        """The recipe with changes written as `epochs=4,lr=0.2`."""
+        changes = self.to_dict()
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            name, equals, value = item.partition("=")
+            if not equals:
+                raise UsageError(f"recipe change {item!r} has no '='; write e.g. epochs=4,lr=0.2")
+            default = changes.get(name)
+            try:
+                changes[name] = value if default is None or isinstance(default, str) else json.loads(value)
+            except ValueError:
+                raise UsageError(f"recipe {name} is {value!r}, which is not a number, true or false") from None
+        return Recipe.from_dict(changes)
+
+    @property
+    def digest(self) -> str:
+        """First 16 hex digits of SHA-256 over the canonical JSON."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,125 @@
+"""The training loop, one for standalone children and super-nets alike.
+
+Seeds of initialisation, of the order of images, of augmentation and of the schedule are separate, and derived
+from the set of children that are trained together and the seed index; so a super-net's part that shares
+nothing with the rest is trained exactly as it would be alone.
+
+    run = train_run(recipe, DEEPER64.architecture("434"), seed=0, images=load_images("fashion14", SPLITS))
+    train(net, batches, sequence, recipe)              # the loop itself
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nasbench_ws import engine
+from nasbench_ws.augment import Augmentation, Batches
+from nasbench_ws.images import Images
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.score import BatchNorm, Scorer
+from nasbench_ws.seeds import derive
+from nasbench_ws.space import Architecture
+from nasbench_ws.supernet import StepOutcome, SuperNet, private_key
+from nasbench_ws.versions import versions
+
+OnStep = Callable[[int, StepOutcome], None]
+
+
+def children_seed(purpose: str, children: Sequence[Architecture], seed: int) -> int:
+    """The seed for a purpose ("order", "augment", "schedule") of the children trained together."""
+    return derive(purpose, ",".join(sorted(arch.hash for arch in children)), seed)
+
+
+def make_batches(recipe: Recipe, images: Images, net: SuperNet, seed: int) -> Batches:
+    """The stream of training batches of a super-net."""
+    return Batches(
+        images.subset(recipe.train_images).train,
+        recipe.batch_size,
+        Augmentation(recipe.flip, recipe.shift),
+        images.mean,
+        images.std,
+        children_seed("order", net.children, seed),
+        children_seed("augment", net.children, seed),
+        net.weights.dtype,
+    )
+
+
+def train(
+    net: SuperNet,
+    batches: Batches,
+    sequence: npt.NDArray[np.int32],
+    on_step: OnStep | None = None,
+) -> int | None:
+    """Train the children that `sequence` (steps, children a step) names, one update a step.
+
+    Calls `on_step(steps done, outcome)` after each. Returns None, or the step (from 1) whose loss was not
+    finite, where training stops: what is NaN once stays so.
+    """
+    steps = len(sequence)
+    for step, numbers in enumerate(sequence.tolist()):
+        images, labels = next(batches)
+        outcome = net.step(numbers, images, labels, net.recipe.learning_rate(step, steps))
+        if not math.isfinite(outcome.loss):
+            return step + 1
+        if on_step is not None:
+            on_step(step + 1, outcome)
+    return None
+
+
+def train_run(recipe: Recipe, arch: Architecture, seed: int, images: Images, fast: bool | None = None) -> Any:
+    """Train one child standalone and record its curves as a `RunRecord`.
+
+    `images` must hold all three splits. Training loss and accuracy are means over the augmented
+    batches since the point before, as they were trained on; validation and test use the running batch norm statistics.
+    """
+    from nasbench_ws.runs import RunRecord
+
+    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    net = SuperNet(recipe, macro, [arch], private_key, seed, fast=fast)
+    scorers = {split: Scorer(images, split, BatchNorm()) for split in ("valid", "test")}
+    ends = recipe.recorded_steps
+    curves: dict[str, list[float]] = {
+        name: []
+        for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy", "seconds")
+    }
+    window: list[StepOutcome] = []
+    started = time.perf_counter()
+
+    def on_step(step: int, outcome: StepOutcome) -> None:
+        window.append(outcome)
+        if step == ends[len(curves["seconds"])]:
+            curves["train_loss"].append(float(np.mean([o.loss for o in window])))
+            curves["train_accuracy"].append(float(np.mean([o.accuracy for o in window])))
+            window.clear()
+            for split, scorer in scorers.items():
+                scores = scorer.score(net)
+                curves[f"{split}_accuracy"].append(float(scores.accuracy[0]))
+                if split == "valid":
+                    curves["valid_loss"].append(float(scores.loss[0]))
+            curves["seconds"].append(time.perf_counter() - started)
+
+    sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
+    diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+    for name, values in curves.items():
+        rest = time.perf_counter() - started if name == "seconds" else math.nan
+        values.extend([rest] * (len(ends) - len(values)))
+    return RunRecord(
+        hash=arch.hash,
+        spec=arch.spec,
+        seed=seed,
+        status="ok" if diverged is None else "diverged",
+        error="" if diverged is None else f"the loss was not finite at step {diverged} of {recipe.steps}",
+        epochs=tuple(end / recipe.steps_per_epoch for end in ends),
+        curves={name: tuple(values) for name, values in curves.items()},
+        recipe=recipe.to_dict(),
+        images_digest=images.digest,
+        versions=versions(),
+        device=engine.description(net.fast),
+    )
