@@ -22,6 +22,7 @@ import gzip
 import hashlib
 import importlib.resources
 import json
+import math
 import shutil
 import tempfile
 import zlib
@@ -191,7 +192,7 @@ def channel_statistics(split: Split) -> tuple[tuple[float, ...], tuple[float, ..
             count += np.bincount(split.pixels[first : first + 4096, :, :, channel].ravel(), minlength=256)
         n, total, squares = int(count.sum()), int(count @ values), int(count @ values**2)
         mean.append(total / (255 * n))
-        std.append((n * squares - total**2) ** 0.5 / (255 * n))
+        std.append(math.sqrt(n * squares - total**2) / (255 * n))
     return tuple(mean), tuple(std)
 
 
@@ -240,9 +241,7 @@ def read_shipped(path: Path, splits: Sequence[str]) -> Images:
     return Images("fashion14", classes, stated, mean, std, kept)
 
 
-def _assemble(
-    name: str, classes: Sequence[str], parts: Iterable[tuple[str, Split]], splits: Sequence[str]
-) -> Images:
+def _assemble(name: str, classes: Sequence[str], parts: Iterable[tuple[str, Split]], splits: Sequence[str]) -> Images:
     """Digest every split in turn, and keep those asked for."""
     kept: dict[str, Split] = {}
     digests: dict[str, str] = {}
@@ -353,9 +352,7 @@ def _from_folder(name: str, path: Path, splits: Sequence[str]) -> Images:
                 ("images", _dimensions(part.pixels), _dimensions(train.pixels)),
             ):
                 if given != expected:
-                    raise DataError(
-                        f"{path / split} has {what} {given}, and train has {expected}; give both the same"
-                    )
+                    raise DataError(f"{path / split} has {what} {given}, and train has {expected}; give both the same")
             yield split, part if split == "test" else _take(part, stratified_order(part.labels))
 
     return _assemble(name, classes, parts(), splits)

@@ -340,7 +340,9 @@ def _tau_b(rows: Array, columns: Array | None = None) -> Array:
     children = np.ascontiguousarray((rows if columns is None else np.concatenate([rows, columns])).T)
     agree = np.zeros((split, split if columns is None else len(columns)))
     untied = np.zeros(children.shape[1])
-    for signs in _pair_signs(children):  # (pairs, a + b)
+    # A symmetric chunk has at least as many pairs as rows: adding up its product then costs less than the product.
+    least = split if columns is None else 1
+    for signs in _pair_signs(children, max(_SIGNS_AT_ONCE // children.shape[1], least)):  # (pairs, a + b)
         # x.T @ x of one array lets BLAS compute half of a symmetric product.
         agree += signs.T @ signs if columns is None else signs[:, :split].T @ signs[:, split:]
         untied += np.einsum("pr,pr->r", signs, signs)
@@ -348,12 +350,11 @@ def _tau_b(rows: Array, columns: Array | None = None) -> Array:
     return np.clip(_divide(agree, np.sqrt(product)), -1.0, 1.0)
 
 
-def _pair_signs(children: Array) -> Iterator[npt.NDArray[np.float32]]:
-    """sign(x_i - x_j) of all pairs i < j of (n, rows), in chunks of (pairs, rows) of bounded size."""
-    n, rows = children.shape
+def _pair_signs(children: Array, at_once: int) -> Iterator[npt.NDArray[np.float32]]:
+    """sign(x_i - x_j) of all pairs i < j of (n, rows), in chunks of at most (at_once, rows)."""
+    n = len(children)
     partners = np.arange(n - 1, 0, -1)  # child i has n - 1 - i pairs with later children
     ends = np.cumsum(partners)
-    at_once = max(_SIGNS_AT_ONCE // max(rows, 1), 1)
     for start in range(0, n * (n - 1) // 2, at_once):
         stop = min(start + at_once, n * (n - 1) // 2)
         lowest, highest = np.searchsorted(ends, start, "right"), np.searchsorted(ends, stop, "left")

@@ -74,8 +74,8 @@ def forward(
             mean, var = (s[at : at + block.out_channels].to(z.dtype) for s in statistics)
         at += block.out_channels
         gamma, beta = parameters(block.bn) if block.affine else (None, None)
-        given = (None, None) if training else (mean, var)
-        done[number] = F.batch_norm(z, *given, gamma, beta, training, eps=weights.macro.bn_eps)
+        given = None if training else mean, None if training else var
+        done[number] = F.batch_norm(z, given[0], given[1], gamma, beta, training, eps=weights.macro.bn_eps)
         means.append(mean)
         variances.append(var)
         while len(logits) < len(network.heads) and head_after[len(logits)] <= number:

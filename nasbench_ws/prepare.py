@@ -105,9 +105,7 @@ def prepare(originals: Path, output: Path, download: bool = False) -> Images:
     return read_shipped(output, tuple(splits))
 
 
-def _write(
-    file: h5py.File, classes: Sequence[str], splits: Mapping[str, Split], recipe: Mapping[str, object]
-) -> None:
+def _write(file: h5py.File, classes: Sequence[str], splits: Mapping[str, Split], recipe: Mapping[str, object]) -> None:
     mean, std = channel_statistics(splits["train"])
     digests = {name: split_digest(split) for name, split in splits.items()}
     file.attrs["schema_version"] = SCHEMA_VERSION
@@ -140,9 +138,7 @@ def _write(
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m nasbench_ws.prepare", description="Make the shipped images.")
-    parser.add_argument(
-        "originals", type=Path, help="folder of Fashion-MNIST's idx files, or torchvision's root"
-    )
+    parser.add_argument("originals", type=Path, help="folder of Fashion-MNIST's idx files, or torchvision's root")
     parser.add_argument("output", type=Path, nargs="?", default=SHIPPED_FILE, help="default: %(default)s")
     parser.add_argument("--download", action="store_true", help="let torchvision fetch the originals first")
     chosen = parser.parse_args()

@@ -16,10 +16,11 @@ import torch
 
 from nasbench_ws import engine, plain
 from nasbench_ws.engine import Engine
-from nasbench_ws.network import Macro, Network, Slot
+from nasbench_ws.network import Macro, Network
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.sharing import Key
 from nasbench_ws.space import Architecture
-from nasbench_ws.weights import Key, Weights
+from nasbench_ws.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,3 @@ def statistics_positions(network: Network[int], weights: Weights) -> torch.Tenso
     """Positions in the running statistics of each block's channels, concatenated in block order: (s,)."""
     starts = [(weights.storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
     return torch.cat([torch.arange(start, start + count) for start, count in starts])
-
-
-def private_key(arch: Architecture, slot: Slot) -> Architecture:
-    """No sharing: the key of a standalone child."""
-    return arch

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from nasbench_ws import engine
 from nasbench_ws.augment import Augmentation, Batches
@@ -25,8 +24,9 @@ from nasbench_ws.images import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.seeds import derive
+from nasbench_ws.sharing import none
 from nasbench_ws.space import Architecture
-from nasbench_ws.supernet import StepOutcome, SuperNet, private_key
+from nasbench_ws.supernet import StepOutcome, SuperNet
 from nasbench_ws.versions import versions
 
 OnStep = Callable[[int, StepOutcome], None]
@@ -82,7 +82,7 @@ def train_run(recipe: Recipe, arch: Architecture, seed: int, images: Images, fas
     from nasbench_ws.runs import RunRecord
 
     macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
-    net = SuperNet(recipe, macro, [arch], private_key, seed, fast=fast)
+    net = SuperNet(recipe, macro, [arch], none, seed, fast=fast)
     scorers = {split: Scorer(images, split, BatchNorm()) for split in ("valid", "test")}
     ends = recipe.recorded_steps
     curves: dict[str, list[float]] = {

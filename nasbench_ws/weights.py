@@ -14,18 +14,16 @@ that has it as its only child.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from nasbench_ws.errors import StrategyError
 from nasbench_ws.network import Macro, Network, Slot, child_network, merged, parameter_count
 from nasbench_ws.seeds import derive
+from nasbench_ws.sharing import Key, call_key
 from nasbench_ws.space import Architecture
-
-Key = Callable[[Architecture, Slot], Hashable]
 
 
 @dataclass(frozen=True)
@@ -39,19 +37,6 @@ class Storage:
     size: int
     stats_offset: int  # in `running_mean` and `running_var`; -1 where the layer keeps none
     channels: int  # of those statistics
-
-
-def call_key(key: Key, arch: Architecture, slot: Slot) -> Hashable:
-    """The strategy's key, or StrategyError where it returns something that cannot be compared by hash."""
-    value = key(arch, slot)
-    try:
-        hash(value)
-    except TypeError:
-        raise StrategyError(
-            f"the strategy's key for child {arch} at {slot} is {value!r}, which is not hashable; "
-            f"return a string, a number, None or a tuple of those"
-        ) from None
-    return value
 
 
 class Weights:

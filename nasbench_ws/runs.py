@@ -1,0 +1,254 @@
+"""One finished standalone run as one small file, written whole or not at all.
+
+A folder of such files is what a build leaves behind and what `merge` makes a table of. A file is JSON with a
+digest of its contents; NaN is null. Files spread over 256 subfolders, `FOLDER/24/242129d7f03546ee-0.json`, so
+that tens of thousands stay quick to list. Not here: training (train.py), the order of the work (build.py).
+
+    path = write_run(folder, record)       # temporary name, fsync, rename
+    read_run(path) == record
+    finished(folder, recipe)               # {(hash, seed): "ok", ...}
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from nasbench_ws.errors import OutputError, TableError, UsageError, near_misses
+from nasbench_ws.network import Macro
+from nasbench_ws.recipe import Recipe
+
+FORMAT = "nasbench-ws run"
+SCHEMA_VERSION = 1
+METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")
+CURVES = (*METRICS, "seconds")  # seconds since the run began, scoring included
+RUN_STATUSES = ("ok", "diverged", "failed")
+REMEDY = "delete it, and the next build makes that run again"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: which child and seed, how it ended, its curves, and everything it was made with.
+
+    `epochs` are passes over the training images at each recorded point; every curve has one number for each.
+    From the point on at which a run diverged, its losses and accuracies are NaN. A failed run has no points,
+    but `error`, the text of what was raised.
+    """
+
+    hash: str
+    spec: str
+    seed: int
+    status: Literal["ok", "diverged", "failed"]
+    error: str
+    epochs: tuple[float, ...]
+    curves: Mapping[str, tuple[float, ...]]
+    recipe: Mapping[str, Any]
+    images_digest: str
+    versions: Mapping[str, str]
+    device: str
+    macro: Macro | None = None  # the network's frame; `build` fills it in, and `merge` asks for it
+
+    def __post_init__(self) -> None:
+        curves = {name: tuple(map(float, self.curves.get(name, ()))) for name in CURVES}
+        first = min((i for name in METRICS for i, x in enumerate(curves[name]) if not math.isfinite(x)), default=None)
+        if self.status == "diverged" and first is not None:
+            for name in METRICS:
+                curves[name] = curves[name][:first] + (math.nan,) * (len(curves[name]) - first)
+        object.__setattr__(self, "curves", curves)
+        object.__setattr__(self, "epochs", tuple(map(float, self.epochs)))
+        object.__setattr__(self, "recipe", Recipe.from_dict(self.recipe).to_dict())
+        for wrong in _problems(self, first):
+            raise UsageError(f"the run of {self.spec} with seed {self.seed} {wrong}")
+
+    @property
+    def points(self) -> int:
+        return len(self.epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: NaN is None, tuples are lists."""
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        data["epochs"] = list(self.epochs)
+        data["curves"] = {
+            name: [None if math.isnan(x) else x for x in values] for name, values in self.curves.items()
+        }
+        data["versions"] = dict(self.versions)
+        data["macro"] = None if self.macro is None else macro_to_dict(self.macro)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
+        """UsageError for keys that are unknown or missing, or values that cannot be meant."""
+        _same_keys("run", data, [field.name for field in fields(cls)])
+        curves = {
+            name: tuple(math.nan if x is None else x for x in values) for name, values in data["curves"].items()
+        }
+        macro = data["macro"] and macro_from_dict(data["macro"])
+        return cls(**{**data, "epochs": tuple(data["epochs"]), "curves": curves, "macro": macro})
+
+
+def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
+    """What is wrong with a record; `first` is its first point with a number that is not finite."""
+    if record.status not in RUN_STATUSES:
+        yield f"has status {record.status!r}; allowed are {', '.join(RUN_STATUSES)}"
+    if isinstance(record.seed, bool) or not isinstance(record.seed, int) or record.seed < 0:
+        yield "has no seed index: it must be an int of at least 0"
+    if hashlib.sha256(record.spec.encode()).hexdigest()[:16] != record.hash:
+        yield f"has hash {record.hash!r}, which is not that of its canonical string"
+    lengths = {name: len(values) for name, values in record.curves.items() if len(values) != record.points}
+    if lengths:
+        yield f"has {record.points} epochs and curves of other lengths: {lengths}"
+    if record.status == "failed" and record.points:
+        yield f"failed, and yet has {record.points} epochs; a failed run has none"
+    if record.status != "failed" and not record.points:
+        yield f"has status {record.status} and no epochs; give at least one"
+    if record.status == "ok" and first is not None:
+        yield f"has status ok and a number that is not finite at epoch {record.epochs[first]:g}; it diverged"
+    if record.status == "diverged" and first is None:
+        yield "diverged, and yet all its numbers are finite; they are NaN from that point on"
+    for name in METRICS:
+        outside = [x for x in record.curves[name] if name.endswith("_accuracy") and not (0 <= x <= 1 or math.isnan(x))]
+        if outside:
+            yield f"has a {name} of {outside[0]}; accuracies are fractions in [0, 1]"
+
+
+def macro_to_dict(macro: Macro) -> dict[str, Any]:
+    """For JSON."""
+    return {field.name: getattr(macro, field.name) for field in fields(macro)} | {"stem": list(macro.stem)}
+
+
+def macro_from_dict(data: Mapping[str, Any]) -> Macro:
+    """UsageError for keys that are unknown or missing, or values that cannot be meant."""
+    _same_keys("macro", data, [field.name for field in fields(Macro)])
+    return Macro(**{**data, "stem": tuple(data["stem"])})
+
+
+def _same_keys(what: str, data: Mapping[str, Any], known: list[str]) -> None:
+    for name in data:
+        if name not in known:
+            raise UsageError(f"unknown {what} key {name!r}{near_misses(name, known)}; known are {', '.join(known)}")
+    for name in known:
+        if name not in data:
+            raise UsageError(f"the {what} has no {name!r}; it takes {', '.join(known)}")
+
+
+def run_path(folder: str | Path, hash: str, seed: int) -> Path:
+    """Where a run lies in a folder of runs."""
+    return Path(folder) / hash[:2] / f"{hash}-{seed}.json"
+
+
+def write_run(folder: str | Path, record: RunRecord) -> Path:
+    """Write a run to its place in the folder, in the stead of one that is there. OutputError names what hinders."""
+    data = {"format": FORMAT, "schema_version": SCHEMA_VERSION, **record.to_dict()}
+    path = run_path(folder, record.hash, record.seed)
+    with _refusal(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps({**data, "digest": _digest(data)}, indent=1, allow_nan=False) + "\n").encode())
+    return path
+
+
+def read_run(path: str | Path) -> RunRecord:
+    """The run in a file, its digest checked. TableError says what is wrong with it."""
+    try:
+        data = json.loads(Path(path).read_bytes())
+        if not isinstance(data, dict):
+            raise ValueError(f"a JSON {type(data).__name__}")
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror or error}; name the file of a run") from error
+    except (ValueError, RecursionError) as error:
+        raise TableError(f"{path} is not a whole file of a run ({error}); {REMEDY}") from error
+    if data.pop("format", None) != FORMAT:
+        raise TableError(f"{path} is JSON, but not a run of nasbench-ws; keep other files out of a folder of runs")
+    version = data.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise TableError(f"{path} has schema {version}, this package reads {SCHEMA_VERSION}; {REMEDY}")
+    stated, found = data.pop("digest", None), _digest({"format": FORMAT, "schema_version": version, **data})
+    if stated != found:
+        raise TableError(f"{path} is damaged: its contents have SHA-256 {found}, and it states {stated}; {REMEDY}")
+    try:
+        return RunRecord.from_dict(data)
+    except (UsageError, TypeError, ValueError, AttributeError) as error:  # whole, but not as this package writes it
+        raise TableError(f"{path}: {error}; {REMEDY}") from error
+
+
+def run_paths(folder: str | Path) -> list[Path]:
+    """The files of runs in a folder, sorted; temporary ones that a killed process left are no such files."""
+    return sorted(Path(folder).glob("[0-9a-f][0-9a-f]/[0-9a-f]*-*.json"))
+
+
+def read_runs(folder: str | Path) -> Iterator[tuple[Path, RunRecord]]:
+    """Every run in a folder, each checked to be where it belongs."""
+    for path in run_paths(folder):
+        record = read_run(path)
+        if path != run_path(folder, record.hash, record.seed):
+            place = run_path("", record.hash, record.seed)
+            raise TableError(f"{path} holds the run that belongs into {place}; move it there, or delete it")
+        yield path, record
+
+
+def finished(folder: str | Path, recipe: Recipe) -> dict[tuple[str, int], str]:
+    """(hash, seed) of every run in the folder, and its status. UsageError where one was made by another recipe."""
+    found: dict[tuple[str, int], str] = {}
+    for path, record in read_runs(folder):
+        if record.recipe != recipe.to_dict():
+            raise UsageError(
+                f"{path} was made by another recipe: {differences(record.recipe, recipe.to_dict())}; "
+                "build into another folder, or with that recipe"
+            )
+        found[record.hash, record.seed] = record.status
+    return found
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The keys in which two mappings differ: `epochs 4.0, not 10.0, lr 0.2, not 0.1`."""
+    return ", ".join(
+        f"{key} {there.get(key)}, not {here.get(key)}"
+        for key in sorted({*there, *here})
+        if there.get(key) != here.get(key)
+    )
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # two writers never share one
+    with _refusal(path):
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
+                temporary.unlink()
+        if os.name == "posix":  # the name itself is on disk only with its folder
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+@contextlib.contextmanager
+def _refusal(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space and run the same command again" if full else "choose a place that can be written"
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; {remedy}") from error
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
