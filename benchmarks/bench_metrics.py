@@ -59,9 +59,7 @@ def test_stau_ratio(benchmark):
 
     pairs = metrics.kendall_tau_matrix(scores)
     np.testing.assert_allclose(pairs[first[chosen], second[chosen]], reference, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        gt_taus, [stats.kendalltau(row, truth).statistic for row in scores], rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(gt_taus, [stats.kendalltau(row, truth).statistic for row in scores], rtol=0, atol=1e-12)
     assert stability.mean == pytest.approx(pairs[first, second].mean(), abs=1e-12)
     benchmark.extra_info |= machine("numpy: float32 pair signs, one matrix product") | {
         "scipy_calls": len(first) + SNAPSHOTS,

@@ -137,4 +137,4 @@ def _affine(
 def _apply(pixels: NDArray[np.uint8], scale: Tensor, offset: Tensor) -> Tensor:
     """uint8 -> x * scale + offset in two rounded steps: a fused one would round as the processor likes."""
     flat = torch.from_numpy(pixels).view(len(pixels), -1).to(scale.dtype)  # (B, H, W, C) -> (B, H * W * C)
-    return torch.addcmul(offset, flat, scale).view(pixels.shape)
+    return flat.mul_(scale).add_(offset).view(pixels.shape)

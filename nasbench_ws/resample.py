@@ -43,7 +43,7 @@ from scipy import stats
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics import DELTA, EVALUATION, Array, kendall_tau, kendall_taus, measure, undefined_reason
 
-_VALUES_AT_ONCE = 2**16  # truths x children drawn together: half a MiB, so that every step stays in cache
+_VALUES_AT_ONCE = 2**17  # truths x children drawn together: 1 MiB, so that every step stays in cache
 _MOST_SPLITS = 200  # split halves beyond this are drawn at random: 10 seeds have 126, 12 have 462
 _FEWEST_CHILDREN = 4  # among 3 children tau takes 4 values: no ceiling worth naming
 # The pooled noise variance counts in a child's own like so many seeds: judged by its own two seeds alone, many a child
@@ -261,9 +261,7 @@ def noise_ceiling(
     each = np.eye(count, dtype=bool)
     held_out = [(_mean(top, seed), _mean(top, ~seed)) for seed in each]
     perfect, reason = _perfect(seeds, size, rng, simulations)
-    return Ceiling(
-        fraction, size, count, _agreement(single), _agreement(held_out), _agreement(halves), perfect, reason
-    )
+    return Ceiling(fraction, size, count, _agreement(single), _agreement(held_out), _agreement(halves), perfect, reason)
 
 
 # --------------------------------------------------------------------------------------------- the ceiling
@@ -311,9 +309,7 @@ def _halves(count: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.boo
         yield np.isin(np.arange(count), pick)
 
 
-def _perfect(
-    seeds: Array, size: int, rng: np.random.Generator, simulations: int
-) -> tuple[Spread, str | None]:
+def _perfect(seeds: Array, size: int, rng: np.random.Generator, simulations: int) -> tuple[Spread, str | None]:
     counts = np.isfinite(seeds).sum(axis=1)
     means = np.nanmean(seeds, axis=1)
     squares = np.nansum((seeds - means[:, None]) ** 2, axis=1)

@@ -116,6 +116,8 @@ def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
         yield f"has status ok and a number that is not finite at epoch {record.epochs[first]:g}; it diverged"
     if record.status == "diverged" and first is None:
         yield "diverged, and yet all its numbers are finite; they are NaN from that point on"
+    if not all(math.isfinite(x) and x >= 0 for x in record.curves["seconds"]):
+        yield "has seconds that are not finite numbers of at least 0"
     for name in METRICS:
         outside = [x for x in record.curves[name] if name.endswith("_accuracy") and not (0 <= x <= 1 or math.isnan(x))]
         if outside:
@@ -196,14 +198,22 @@ def read_runs(folder: str | Path) -> Iterator[tuple[Path, RunRecord]]:
         yield path, record
 
 
-def finished(folder: str | Path, recipe: Recipe) -> dict[tuple[str, int], str]:
-    """(hash, seed) of every run in the folder, and its status. UsageError where one was made by another recipe."""
+def finished(folder: str | Path, recipe: Recipe, images_digest: str | None = None) -> dict[tuple[str, int], str]:
+    """(hash, seed) of every run in the folder, and its status.
+
+    UsageError where one was made by another recipe, or from images of another digest (None: of any).
+    """
     found: dict[tuple[str, int], str] = {}
     for path, record in read_runs(folder):
         if record.recipe != recipe.to_dict():
             raise UsageError(
                 f"{path} was made by another recipe: {differences(record.recipe, recipe.to_dict())}; "
                 "build into another folder, or with that recipe"
+            )
+        if images_digest not in (None, record.images_digest):
+            raise UsageError(
+                f"{path} was made from images of digest {record.images_digest}, not {images_digest}; "
+                "build into another folder, or from those images"
             )
         found[record.hash, record.seed] = record.status
     return found

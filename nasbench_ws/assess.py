@@ -1,0 +1,143 @@
+"""From scores and a table to an answer: metrics, ceiling, baselines, and one sentence.
+
+Works on stored scores alone, so that any result can be assessed again, by a new metric or against a better
+table. No training here, and no torch.
+
+    found = assess(scores, table)          # scores: (instances, children), NaN rows for runs that diverged
+    found["metrics"]["kendall_tau"]["mean"], found["verdict"]
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_ws.errors import MetricError
+from nasbench_ws.metrics import EVALUATION, kendall_taus, measure, nan_as_worst, stability_tau
+from nasbench_ws.resample import Interval, intervals, noise_ceiling, t_interval
+from nasbench_ws.seeds import derive
+from nasbench_ws.table import Table
+
+Array = npt.NDArray[np.float64]
+RANDOM_RANKINGS = 2000  # drawn for the baseline `random`
+
+
+def assess(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
+    """`metrics`, `s_tau`, `ceiling`, `baselines`, `diverged` and `verdict` of (instances, n) scores.
+
+    Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
+    left out of the metrics and counted in `diverged`; a child without one is ranked last.
+    """
+    matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
+    if matrix.shape[1] != len(table):
+        raise MetricError(
+            f"{matrix.shape[1]} scores for the {len(table)} children of the table; give one for each, in its order"
+        )
+    usable = matrix[np.isfinite(matrix).any(axis=1)]
+    diverged = len(matrix) - len(usable)
+    by_seed, truth = table.by_seed("test_accuracy"), table.truth
+    found: dict[str, Any] = {"diverged": diverged, "metrics": {}, "s_tau": None}
+    baselines = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
+    baselines["random"] = _random(truth)
+    ceiling = ceilings(by_seed)
+    if len(usable):
+        usable = nan_as_worst(usable)
+        rng = np.random.Generator(np.random.PCG64(derive("intervals")))
+        values = measure(usable, truth)
+        for name, interval in intervals(usable, by_seed, rng=rng).items():
+            found["metrics"][name] = {**_plain(interval), "values": values[name].tolist()}
+        if len(usable) > 1:
+            found["s_tau"] = dict(stability_tau(usable)._asdict())
+    found["ceiling"] = ceiling
+    found["baselines"] = baselines
+    found["verdict"] = verdict(found)
+    return found
+
+
+def ceilings(by_seed: Array) -> dict[str, Any]:
+    """The noise ceiling over all children and within the top quarter and tenth, from the table's seeds."""
+    found = {}
+    for name, fraction in (("all", 1.0), ("top_quarter", 0.25), ("top_tenth", 0.1)):
+        rng = np.random.Generator(np.random.PCG64(derive("ceiling", name)))
+        ceiling = noise_ceiling(by_seed, fraction, rng=rng)
+        found[name] = {
+            "children": ceiling.children,
+            "seeds": ceiling.seeds,
+            "held_out": dict(ceiling.held_out._asdict()),
+            "split_half": dict(ceiling.split_half._asdict()),
+            "single_seeds": dict(ceiling.single_seeds._asdict()),
+            "perfect": dict(ceiling.perfect._asdict()),
+            "reason": ceiling.reason,
+        }
+    return found
+
+
+def window_taus(window: npt.ArrayLike, table: Table) -> dict[str, float]:
+    """GT-Tau-Mean-k and GT-Tau-Std-k of (instances, k, n) snapshot scores: means over instances (paper)."""
+    taus = [kendall_taus(nan_as_worst(one), table.truth) for one in np.asarray(window, dtype=np.float64)]
+    return {
+        "mean": float(np.mean([t.mean() for t in taus])),
+        "std": float(np.mean([t.std() for t in taus])),
+    }
+
+
+def verdict(found: dict[str, Any]) -> str:
+    """One sentence: does it beat parameter count, and how far below the ceiling is it?"""
+    tau = found["metrics"].get("kendall_tau")
+    if tau is None:
+        return "Every instance diverged: there is nothing to rank."
+    params, n = found["baselines"]["params"]["kendall_tau"]["mean"], tau["n"]
+    if tau["reason"] is not None and math.isnan(tau["mean"]):
+        return f"No verdict: {tau['reason']}."
+    over = f"over {n} instance{'s' if n > 1 else ''}"
+    text = f"GT-Tau {tau['mean']:.2f} [{tau['interval'][0]:.2f}, {tau['interval'][1]:.2f}] {over}"
+    difference = t_interval(np.array(tau["values"]) - params)
+    if n == 1:
+        relation = f"is {'above' if difference.mean > 0 else 'below'} parameter count ({params:.2f}) in the one run there is"
+    elif difference.low > 0:
+        relation = f"beats parameter count ({params:.2f})"
+    elif difference.high < 0:
+        relation = f"is worse than parameter count ({params:.2f})"
+    else:
+        relation = f"is not distinguishable from parameter count ({params:.2f})"
+    ceiling = found["ceiling"]["all"]["held_out"]["mean"]
+    if math.isnan(ceiling):
+        return f"{text} {relation}; the table has too few seeds for a ceiling."
+    gap = ceiling - tau["mean"]
+    where = f"{gap:.2f} below" if gap >= 0 else f"{-gap:.2f} above"
+    return f"{text} {relation} and is {where} the ceiling of a held-out seed ({ceiling:.2f})."
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    return {
+        "mean": interval.mean,
+        "std": interval.std,
+        "interval": [interval.low, interval.high],
+        "n": interval.n,
+        "level": interval.level,
+        "method": interval.method,
+        "reason": interval.reason,
+    }
+
+
+def _deterministic(scores: Array, by_seed: Array, name: str) -> dict[str, Any]:
+    rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
+    found = intervals(np.asarray(scores, dtype=np.float64)[None], by_seed, rng=rng)
+    return {metric: _plain(interval) for metric, interval in found.items()}
+
+
+def _random(truth: Array) -> dict[str, Any]:
+    """Random rankings: mean, standard deviation and central 95 % of each metric over 2,000 of them."""
+    rng = np.random.Generator(np.random.PCG64(derive("baseline", "random")))
+    rankings = np.array([rng.permutation(len(truth)) for _ in range(RANDOM_RANKINGS)], dtype=np.float64)
+    found = {}
+    for metric, values in measure(rankings, truth, EVALUATION).items():
+        low, high = np.nanquantile(values, (0.025, 0.975))
+        found[metric] = {
+            "mean": float(values.mean()), "std": float(values.std(ddof=1)), "interval": [float(low), float(high)],
+            "n": RANDOM_RANKINGS, "level": 0.95, "method": "central 95 % of random rankings", "reason": None,
+        }  # fmt: skip
+    return found
