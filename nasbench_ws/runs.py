@@ -21,7 +21,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,11 +89,11 @@ class RunRecord:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
         """UsageError for keys that are unknown or missing, or values that cannot be meant."""
-        _same_keys("run", data, [field.name for field in fields(cls)])
+        _check_keys("run", data, cls)
         curves = {
             name: tuple(math.nan if x is None else x for x in values) for name, values in data["curves"].items()
         }
-        macro = data["macro"] and macro_from_dict(data["macro"])
+        macro = data.get("macro") and macro_from_dict(data["macro"])
         return cls(**{**data, "epochs": tuple(data["epochs"]), "curves": curves, "macro": macro})
 
 
@@ -131,17 +131,19 @@ def macro_to_dict(macro: Macro) -> dict[str, Any]:
 
 def macro_from_dict(data: Mapping[str, Any]) -> Macro:
     """UsageError for keys that are unknown or missing, or values that cannot be meant."""
-    _same_keys("macro", data, [field.name for field in fields(Macro)])
+    _check_keys("macro", data, Macro)
     return Macro(**{**data, "stem": tuple(data["stem"])})
 
 
-def _same_keys(what: str, data: Mapping[str, Any], known: list[str]) -> None:
+def _check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
+    """A key with a default may be absent: files written before there was such a key stay readable."""
+    known = [field.name for field in fields(kind)]
     for name in data:
         if name not in known:
             raise UsageError(f"unknown {what} key {name!r}{near_misses(name, known)}; known are {', '.join(known)}")
-    for name in known:
-        if name not in data:
-            raise UsageError(f"the {what} has no {name!r}; it takes {', '.join(known)}")
+    for field in fields(kind):
+        if field.name not in data and field.default is MISSING:
+            raise UsageError(f"the {what} has no {field.name!r}; it takes {', '.join(known)}")
 
 
 def run_path(folder: str | Path, hash: str, seed: int) -> Path:
@@ -226,6 +228,15 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
         for key in sorted({*there, *here})
         if there.get(key) != here.get(key)
     )
+
+
+def check_writable(folder: Path) -> None:
+    """OutputError where the folder can neither be written nor made."""
+    with _refusal(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}.tmp"
+        probe.touch()
+        probe.unlink()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -5,7 +5,7 @@ epoch. A number that is missing is NaN, and `status` says why. Not here: files (
 (table.py).
 
     columns = blank_columns(space, macro, seeds, epochs)     # nothing trained yet: NaN, status missing
-    content = Content(recipe, space, macro, images_digest, environments, columns, licence, citation)
+    content = Content(root_attributes(recipe, space, macro, ...), columns)
     content.digest, problems(content)                        # SHA-256, and [] where all is sound
 
 No torch here.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +26,8 @@ from numpy.typing import NDArray
 
 from nasbench_ws.network import Macro, child_network, mac_count, parameter_count
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import METRICS, macro_to_dict
-from nasbench_ws.space import Space
+from nasbench_ws.runs import METRICS, macro_from_dict, macro_to_dict
+from nasbench_ws.space import SPACES, Space
 
 FORMAT = "nasbench-ws table"
 SCHEMA_VERSION = 1
@@ -43,7 +44,7 @@ _CHILD, _RUN, _POINT = ("architecture",), ("architecture", "seed"), ("architectu
 class Column(NamedTuple):
     name: str
     axes: tuple[str, ...]
-    dtype: str  # as numpy writes it; S: text in UTF-8 of any fixed length
+    dtype: str  # as numpy writes it; S: ASCII text of any fixed length
     units: str
     meaning: str
 
@@ -73,48 +74,67 @@ Columns = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """A whole table in memory. `environments` are dictionaries of versions and device that runs ran in."""
+    """A whole table in memory: what its file holds, word for word, and what the words mean.
 
-    recipe: Recipe
-    space: Space
-    macro: Macro
-    images_digest: str
-    environments: tuple[Mapping[str, Any], ...]
+    Attributes stay as they were read, so that a table keeps its digest when a later Recipe has more keys.
+    """
+
+    attributes: Mapping[str, str | int]  # of the root, but for the digest and its rule; see root_attributes
     columns: Columns
-    licence: str
-    citation: str
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return Recipe.from_dict(json.loads(str(self.attributes["recipe"])))
+
+    @cached_property
+    def space(self) -> Space:
+        """The registered space where that is the same, for what it already remembers."""
+        data = json.loads(str(self.attributes["space"]))
+        space = Space(data["name"], data["nodes"], tuple(data["operations"]))
+        known = SPACES.get(space.name)
+        return known if known == space else space
+
+    @cached_property
+    def macro(self) -> Macro:
+        return macro_from_dict(json.loads(str(self.attributes["macro"])))
+
+    @cached_property
+    def environments(self) -> tuple[dict[str, Any], ...]:
+        """Library versions and device of the machines that runs were made on."""
+        return tuple(dict(environment) for environment in json.loads(str(self.attributes["environments"])))
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Children, seeds, epochs."""
         return len(self.space), len(self.columns["seeds"]), len(self.columns["epochs"])
 
-    def attributes(self) -> dict[str, str | int]:
-        """The root attributes of the file, but for the digest and its rule."""
-        space = {"name": self.space.name, "nodes": self.space.nodes, "operations": list(self.space.operations)}
-        return {
-            "format": FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "recipe": _json(self.recipe.to_dict()),
-            "space": _json(space),
-            "macro": _json(macro_to_dict(self.macro)),
-            "images": self.recipe.images,
-            "images_digest": self.images_digest,
-            "environments": _json([dict(environment) for environment in self.environments]),
-            "licence": self.licence,
-            "citation": self.citation,
-        }
-
     @cached_property
     def digest(self) -> str:
         """As DIGEST_RULE says."""
-        digest = hashlib.sha256(_json(self.attributes()).encode())
+        digest = hashlib.sha256(_json(dict(self.attributes)).encode())
         for name in sorted(self.columns):
             column = np.ascontiguousarray(self.columns[name])
             shape = "x".join(map(str, column.shape))
             digest.update(f"{name} {shape} {column.dtype.str}\n".encode())
             digest.update(column.data if column.dtype.kind != "S" else column.tobytes())
         return digest.hexdigest()
+
+
+ATTRIBUTES = (
+    "format", "schema_version", "recipe", "space", "macro", "images", "images_digest", "environments", "licence",
+    "citation",
+)  # fmt: skip
+
+
+def root_attributes(
+    recipe: Recipe, space: Space, macro: Macro, images_digest: str, environments: Sequence[Mapping[str, Any]],
+    licence: str, citation: str,
+) -> dict[str, str | int]:  # fmt: skip
+    """What the root of a table says of it, in the order of ATTRIBUTES; what has parts is JSON."""
+    cell = {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)}
+    parts = [_json(part) for part in (recipe.to_dict(), cell, macro_to_dict(macro))]
+    rest = (recipe.images, images_digest, _json([dict(environment) for environment in environments]), licence, citation)
+    return dict(zip(ATTRIBUTES, (FORMAT, SCHEMA_VERSION, *parts, *rest), strict=True))
 
 
 def _json(value: object) -> str:
@@ -163,7 +183,7 @@ def identity_problems(space: Space, columns: Columns) -> Iterator[str]:
     found = columns["hash"].tolist()
     index = {hash.encode(): i for hash, i in space._hashes}  # far faster than by way of 4096 Architectures
     if len(set(found)) < len(found):
-        twice = next(hash for hash in found if found.count(hash) > 1)
+        twice = Counter(found).most_common(1)[0][0]
         rows = [row for row, hash in enumerate(found) if hash == twice]
         yield f"its hash {twice.decode(errors='replace')} stands in more than one row: {rows}"
         return
@@ -193,6 +213,8 @@ def _root_problems(content: Content) -> Iterator[str]:
     recipe, space, macro = content.recipe, content.space, content.macro
     if recipe.space != space.name:
         yield f"its recipe is for the space {recipe.space}, and its space is {space.name}"
+    if content.attributes["images"] != recipe.images:
+        yield f"its recipe is for the images {recipe.images}, and its images are {content.attributes['images']}"
     if macro != recipe.build_macro(macro.height, macro.width, macro.image_channels, macro.classes):
         yield f"its macro {macro.name} is not the one that its recipe describes"
     for axis in ("seeds", "epochs"):
@@ -236,7 +258,8 @@ def _run_problems(content: Content) -> Iterator[str]:
             yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
         wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
         if wrong.any():
-            yield f"its {name} of {where(wrong)} is a number, and the run's status is {STATUSES[status[wrong.any(2)][0]]}"
+            ended = STATUSES[status[wrong.any(2)][0]]
+            yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"
     absent = np.isnan(np.stack([columns[name] for name in METRICS]))  # (5, A, S, E)
     ragged = (absent.any(0) != absent.all(0)).any(2) | (absent[0, ..., :-1] & ~absent[0, ..., 1:]).any(2)
     wrong = (status == DIVERGED) & (ragged | ~absent[0, ..., -1])

@@ -15,7 +15,6 @@ No torch here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import NasbenchError, TableError
-from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import macro_from_dict, write_atomic
+from nasbench_ws.runs import write_atomic
 from nasbench_ws.schema import (
+    ATTRIBUTES,
     COLUMNS,
     DIGEST_RULE,
     FORMAT,
@@ -38,7 +37,6 @@ from nasbench_ws.schema import (
     identity_problems,
     problems,
 )
-from nasbench_ws.space import SPACES, Space
 
 MAX_BYTES = 2**31  # of all columns: room for 2**20 children with 30 points each
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -51,12 +49,10 @@ def write_table(path: str | Path, content: Content) -> None:
     if found:
         raise TableError(f"{path} was not written, for the table is wrong: {'; '.join(found)}")
     with h5py.File("memory", "w", driver="core", backing_store=False, libver="v110") as file:
-        file.attrs.update(content.attributes())
+        file.attrs.update(content.attributes)
         file.attrs.update({"digest": content.digest, "digest_rule": DIGEST_RULE})
-        for name, column in COLUMNS.items():
-            values = content.columns[name]
-            dtype = h5py.string_dtype("utf-8", values.dtype.itemsize) if column.dtype == "S" else values.dtype
-            dataset = file.create_dataset(name, data=values, dtype=dtype)
+        for name in COLUMNS:
+            dataset = file.create_dataset(name, data=content.columns[name])
             dataset.attrs.update(_column_attributes(name))
         file.flush()
         image = file.id.get_file_image()
@@ -116,34 +112,30 @@ def _check_file(path: Path) -> None:
 
 def _content(path: Path, file: h5py.File) -> tuple[Content, str]:
     """The content and the digest it states. No dataset is read before all of them have passed."""
-    if "format" not in file.attrs or _attribute(file, "format") != FORMAT:
+    if "format" not in file.attrs or _attribute(path, file, "format") != FORMAT:
         raise TableError(f"{path} is HDF5, but not a table of nasbench-ws; name one that `merge` wrote")
     version = file.attrs["schema_version"]
     if version != SCHEMA_VERSION:
         newer = "upgrade nasbench-ws to read it" if version > SCHEMA_VERSION else REMEDY
         raise TableError(f"{path} has schema {version}, this package reads {SCHEMA_VERSION}; {newer}")
-    try:
-        texts = {key: _attribute(file, key) for key in file.attrs if key != "schema_version"}
-        recipe = Recipe.from_dict(json.loads(texts["recipe"]))
-        space = _space(json.loads(texts["space"]))
-        macro = macro_from_dict(json.loads(texts["macro"]))
-        environments = tuple(dict(environment) for environment in json.loads(texts["environments"]))
-        if texts["images"] != recipe.images:
-            raise ValueError(f"images {texts['images']}, and its recipe says {recipe.images}")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:  # UsageError is a ValueError
-        raise TableError(f"{path} has root attributes that cannot be: {error}; {REMEDY}") from error
+    texts = {key: _attribute(path, file, key) for key in (*ATTRIBUTES, "digest") if key != "schema_version"}
+    stated = texts.pop("digest")
+    columns: dict[str, NDArray[Any]] = {}
+    content = Content({**texts, "schema_version": SCHEMA_VERSION}, columns)
+    for part in ("recipe", "space", "macro", "environments"):
+        try:
+            getattr(content, part)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:  # UsageError is a ValueError
+            raise TableError(f"{path} has a {part} that cannot be ({error}): {texts[part][:80]}; {REMEDY}") from error
     for problem in _storage_problems(file):
         raise TableError(f"{path} is not a table to open: {problem}; {REMEDY}")
-    datasets = {name: file[name] for name in file}
-    for problem in form_problems(space, datasets):
+    datasets = dict(file)
+    for problem in form_problems(content.space, datasets):
         raise TableError(f"{path} is not a table of schema {SCHEMA_VERSION}: {problem}; {REMEDY}")
-    columns: dict[str, NDArray[Any]] = {name: dataset[()] for name, dataset in datasets.items()}
-    for column in columns.values():
-        column.flags.writeable = False
-    content = Content(
-        recipe, space, macro, texts["images_digest"], environments, columns, texts["licence"], texts["citation"]
-    )
-    return content, texts["digest"]
+    for name, dataset in datasets.items():
+        columns[name] = dataset[()]
+        columns[name].flags.writeable = False
+    return content, stated
 
 
 def _storage_problems(file: h5py.File) -> Iterator[str]:
@@ -166,15 +158,8 @@ def _storage_problems(file: h5py.File) -> Iterator[str]:
         yield f"it says it holds {size:,} bytes, more than the {MAX_BYTES:,} that are read"
 
 
-def _attribute(file: h5py.File, name: str) -> str:
-    value = file.attrs[name]
+def _attribute(path: Path, file: h5py.File, name: str) -> str:
+    value = file.attrs.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is {type(value).__name__}, not text")
+        raise TableError(f"{path} has no text in its root attribute {name}; {REMEDY}")
     return value
-
-
-def _space(data: dict[str, Any]) -> Space:
-    """The space described; the registered one where that is the same, for what it already remembers."""
-    space = Space(data["name"], data["nodes"], tuple(data["operations"]))
-    known = SPACES.get(space.name)
-    return known if known == space else space

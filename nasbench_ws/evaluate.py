@@ -1,0 +1,251 @@
+"""The main job: train a strategy's super-nets, score every child, and compare the ranking with a table.
+
+An evaluation is instances (super-nets from different seeds) times parts (components that share nothing).
+Each of these is one task for a worker process and, when done, one small file in the work folder, so that an
+interrupted evaluation goes on where it stopped. Strategies see training and validation images only: test
+images are not even loaded, and the table is opened when all scores are in.
+
+    result = evaluate("groups:similar:4", "fashion14", instances=3)
+    print(result)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.images import Images, load_images
+from nasbench_ws.network import child_network, mac_count
+from nasbench_ws.plan import BACKWARD, Part, Plan
+from nasbench_ws.pool import OnProgress, Task, execute
+from nasbench_ws.records import read_record, write_record
+from nasbench_ws.result import Result
+from nasbench_ws.schedule import audit, get_schedule, realise
+from nasbench_ws.score import BatchNorm, Scorer
+from nasbench_ws.space import Architecture, get_space
+from nasbench_ws.strategy import Strategy, resolve
+from nasbench_ws.supernet import StepOutcome, SuperNet
+from nasbench_ws.table import Table, load
+from nasbench_ws.train import children_seed, make_batches, train
+from nasbench_ws.versions import versions
+
+FORMAT = "nasbench-ws part"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs for any part of an evaluation; small, so that it travels as it is."""
+
+    plan: Plan
+    root: str | None = None  # where data sets that do not ship are
+
+
+def evaluate(
+    strategy: str,
+    table: str | Path | Table = "fashion14",
+    *,
+    instances: int = 3,
+    first_seed: int = 0,
+    plan: Plan | None = None,
+    root: str | None = None,
+    workers: int | None = None,
+    folder: str | Path | None = None,
+    executor: Any = None,
+    on_progress: OnProgress | None = None,
+) -> Result:
+    """Evaluate a strategy (see `strategy`) against a table.
+
+    `plan` says how (steps, match, schedule, batch norm; by default the table's recipe). Finished parts are
+    kept in `folder` and used again by the same evaluation. StrategyError, DataError, TableError, UsageError
+    and OutputError are raised before anything is trained; RunError where a worker died for good.
+    """
+    truth = table if isinstance(table, Table) else load(table)
+    plan = Plan(strategy, truth.recipe) if plan is None else replace(plan, strategy=strategy)
+    if instances < 1:
+        raise UsageError(f"instances is {instances}; it must be at least 1")
+    _check_match(plan, truth)
+    setting = Setting(plan, root)
+    images = load_images(plan.recipe.images, ("train", "valid"), root=root)
+    children, parts, named = _parts(setting, images)
+    identity = plan.digest(parts, images.digest, _code(strategy))
+    tasks: dict[tuple[int, int], Task] = {}
+    outcomes: dict[tuple[int, int], dict[str, Any]] = {}
+    for seed in range(first_seed, first_seed + instances):
+        for number, part in enumerate(parts):
+            path = None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
+            if path is not None and path.exists():
+                outcomes[seed, number] = read_record(path, FORMAT)
+            else:
+                tasks[seed, number] = Task((setting, seed, number), part.steps)
+
+    def on_done(task: tuple[int, int], outcome: dict[str, Any]) -> None:
+        outcomes[task] = outcome
+        if folder is not None:
+            write_record(Path(folder) / identity / f"{task[0]}-{task[1]}.json", FORMAT, outcome)
+
+    execute(run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress)
+    seeds = range(first_seed, first_seed + instances)
+    gathered = [[outcomes[seed, number] for number in range(len(parts))] for seed in seeds]
+    return _result(plan, truth, named, parts, len(children), list(seeds), gathered)
+
+
+def _check_match(plan: Plan, table: Table) -> None:
+    """A super-net of other children, images or networks says nothing about the table's."""
+    theirs = table.recipe
+    for name in ("space", "images", "macro", "channels", "cells", "output", "dilated_kernel"):
+        ours, stored = getattr(plan.recipe, name), getattr(theirs, name)
+        if ours != stored:
+            raise UsageError(
+                f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
+                f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
+            )
+
+
+def _code(strategy: str) -> str:
+    """Digest of the strategy's file, so that an edited one is not taken for the old; "" where it has none."""
+    path = Path(strategy.partition(":")[0])
+    if path.suffix == ".py" and path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
+
+
+def _parts(setting: Setting, images: Images) -> tuple[list[Architecture], list[Part], Strategy]:
+    recipe = setting.plan.recipe
+    space = get_space(recipe.space)
+    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    strategy = resolve(setting.plan.strategy, space, macro)
+    children = list(space)
+    return children, setting.plan.parts(children, macro, strategy), strategy
+
+
+_images: dict[tuple[str, str | None], Images] = {}  # of this process: loaded once for all its parts
+
+
+def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], None]) -> dict[str, Any]:
+    """Train and score one part of one instance (in a worker). Calls `on_step(steps done)`."""
+    plan, recipe = setting.plan, setting.plan.recipe
+    where = (recipe.images, setting.root)
+    if where not in _images:
+        _images[where] = load_images(recipe.images, ("train", "valid"), root=setting.root)
+    images = _images[where]
+    children, parts, strategy = _parts(setting, images)
+    part = parts[number]
+    own = [children[i] for i in part.children]
+    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    started = time.perf_counter()
+    schedule = get_schedule(plan.schedule or strategy.schedule)
+    sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
+    net = SuperNet(recipe, macro, own, strategy.key, seed)
+    snapshots = _Snapshots(images, plan, part.steps)
+
+    def each_step(step: int, outcome: StepOutcome) -> None:
+        snapshots.take(step, net)
+        on_step(step)
+
+    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step)
+    train_seconds = time.perf_counter() - started
+    scores = {}
+    for mode in plan.batch_norm:
+        found = Scorer(images, "valid", BatchNorm.parse(mode)).score(net)
+        scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
+    macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
+    return {
+        "children": list(part.children),
+        "seed": seed,
+        "diverged_at": diverged,
+        "steps": part.steps,
+        "child_updates": int(sequence.size),
+        "images": int(sequence.size) * recipe.batch_size,
+        "macs": int(macs[sequence].sum()) * recipe.batch_size * BACKWARD,
+        "train_seconds": train_seconds,
+        "seconds": time.perf_counter() - started,
+        "weight_bytes": net.weights.bytes,
+        "parameters": net.weights.values.numel(),
+        "scores": scores,
+        "window": snapshots.scores,
+        "trained": audit(own, sequence)["children"],
+        "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
+    }
+
+
+class _Snapshots:
+    """Scores after each of the last steps, on the first validation images (GT-Tau-Mean-k's material)."""
+
+    def __init__(self, images: Images, plan: Plan, steps: int) -> None:
+        self.scores: list[list[float]] = []
+        self._from = steps - plan.last
+        if plan.last > steps:
+            raise UsageError(f"the last {plan.last} steps of a super-net that takes {steps}; ask for fewer")
+        if plan.last:
+            valid = images.valid
+            count = min(plan.last_images, len(valid))
+            first = type(valid)(valid.pixels[:count], valid.labels[:count])
+            some = replace(images, splits={**images.splits, "valid": first})
+            self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
+
+    def take(self, step: int, net: SuperNet) -> None:
+        if step > self._from:
+            self.scores.append(self._scorer.score(net).accuracy.tolist())
+
+
+def _result(
+    plan: Plan,
+    table: Table,
+    strategy: Strategy,
+    parts: Sequence[Part],
+    count: int,
+    seeds: list[int],
+    gathered: list[list[dict[str, Any]]],
+) -> Result:
+    def joined(pick: Callable[[dict[str, Any]], Any], *shape: int) -> Any:
+        whole = np.full((len(gathered), *shape, count), np.nan)
+        for i, instance in enumerate(gathered):
+            for outcome in instance:
+                values = np.array(pick(outcome), dtype=np.float64)  # null, for NaN, becomes NaN
+                whole[i][..., outcome["children"]] = values
+        return whole
+
+    def total(name: str) -> float:
+        sums = [sum(outcome[name] for outcome in instance) for instance in gathered]
+        return float(np.mean(sums))
+
+    schedule = plan.schedule or strategy.schedule
+    window = joined(lambda o: o["window"], plan.last) if plan.last and not _any_diverged(gathered) else None
+    return Result.make(
+        strategy=plan.strategy,
+        table=table,
+        plan={**plan.to_dict(), "schedule": schedule if isinstance(schedule, str) else schedule.__name__},
+        seeds=seeds,
+        scores={mode: joined(lambda o, m=mode: o["scores"][m]["accuracy"]) for mode in plan.batch_norm},
+        window=window,
+        budget={
+            "per": "instance",
+            "match": plan.match,
+            **{name: int(total(name)) for name in ("steps", "images", "child_updates", "macs", "weight_bytes")},
+            "seconds": total("seconds"),
+            "parameters": int(total("parameters")),
+            "super_nets": len(parts),
+        },
+        diverged=[
+            {"seed": outcome["seed"], "children": outcome["children"], "step": outcome["diverged_at"]}
+            for instance in gathered
+            for outcome in instance
+            if outcome["diverged_at"] is not None
+        ],
+        trained=[
+            {name: times for outcome in instance for name, times in outcome["trained"].items()}
+            for instance in gathered
+        ],
+        versions=versions(),
+    )
+
+
+def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:
+    return any(outcome["diverged_at"] is not None for instance in gathered for outcome in instance)

@@ -1,0 +1,98 @@
+"""JSON files that are whole or absent, and that notice damage.
+
+A record is a JSON object with its format's name, a schema version and a digest of its contents. It is written
+to a temporary name in the same folder, synced, then renamed.
+
+    write_record(path, "nasbench-ws result", data)
+    read_record(path, "nasbench-ws result") == data
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nasbench_ws.errors import NasbenchError, OutputError, ResultError
+
+SCHEMA_VERSION = 1
+ENVELOPE = ("format", "schema_version", "digest")
+
+
+def write_record(path: Path, kind: str, data: Mapping[str, Any]) -> None:
+    """Write an object without NaN. OutputError names what hinders."""
+    whole = {"format": kind, "schema_version": SCHEMA_VERSION, **data}
+    text = json.dumps({**whole, "digest": digest(whole)}, indent=1, allow_nan=False)
+    with refusal(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_record(
+    path: str | Path,
+    kind: str,
+    error_type: type[NasbenchError] = ResultError,
+    remedy: str = "delete it, and run the command that wrote it again",
+) -> dict[str, Any]:
+    """The object in a file, its digest checked and its envelope taken off. `error_type` says what is wrong."""
+    try:
+        data = json.loads(Path(path).read_bytes())
+        if not isinstance(data, dict):
+            raise ValueError(f"a JSON {type(data).__name__}")
+    except OSError as error:
+        raise error_type(f"{path} cannot be read: {error.strerror or error}; name the file of a {kind}") from error
+    except (ValueError, RecursionError) as error:
+        raise error_type(f"{path} is not a whole file of a {kind} ({error}); {remedy}") from error
+    if data.get("format") != kind:
+        raise error_type(f"{path} is JSON, but not a {kind}; name another file")
+    if data.get("schema_version") != SCHEMA_VERSION:
+        found = data.get("schema_version")
+        raise error_type(f"{path} has schema {found}, this package reads {SCHEMA_VERSION}; {remedy}")
+    stated = data.pop("digest", None)
+    found = digest(data)
+    if stated != found:
+        raise error_type(f"{path} is damaged: its contents have SHA-256 {found}, and it states {stated}; {remedy}")
+    return {key: value for key, value in data.items() if key not in ENVELOPE}
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # two writers never share one
+    with refusal(path):
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
+                temporary.unlink()
+        if os.name == "posix":  # the name itself is on disk only with its folder
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+@contextlib.contextmanager
+def refusal(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path that cannot be written into an OutputError with the next step."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space and run the same command again" if full else "choose a place that can be written"
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; {remedy}") from error

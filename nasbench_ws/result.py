@@ -1,0 +1,209 @@
+"""An evaluation's result: scores, what they were made with, and what they mean against the table.
+
+    result = Result.load("full.json")
+    result["metrics"]["kendall_tau"]["mean"], result.scores          # scores: (instances, children)
+    print(result)                                                    # the verdict in a sentence and a table
+    result.save("copy.json")
+
+The JSON keys are stable; everything derived (metrics, ceiling, baselines, verdict) can be made again from
+`scores` and the table by `assess`. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_ws.assess import assess, window_taus
+from nasbench_ws.errors import ResultError
+from nasbench_ws.records import read_record, write_record
+from nasbench_ws.table import Table
+
+FORMAT = "nasbench-ws result"
+REQUIRED = (
+    "strategy", "table", "instances", "scores", "metrics", "ceiling", "baselines", "budget", "recipe", "versions",
+    "plan", "children", "seeds", "verdict", "batch_norm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """One strategy's evaluation. `data` is the JSON object; `result[key]` reads it."""
+
+    data: Mapping[str, Any]
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        strategy: str,
+        table: Table,
+        plan: Mapping[str, Any],
+        seeds: Sequence[int],
+        scores: Mapping[str, npt.NDArray[np.float64]],
+        window: npt.NDArray[np.float64] | None,
+        budget: Mapping[str, Any],
+        diverged: Sequence[Mapping[str, Any]],
+        trained: Sequence[Mapping[str, int]],
+        versions: Mapping[str, str],
+    ) -> Result:
+        """Assess scores (mode: (instances, children)) against the table; the first mode is the result's own."""
+        first, *others = scores
+        found = assess(scores[first], table)
+        data = {
+            "strategy": strategy,
+            "table": {"name": table.name, "digest": table.digest},
+            "children": [entry.hash for entry in table],
+            "instances": len(seeds),
+            "seeds": list(seeds),
+            "batch_norm": first,
+            "scores": scores[first].tolist(),
+            "metrics": found["metrics"],
+            "s_tau": found["s_tau"],
+            "ceiling": found["ceiling"],
+            "baselines": found["baselines"],
+            "verdict": found["verdict"],
+            "other_batch_norm": {
+                mode: {"scores": scores[mode].tolist(), "metrics": assess(scores[mode], table)["metrics"]}
+                for mode in others
+            },
+            "window": None if window is None else {"scores": window.tolist(), "gt_tau": window_taus(window, table)},
+            "budget": dict(budget),
+            "diverged": [dict(one) for one in diverged],
+            "trained": [dict(one) for one in trained],
+            "plan": {key: value for key, value in plan.items() if key != "recipe"},
+            "recipe": plan["recipe"],
+            "versions": dict(versions),
+        }
+        return cls(json.loads(json.dumps(_finite(data))))
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """(instances, children) validation accuracies; NaN where a child's super-net diverged."""
+        return np.array(self.data["scores"], dtype=np.float64)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        return str(self.data["verdict"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; NaN is None."""
+        return dict(self.data)
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON file, whole or not at all. OutputError where it cannot be written."""
+        write_record(Path(path), FORMAT, self.data)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Result:
+        """ResultError where the file is broken, altered, or of another kind."""
+        data = read_record(Path(path), FORMAT)
+        missing = [key for key in REQUIRED if key not in data]
+        if missing:
+            raise ResultError(f"{path} has no {missing[0]!r}; it is not a whole result: evaluate again with --out")
+        shape = (data["instances"], len(data["children"]))
+        try:
+            found = np.array(data["scores"], dtype=np.float64).shape
+        except (TypeError, ValueError):
+            found = ()
+        if found != shape:
+            raise ResultError(f"{path} has scores of shape {found}, not {shape}; evaluate again with --out")
+        return cls(data)
+
+    def __repr__(self) -> str:
+        tau = self.data["metrics"].get("kendall_tau", {}).get("mean")
+        shown = "none" if tau is None else f"{tau:.3f}"
+        return f"Result({self.data['strategy']!r}, {self.data['instances']} instances, GT-Tau {shown})"
+
+    def __str__(self) -> str:
+        return render(self.data)
+
+
+LABELS = {
+    "kendall_tau": "Kendall tau", "spearman": "Spearman", "pearson": "Pearson", "weighted_tau": "weighted tau",
+    "sparse_tau": "sparse tau", "top_rank@1": "T1R", "top_rank@3": "T3R", "precision_at_top@5": "P@top5",
+    "precision_at_bottom@5": "P@bottom5", "regret@1": "regret@1", "ndcg@5": "NDCG@5",
+}  # fmt: skip
+
+
+def render(data: Mapping[str, Any]) -> str:
+    """The human form, at most 80 columns wide."""
+    budget, plan = data["budget"], data["plan"]
+    lines = [
+        f"{data['strategy']} on {data['table']['name']}: {data['instances']} instances, "
+        f"batch norm {data['batch_norm']}, schedule {plan['schedule']}",
+        "",
+        *_wrap(data["verdict"]),
+        "",
+        f"{'':15}{'mean':>8}{'std':>8}  {'95 % interval':18}{'params':>8}{'macs':>8}{'random':>8}",
+    ]
+    for name, label in LABELS.items():
+        if name not in data["metrics"]:
+            continue
+        one = data["metrics"][name]
+        low, high = one["interval"]
+        baselines = "".join(f"{_number(data['baselines'][b][name]['mean']):>8}" for b in ("params", "macs", "random"))
+        interval = f"[{_number(low)}, {_number(high)}]"
+        lines.append(f"{label:15}{_number(one['mean']):>8}{_number(one['std']):>8}  {interval:18}{baselines}")
+    ceiling = data["ceiling"]["all"]
+    if data["s_tau"]:
+        s_tau = data["s_tau"]
+        lines.append(f"{'S-Tau':15}{_number(s_tau['mean']):>8}{'':8}  between instances")
+    lines += [
+        "",
+        f"noise ceiling  {_number(ceiling['held_out']['mean'])} a held-out seed against the others' mean, "
+        f"{_number(ceiling['perfect']['mean'])} a perfect",
+        f"               predictor against the mean of the table's {ceiling['seeds']} seeds (estimated)",
+    ]
+    if data["window"]:
+        tau = data["window"]["gt_tau"]
+        lines.append(f"last {plan['last']} steps   GT-Tau mean {_number(tau['mean'])}, std {_number(tau['std'])}")
+    for mode, other in data["other_batch_norm"].items():
+        tau = other["metrics"]["kendall_tau"]
+        low, high = tau["interval"]
+        lines.append(f"batch norm {mode}: Kendall tau {_number(tau['mean'])} [{_number(low)}, {_number(high)}]")
+    if data["diverged"]:
+        first = data["diverged"][0]
+        lines.append(f"diverged: {len(data['diverged'])} super-nets, the first at step {first['step']}")
+    lines += [
+        "",
+        f"cost of one instance (matched in {budget['match']}): {budget['steps']:,} steps, "
+        f"{budget['child_updates']:,} child",
+        f"updates, {budget['images']:,} images, {budget['macs'] / 1e12:.2f}T multiply-adds, "
+        f"{budget['weight_bytes'] / 1024:.0f} KiB of weights, {budget['seconds']:.0f} s",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _wrap(text: str, width: int = 79) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width)
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities as None, throughout: JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,270 @@
+"""Ground truth by architecture: open a table and ask it.
+
+    table = load("fashion14")                       # a shipped table, or the path of a file
+    table.query("434").test_accuracy.mean           # by digits, index, hash, its prefix, or canonical string
+    table.column("test_accuracy")                   # (children,), mean over seeds at the last epoch
+    table.truth, table.best("valid_accuracy", 3)
+
+The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
+run is missing or diverged, unless `skip_missing` says to leave it out. Every array is read-only. Not here: files
+(table_file.py), runs into tables (merge.py), what scores reach (metrics.py, resample.py).
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_ws.errors import TableError, UsageError, near_misses
+from nasbench_ws.runs import CURVES
+from nasbench_ws.schema import COLUMNS, OK, STATUSES, Content
+from nasbench_ws.space import Architecture, ArchitectureLike
+from nasbench_ws.table_file import read_table, verify, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Entry", "Statistic", "Table", "load", "shipped", "verify", "write_table"]
+BY_CHILD = ("hash", "spec", "name", "params", "macs")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number by seed: NaN where there is none, and then the mean and the deviation are NaN too."""
+
+    mean: float
+    std: float  # of the sample (ddof 1); NaN with one seed
+    values: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: NaN is None."""
+        return {"mean": _number(self.mean), "std": _number(self.std), "values": [_number(x) for x in self.values]}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a table knows of one child. Accuracies are those of the last epoch, in [0, 1]."""
+
+    architecture: Architecture
+    hash: str
+    name: str
+    spec: str
+    index: int
+    params: int
+    macs: int  # of one image's forward pass
+    valid_accuracy: Statistic
+    test_accuracy: Statistic
+    _table: Table = field(repr=False, compare=False)
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """How the run of each seed ended: ok, diverged, failed or missing."""
+        return tuple(STATUSES[code] for code in self._table.content.columns["status"][self.index])
+
+    def curve(self, name: str) -> NDArray[np.float64]:
+        """A column by seed and epoch, (seeds, epochs)."""
+        curve: NDArray[np.float64] = self._table.curves(name)[self.index]
+        return curve
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`."""
+        data = {key: getattr(self, key) for key in ("hash", "name", "spec", "index", "params", "macs")}
+        return {
+            **data,
+            "valid_accuracy": self.valid_accuracy.to_dict(),
+            "test_accuracy": self.test_accuracy.to_dict(),
+            "seeds": self._table.seeds.tolist(),
+            "epoch": float(self._table.epochs[-1]),
+            "status": list(self.status),
+        }
+
+
+class Table:
+    """A table in memory; `content` has it as it is stored."""
+
+    def __init__(self, content: Content, name: str = "in memory") -> None:
+        self.content, self.name, self.space = content, name, content.space
+        self.recipe, self.macro, self.digest = content.recipe, content.macro, content.digest
+        self.seeds: NDArray[np.int64] = content.columns["seeds"]
+        self.epochs: NDArray[np.float64] = content.columns["epochs"]  # passes over the training images
+        self._entries: dict[int, Entry] = {}
+
+    def query(self, arch: ArchitectureLike) -> Entry:
+        """The entry of a child, by any of its names. ArchitectureError where it names none, or several."""
+        child = self.space.architecture(arch)
+        entry = self._entries.get(child.index)
+        if entry is None:
+            i = child.index
+            params, macs, accuracies = self._numbers
+            valid, test = (Statistic(mean[i], std[i], tuple(values[i])) for mean, std, values in accuracies)
+            entry = Entry(child, child.hash, child.name, child.spec, i, params[i], macs[i], valid, test, self)
+            self._entries[i] = entry
+        return entry
+
+    __getitem__ = query
+
+    def __len__(self) -> int:
+        return len(self.space)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self.query, range(len(self)))
+
+    def __contains__(self, arch: object) -> bool:
+        return arch in self.space
+
+    def __repr__(self) -> str:
+        children, seeds, epochs = self.content.shape
+        absent = int((self.content.columns["status"] != OK).sum())
+        without = f", without {absent} of {children * seeds} runs" if absent else ""
+        size = f"{children} children x {seeds} seeds x {epochs} epochs"
+        return f"Table({self.name!r}: {size}, {self.space.name}{without})"
+
+    def curves(self, name: str) -> NDArray[np.float64]:
+        """A column by child, seed and epoch."""
+        if name not in CURVES:
+            self._refuse(name, CURVES)
+        curves: NDArray[np.float64] = self.content.columns[name]
+        return curves
+
+    def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
+        """A column by child and seed, at the last epoch or the one given."""
+        return self.curves(name)[:, :, self._epoch(epoch)]
+
+    def column(
+        self, name: str, *, epoch: float | None = None, seed: int | None = None, skip_missing: bool = False
+    ) -> NDArray[Any]:
+        """A column by child; one that runs make is the mean over seeds, or of one `seed`, at the last epoch or `epoch`.
+
+        `skip_missing` takes the mean over the seeds that have a number: children then differ in how many.
+        """
+        if name in BY_CHILD:
+            if epoch is not None or seed is not None:
+                raise UsageError(f"{name} is a child's own, at any epoch and of any seed; ask for it without them")
+            values: NDArray[Any] = self.content.columns[name]
+            return values.astype("U") if COLUMNS[name].dtype == "S" else values
+        if name not in CURVES:
+            self._refuse(name, (*BY_CHILD, *CURVES))
+        runs = self.by_seed(name, epoch)  # (children, seeds)
+        if seed is not None:
+            place = np.flatnonzero(self.seeds == seed)
+            if not len(place):
+                raise UsageError(f"{self.name} has no seed {seed}; it has {', '.join(map(str, self.seeds.tolist()))}")
+            return runs[:, place[0]]
+        if skip_missing:
+            count = (~np.isnan(runs)).sum(axis=1)
+            return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)
+        means: NDArray[np.float64] = runs.mean(axis=1)
+        return means
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """What scores are measured against: mean test accuracy over seeds. TableError where a run is missing."""
+        truth: NDArray[np.float64] = self.column("test_accuracy")
+        if np.isnan(truth).any():
+            absent = self.absent()
+            listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in absent[:4])
+            more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
+            raise TableError(
+                f"{self.name} gives no ground truth: it lacks {listed}{more}; build what is missing, or take "
+                "column('test_accuracy', skip_missing=True) and say so"
+            )
+        return truth
+
+    def absent(self) -> list[tuple[Architecture, int, str]]:
+        """Every run that did not end well: its child, its seed and its status."""
+        status = self.content.columns["status"]
+        places = np.argwhere(status != OK).tolist()
+        return [(self.space[i], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in places]
+
+    def best(self, by: str, n: int = 1) -> list[Entry]:
+        """The n best children by an accuracy (highest) or a loss (lowest), best first; ties in order of index."""
+        if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
+            self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
+        values = self.column(by)
+        known = int((~np.isnan(values)).sum())
+        if not 1 <= n <= known:
+            raise UsageError(f"the {n} best of {known} children with a {by}: n must be 1 to {known}")
+        order = np.argsort(-values if by.endswith("_accuracy") else values, kind="stable")  # NaN comes last
+        return [self.query(i) for i in order[:n]]
+
+    def to_frame(self, level: str = "architecture") -> pd.DataFrame:
+        """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise UsageError("to_frame needs pandas; get it with: pip install 'nasbench-ws[pandas]'") from error
+        if level not in ("architecture", "seed", "epoch"):
+            raise UsageError(f"there is no level {level!r}; a row is of an architecture, a seed or an epoch")
+        if level == "architecture":
+            return pd.DataFrame({name: self.column(name) for name in (*BY_CHILD, *CURVES)}).set_index("hash")
+        children, seeds, epochs = self.content.shape
+        runs = epochs if level == "epoch" else 1
+        data = {"hash": np.repeat(self.column("hash"), seeds * runs)}
+        data["seed"] = np.tile(np.repeat(self.seeds, runs), children)
+        data["epoch"] = np.tile(self.epochs if level == "epoch" else self.epochs[-1:], children * seeds)
+        data["status"] = np.repeat(np.array(STATUSES)[self.content.columns["status"].ravel()], runs)
+        data |= {name: (self.curves(name) if level == "epoch" else self.by_seed(name)).ravel() for name in CURVES}
+        return pd.DataFrame(data)
+
+    @cached_property
+    def _numbers(self) -> tuple[Any, ...]:
+        """As lists, which are far quicker to look into: params, macs, and (mean, std, by seed) of both accuracies."""
+        accuracies = []
+        for name in ("valid_accuracy", "test_accuracy"):
+            runs = self.by_seed(name)
+            std = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else np.full(len(self), np.nan)
+            accuracies.append((self.column(name).tolist(), std.tolist(), runs.tolist()))
+        return self.column("params").tolist(), self.column("macs").tolist(), accuracies
+
+    def _epoch(self, epoch: float | None) -> int:
+        if epoch is None:
+            return -1
+        place = np.flatnonzero(np.isclose(self.epochs, epoch, rtol=1e-9, atol=0))
+        if not len(place):
+            recorded = ", ".join(f"{x:g}" for x in self.epochs)
+            raise UsageError(f"{self.name} has no epoch {epoch:g}; recorded are {recorded}")
+        return int(place[0])
+
+    def _refuse(self, name: str, known: tuple[str, ...]) -> None:
+        if name in ("accuracy", "loss"):
+            splits = " or ".join(column for column in CURVES if column.endswith(name))
+            raise UsageError(f"there is no column {name!r}: the split is part of the name; ask for {splits}")
+        raise UsageError(f"there is no column {name!r} here{near_misses(name, known)}; there are {', '.join(known)}")
+
+
+def shipped() -> dict[str, Path]:
+    """The tables that come with the package, by name."""
+    folder = importlib.resources.files("nasbench_ws.data")
+    names = sorted(file.name for file in folder.iterdir())
+    tables = [name for name in names if name.endswith(".h5") and not name.endswith("-images.h5")]
+    return {name.removesuffix(".h5"): Path(str(folder.joinpath(name))) for name in tables}
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Table:
+    """A shipped table by its name, or the one in a file. TableError says what is wrong."""
+    tables = shipped()
+    if isinstance(name_or_path, str) and name_or_path in tables:
+        return Table(read_table(tables[name_or_path]), name_or_path)
+    path = Path(name_or_path)
+    if not path.exists():
+        listed = ", ".join(tables) or "none"
+        raise TableError(
+            f"there is no table {str(name_or_path)!r}{near_misses(str(name_or_path), tables)}: neither a file nor "
+            f"shipped; shipped are {listed}; give one of these, or the path of a file"
+        )
+    return Table(read_table(path), str(path))
+
+
+def _number(x: float) -> float | None:
+    return None if math.isnan(x) else x
