@@ -189,7 +189,7 @@ class _Builder:
                 wait(self.flying, return_when=FIRST_COMPLETED)
             if broken or any(isinstance(_error(future), BrokenExecutor) for future in self._ended()):
                 self.pool.stop()  # its processes end, and with them every run under way
-            for future in sorted(self._ended(), key=lambda future: _error(future) is not None):  # keep before an error ends it
+            for future in sorted(self._ended(), key=lambda future: _error(future) is not None):  # runs, then errors
                 self._settle(self.flying[future], future)
                 del self.flying[future]
 

@@ -216,6 +216,9 @@ def _result(
         sums = [sum(outcome[name] for outcome in instance) for instance in gathered]
         return float(np.mean(sums))
 
+    def accuracies(mode: str) -> Any:
+        return joined(lambda outcome: outcome["scores"][mode]["accuracy"])
+
     schedule = plan.schedule or strategy.schedule
     window = joined(lambda o: o["window"], plan.last) if plan.last and not _any_diverged(gathered) else None
     return Result.make(
@@ -223,7 +226,7 @@ def _result(
         table=table,
         plan={**plan.to_dict(), "schedule": schedule if isinstance(schedule, str) else schedule.__name__},
         seeds=seeds,
-        scores={mode: joined(lambda o, m=mode: o["scores"][m]["accuracy"]) for mode in plan.batch_norm},
+        scores={mode: accuracies(mode) for mode in plan.batch_norm},
         window=window,
         budget={
             "per": "instance",

@@ -92,7 +92,8 @@ class Plan:
 
     def width(self, own: Sequence[Architecture], strategy: Strategy) -> int:
         """Children that one step of the schedule trains."""
-        return realise(get_schedule(self.schedule or strategy.schedule), own, 1, 0, check=False).shape[1]
+        first = realise(get_schedule(self.schedule or strategy.schedule), own, 1, 0, check=False)
+        return int(first.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

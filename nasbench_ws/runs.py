@@ -19,7 +19,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -234,14 +233,14 @@ def check_writable(folder: Path) -> None:
     """OutputError where the folder can neither be written nor made."""
     with _refusal(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{secrets.token_hex(4)}.tmp"
+        probe = folder / f".{os.urandom(4).hex()}.tmp"
         probe.touch()
         probe.unlink()
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # two writers never share one
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two writers never share one
     with _refusal(path):
         try:
             with temporary.open("xb") as file:

@@ -157,8 +157,15 @@ def blank_columns(space: Space, macro: Macro, seeds: Sequence[int], epochs: Sequ
     return columns | {name: np.full(shape, np.nan) for name, column in COLUMNS.items() if column.axes == _POINT}
 
 
-def form_problems(space: Space, columns: Mapping[str, Any]) -> Iterator[str]:
-    """Columns that are absent, unknown, or of another type or shape; of HDF5 datasets or arrays alike."""
+class Form(NamedTuple):
+    """What can be known of a column before it is read."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def form_problems(space: Space, columns: Mapping[str, Form | NDArray[Any]]) -> Iterator[str]:
+    """Columns that are absent, unknown, or of another type or shape."""
     for name in sorted({*COLUMNS, *columns}):
         if name not in columns:
             yield f"it has no {name}"

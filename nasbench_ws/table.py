@@ -14,7 +14,7 @@ No torch here.
 
 from __future__ import annotations
 
-import importlib.resources
+import importlib
 import math
 import os
 from collections.abc import Iterator
@@ -245,10 +245,9 @@ class Table:
 
 def shipped() -> dict[str, Path]:
     """The tables that come with the package, by name."""
-    folder = importlib.resources.files("nasbench_ws.data")
-    names = sorted(file.name for file in folder.iterdir())
-    tables = [name for name in names if name.endswith(".h5") and not name.endswith("-images.h5")]
-    return {name.removesuffix(".h5"): Path(str(folder.joinpath(name))) for name in tables}
+    folders = importlib.import_module("nasbench_ws.data").__path__  # importlib.resources takes 6 ms to import
+    files = sorted(Path(folder, name) for folder in folders for name in os.listdir(folder))
+    return {file.stem: file for file in files if file.suffix == ".h5" and not file.stem.endswith("-images")}
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Table:
