@@ -100,7 +100,8 @@ class Recipe:
         return dataclasses.replace(
             macro, height=height, width=width, image_channels=image_channels, classes=classes, stem=stem,
             channels=self.channels or macro.channels, cells=self.cells or macro.cells,
-            output=self.output or macro.output,  # type: ignore[arg-type]  # Macro refuses other texts bn_momentum=self.bn_momentum,
+            output=self.output or macro.output,  # type: ignore[arg-type]  # Macro refuses other texts
+            bn_momentum=self.bn_momentum,
             dilated_kernel=self.dilated_kernel or macro.dilated_kernel,
         )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """One finished standalone run as one small file, written whole or not at all.
 
 A folder of such files is what a build leaves behind and what `merge` makes a table of. A file is JSON with a
-digest of its contents; NaN is null. Files spread over 256 subfolders, `FOLDER/24/242129d7f03546ee-0.json`, so
+digest of its contents (records.py); NaN is null. Files spread over 256 subfolders, `FOLDER/24/242129d7f03546ee-0.json`, so
 that tens of thousands stay quick to list. Not here: training (train.py), the order of the work (build.py).
 
     path = write_run(folder, record)       # temporary name, fsync, rename
@@ -13,10 +13,7 @@ No torch here.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -24,12 +21,12 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from nasbench_ws.errors import OutputError, TableError, UsageError, near_misses
+from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.network import Macro
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.records import read_record, refusal, write_record
 
 FORMAT = "nasbench-ws run"
-SCHEMA_VERSION = 1
 METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")
 CURVES = (*METRICS, "seconds")  # seconds since the run began, scoring included
 RUN_STATUSES = ("ok", "diverged", "failed")
@@ -152,36 +149,18 @@ def run_path(folder: str | Path, hash: str, seed: int) -> Path:
 
 def write_run(folder: str | Path, record: RunRecord) -> Path:
     """Write a run to its place in the folder, in the stead of one that is there. OutputError names what hinders."""
-    data = {"format": FORMAT, "schema_version": SCHEMA_VERSION, **record.to_dict()}
     path = run_path(folder, record.hash, record.seed)
-    with _refusal(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps({**data, "digest": _digest(data)}, indent=1, allow_nan=False) + "\n").encode())
+    write_record(path, FORMAT, record.to_dict())
     return path
 
 
 def read_run(path: str | Path) -> RunRecord:
     """The run in a file, its digest checked. TableError says what is wrong with it."""
-    try:
-        data = json.loads(Path(path).read_bytes())
-        if not isinstance(data, dict):
-            raise ValueError(f"a JSON {type(data).__name__}")
-    except OSError as error:
-        raise TableError(f"{path} cannot be read: {error.strerror or error}; name the file of a run") from error
-    except (ValueError, RecursionError) as error:
-        raise TableError(f"{path} is not a whole file of a run ({error}); {REMEDY}") from error
-    if data.pop("format", None) != FORMAT:
-        raise TableError(f"{path} is JSON, but not a run of nasbench-ws; keep other files out of a folder of runs")
-    version = data.pop("schema_version", None)
-    if version != SCHEMA_VERSION:
-        raise TableError(f"{path} has schema {version}, this package reads {SCHEMA_VERSION}; {REMEDY}")
-    stated, found = data.pop("digest", None), _digest({"format": FORMAT, "schema_version": version, **data})
-    if stated != found:
-        raise TableError(f"{path} is damaged: its contents have SHA-256 {found}, and it states {stated}; {REMEDY}")
+    data = read_record(path, FORMAT, TableError, REMEDY)
     try:
         return RunRecord.from_dict(data)
     except (UsageError, TypeError, ValueError, AttributeError) as error:  # whole, but not as this package writes it
-        raise TableError(f"{path}: {error}; {REMEDY}") from error
+        raise TableError(f"{path} cannot be: {error}; {REMEDY}") from error
 
 
 def run_paths(folder: str | Path) -> list[Path]:
@@ -231,44 +210,8 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 def check_writable(folder: Path) -> None:
     """OutputError where the folder can neither be written nor made."""
-    with _refusal(folder):
+    with refusal(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".{os.urandom(4).hex()}.tmp"
         probe.touch()
         probe.unlink()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two writers never share one
-    with _refusal(path):
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
-                temporary.unlink()
-        if os.name == "posix":  # the name itself is on disk only with its folder
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-
-@contextlib.contextmanager
-def _refusal(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space and run the same command again" if full else "choose a place that can be written"
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}; {remedy}") from error
-
-
-def _digest(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import NasbenchError, TableError
-from nasbench_ws.runs import write_atomic
+from nasbench_ws.records import write_atomic
 from nasbench_ws.schema import (
     ATTRIBUTES,
     COLUMNS,
@@ -131,7 +131,7 @@ def _content(path: Path, file: h5py.File) -> tuple[Content, str]:
         try:
             getattr(content, part)
         except (KeyError, ValueError, TypeError, AttributeError) as error:  # UsageError is a ValueError
-            raise TableError(f"{path} has a {part} that cannot be ({error}): {texts[part][:80]}; {REMEDY}") from error
+            raise TableError(f"{path} has {part} {texts[part][:80]}, which cannot be: {error}; {REMEDY}") from error
     datasets = {name: _dataset(path, file, name) for name in file}
     forms = {name: Form(dataset.shape, dataset.dtype) for name, dataset in datasets.items()}
     for problem in form_problems(content.space, forms):
