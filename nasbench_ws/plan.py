@@ -49,7 +49,7 @@ class Plan:
 
     strategy: str
     recipe: Recipe
-    steps: int = 3200  # of one super-net that shares everything
+    steps: int = 6400  # of one super-net that shares everything: 100 for each child of deeper64
     match: Match = "child-updates"
     schedule: str | None = None  # a name; None: the strategy's own
     batch_norm: tuple[str, ...] = ("running",)  # modes of scoring; the first is the result's

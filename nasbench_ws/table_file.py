@@ -50,7 +50,7 @@ def write_table(path: str | Path, content: Content) -> None:
     if found:
         raise TableError(f"{path} was not written, for the table is wrong: {'; '.join(found)}")
     with h5py.File("memory", "w", driver="core", backing_store=False, libver="v110") as file:
-        file.attrs.update(content.attributes)
+        file.attrs.update({key: content.attributes[key] for key in ATTRIBUTES})  # in this order: equal bytes
         file.attrs.update({"digest": content.digest, "digest_rule": DIGEST_RULE})
         for name in COLUMNS:
             dataset = file.create_dataset(name, data=content.columns[name])
@@ -150,7 +150,7 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.h5d.DatasetID:
     """A dataset that is in this file, and nowhere else. Low-level: half the time of all of `load`."""
     link, kind = file.id.links.get_info(name.encode()).type, "a link"
     if link == h5py.h5l.TYPE_HARD:
-        dataset, kind = h5py.h5o.open(file.id, name.encode()), "no dataset"
+        dataset, kind = h5py.h5o.open(file.id, name.encode()), "a group"
         if isinstance(dataset, h5py.h5d.DatasetID):
             plist = dataset.get_create_plist()
             layout = plist.get_layout()
@@ -160,4 +160,4 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.h5d.DatasetID:
                 kind = f"in chunks of {plist.get_chunk()}"
             else:
                 return dataset
-    raise TableError(f"{path} is not a table to open: its {name} is {kind}, not a dataset of the file; {REMEDY}")
+    raise TableError(f"{path} is not a table to open: its {name} is {kind}, and must be a dataset of this file; {REMEDY}")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from nasbench_ws import engine
 from nasbench_ws.augment import Augmentation, Batches
 from nasbench_ws.images import Images
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.runs import RunRecord
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import none
@@ -73,14 +73,14 @@ def train(
     return None
 
 
-def train_run(recipe: Recipe, arch: Architecture, seed: int, images: Images, fast: bool | None = None) -> Any:
+def train_run(
+    recipe: Recipe, arch: Architecture, seed: int, images: Images, fast: bool | None = None
+) -> RunRecord:
     """Train one child standalone and record its curves as a `RunRecord`.
 
     `images` must hold all three splits. Training loss and accuracy are means over the augmented
     batches since the point before, as they were trained on; validation and test use the running batch norm statistics.
     """
-    from nasbench_ws.runs import RunRecord
-
     macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
     net = SuperNet(recipe, macro, [arch], none, seed, fast=fast)
     scorers = {split: Scorer(images, split, BatchNorm()) for split in ("valid", "test")}
@@ -121,5 +121,6 @@ def train_run(recipe: Recipe, arch: Architecture, seed: int, images: Images, fas
         recipe=recipe.to_dict(),
         images_digest=images.digest,
         versions=versions(),
-        device=engine.description(net.fast),
+        device=engine.description(net.fast, macro.channels),
+        macro=macro,
     )

@@ -1,0 +1,160 @@
+"""Results side by side: paired differences over instances, and an order at a stated match.
+
+    comparison = compare([Result.load("full.json"), Result.load("mine.json")])
+    comparison.pairs[0].verdict         # "distinguishable" or "not distinguishable"
+    print(comparison)
+
+Instances are paired by seed. The table is the same for both sides of a pair, so its noise cancels and is left
+out. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.resample import Difference, paired_difference
+from nasbench_ws.result import Result
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`difference` is that of the metric of `first` minus `second`, over the seeds both have."""
+
+    first: str
+    second: str
+    seeds: tuple[int, ...]
+    difference: Difference
+
+    @property
+    def verdict(self) -> str:
+        return self.difference.verdict
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`rows` best first by the metric's mean; `pairs` of neighbours in that order, then of first and others."""
+
+    metric: str
+    match: str
+    rows: tuple[dict[str, Any], ...]
+    pairs: tuple[Pair, ...]
+    ceiling: float
+    params: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        pairs = [
+            {
+                "first": pair.first, "second": pair.second, "seeds": list(pair.seeds), "mean": pair.difference.mean,
+                "interval": [pair.difference.low, pair.difference.high], "n": pair.difference.n,
+                "p_value": pair.difference.p_value, "verdict": pair.verdict,
+            }
+            for pair in self.pairs
+        ]  # fmt: skip
+        return {
+            "metric": self.metric, "match": self.match, "rows": list(self.rows), "pairs": pairs,
+            "ceiling": self.ceiling, "params": self.params,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.metric}, matched in {self.match}; ceiling {self.ceiling:.3f} (held-out seed), "
+            f"parameter count {self.params:.3f}",
+            "",
+            f"{'strategy':30}{'mean':>7}{'std':>7}  {'95 % interval':16}{'n':>3}{'T mult-adds':>12}",
+        ]
+        for row in self.rows:
+            low, high = row["interval"]
+            interval = f"[{_fixed(low)}, {_fixed(high)}]"
+            lines.append(
+                f"{row['name'][:29]:30}{_fixed(row['mean']):>7}{_fixed(row['std']):>7}  {interval:16}{row['n']:>3}"
+                f"{row['macs'] / 1e12:>12.2f}"
+            )
+        lines.append("")
+        for pair in self.pairs:
+            d = pair.difference
+            lines.append(
+                f"{pair.first} - {pair.second}: {_fixed(d.mean, sign=True)} [{_fixed(d.low, sign=True)}, "
+                f"{_fixed(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
+            )
+        return "\n".join(lines)
+
+
+def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Comparison:
+    """Order results by a metric's mean and test neighbours, and the best against each other, in pairs.
+
+    UsageError where they are not of one table and match, or do not have two seeds in common.
+    """
+    if len(results) < 2:
+        raise UsageError(f"{len(results)} result to compare; give at least 2")
+    _same("table", [r["table"]["digest"] for r in results], results)
+    _same("match", [r["budget"]["match"] for r in results], results)
+    _same("steps", [r["plan"]["steps"] for r in results], results)
+    for result in results:
+        if metric not in result["metrics"]:
+            known = ", ".join(result["metrics"])
+            raise UsageError(f"{_name(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
+    ordered = sorted(results, key=lambda r: -_mean(r, metric))
+    rows = [
+        {
+            "name": _name(r), "strategy": r["strategy"], "batch_norm": r["batch_norm"],
+            "mean": r["metrics"][metric]["mean"], "std": r["metrics"][metric]["std"],
+            "interval": r["metrics"][metric]["interval"], "n": r["metrics"][metric]["n"],
+            "macs": r["budget"]["macs"], "seconds": r["budget"]["seconds"],
+        }
+        for r in ordered
+    ]  # fmt: skip
+    wanted = [(i, i + 1) for i in range(len(ordered) - 1)] + [(0, i) for i in range(2, len(ordered))]
+    pairs = [_pair(ordered[i], ordered[j], metric) for i, j in wanted]
+    first = ordered[0]
+    held_out = first["ceiling"]["all"]["held_out"]["mean"]
+    return Comparison(
+        metric, first["budget"]["match"], tuple(rows), tuple(pairs),
+        float("nan") if held_out is None else held_out, first["baselines"]["params"][metric]["mean"],
+    )  # fmt: skip
+
+
+def _pair(a: Result, b: Result, metric: str) -> Pair:
+    values = []
+    for result in (a, b):
+        kept = [seed for seed, row in zip(result["seeds"], result.scores, strict=True) if np.isfinite(row).any()]
+        values.append(dict(zip(kept, result["metrics"][metric]["values"], strict=True)))
+    seeds = sorted(values[0].keys() & values[1].keys())
+    if len(seeds) < 2:
+        raise UsageError(
+            f"{_name(a)} and {_name(b)} have {len(seeds)} seeds in common; evaluate both with at least 2 of the same"
+        )
+    difference = paired_difference([values[0][s] for s in seeds], [values[1][s] for s in seeds])
+    return Pair(_name(a), _name(b), tuple(seeds), difference)
+
+
+def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
+    for value, result in zip(values, results, strict=True):
+        if value != values[0]:
+            raise UsageError(
+                f"{_name(results[0])} has {what} {values[0]}, and {_name(result)} {value}; results are compared at "
+                f"one {what}: evaluate them alike"
+            )
+
+
+def _name(result: Result) -> str:
+    extra = result["batch_norm"] if result["batch_norm"] != "running" else ""
+    schedule = result["plan"]["schedule"]
+    parts = [result["strategy"], extra, schedule if schedule != "shuffle" else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _mean(result: Result, metric: str) -> float:
+    mean = result["metrics"][metric]["mean"]
+    return float("-inf") if mean is None else float(mean)
+
+
+def _fixed(value: float | None, sign: bool = False) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:+.3f}" if sign else f"{value:.3f}"
