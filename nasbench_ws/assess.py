@@ -96,7 +96,8 @@ def verdict(found: dict[str, Any]) -> str:
     text = f"GT-Tau {tau['mean']:.2f} [{tau['interval'][0]:.2f}, {tau['interval'][1]:.2f}] {over}"
     difference = t_interval(np.array(tau["values"]) - params)
     if n == 1:
-        relation = f"is {'above' if difference.mean > 0 else 'below'} parameter count ({params:.2f}) in the one run there is"
+        side = "above" if difference.mean > 0 else "below"
+        relation = f"is {side} parameter count ({params:.2f}) in the one run there is"
     elif difference.low > 0:
         relation = f"beats parameter count ({params:.2f})"
     elif difference.high < 0:

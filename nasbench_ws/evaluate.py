@@ -149,7 +149,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         snapshots.take(step, net)
         on_step(step)
 
-    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step)
+    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
     train_seconds = time.perf_counter() - started
     scores = {}
     for mode in plan.batch_norm:

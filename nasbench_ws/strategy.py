@@ -1,7 +1,8 @@
 """Strategies by name: built-in ones with their arguments, a user's file, a module, an installed package.
 
 A strategy is an object with a method `key(arch, slot)` (see `sharing`), a class that makes one without
-arguments, or the bare function. It may also have `schedule`: a name or function of `schedule`.
+arguments, or the bare function. It may also have `schedule`, a name or function of `schedule`, and `later`, a list
+of (part of the steps, key): sharing that becomes less with time, as few-shot methods split a trained super-net.
 
     resolve("groups:similar:8", DEEPER64, SMALL)
     resolve("my.py:MyStrategy", DEEPER64, SMALL)
@@ -39,6 +40,7 @@ class Strategy:
     name: str
     key: Key
     schedule: str | Schedule = DEFAULT_SCHEDULE
+    later: tuple[tuple[float, Key], ...] = ()  # keys that take over after a part of the steps, in (0, 1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class BuiltIn:
     help: str
     make: Callable[[list[str], Space, Macro], Key]
     arguments: tuple[int, ...] = (1,)  # how many it takes
+    later: Callable[[list[str], Space, Macro], tuple[tuple[float, Key], ...]] = lambda a, s, m: ()
 
 
 def _integer(text: str, what: str) -> int:
@@ -70,6 +73,38 @@ def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
         raise StrategyError(f"edge {arguments[0]!r}; write source->target, for example 0->1")
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
     return sharing.edge(which, space)
+
+
+def _split(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
+    at = arguments[1] if len(arguments) > 1 else "0.5"
+    try:
+        part = float(at)
+    except ValueError:
+        raise StrategyError(f"the part of the steps before the split is {at!r}; write a number such as 0.5") from None
+    return _in_order([(part, _edge(arguments, space, macro))])
+
+
+def _curriculum(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
+    """Full sharing at first; then the children split on one edge after another, at equal distances in time."""
+    count = len(space.edges)
+
+    def split_on(edges: tuple[Edge, ...]) -> Key:
+        return lambda arch, slot: tuple(arch.operation(edge) for edge in edges)
+
+    return tuple(((i + 1) / (count + 1), split_on(space.edges[: i + 1])) for i in range(count))
+
+
+def _in_order(later: Any) -> tuple[tuple[float, Key], ...]:
+    """`later` as a strategy gives it, checked."""
+    try:
+        found = tuple((float(part), key) for part, key in later)
+    except (TypeError, ValueError):
+        text = f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)"
+        raise StrategyError(text) from None
+    parts = [part for part, _ in found]
+    if parts != sorted(set(parts)) or not all(0 < part < 1 for part in parts):
+        raise StrategyError(f"the strategy's later keys take over at {parts}; these must ascend between 0 and 1")
+    return found
 
 
 def _kinds(arguments: list[str]) -> list[str]:
@@ -104,6 +139,20 @@ BUILT_IN: dict[str, BuiltIn] = {
         "only layers of these kinds are shared, e.g. shared:bn",
         lambda a, s, m: sharing.shared(_kinds(a)),
     ),
+    "split": BuiltIn(
+        "split:I->J[:PART]",
+        "full at first; split on an edge after that part of the steps (0.5), copies inheriting",
+        lambda a, s, m: sharing.full,
+        (1, 2),
+        _split,
+    ),
+    "curriculum": BuiltIn(
+        "curriculum",
+        "full at first; then split on one edge after another",
+        lambda a, s, m: sharing.full,
+        (0,),
+        _curriculum,
+    ),
     "dependent": BuiltIn(
         "dependent",
         "an edge's weights depend on the operations that feed it",
@@ -121,7 +170,8 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
         arguments = rest.split(":") if rest else []
         if len(arguments) not in built_in.arguments:
             raise StrategyError(f"strategy {name!r} is not written like {built_in.usage}")
-        return Strategy(name, built_in.make(arguments, space, macro))
+        later = built_in.later(arguments, space, macro)
+        return Strategy(name, built_in.make(arguments, space, macro), later=later)
     found = _installed(name)
     if found is None:
         if not rest:
@@ -198,4 +248,5 @@ def _adopt(name: str, found: Any) -> Strategy:
             f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
             f"give it one, or name a function of those two arguments"
         )
-    return Strategy(name, key, getattr(thing, "schedule", DEFAULT_SCHEDULE))
+    later = _in_order(getattr(thing, "later", ()))
+    return Strategy(name, key, getattr(thing, "schedule", DEFAULT_SCHEDULE), later)

@@ -61,6 +61,12 @@ class SuperNet:
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared: dict[int, _Child] = {}
 
+    def divide(self, key: Key) -> None:
+        """Go on under a key that shares less; copies inherit, and no child's output changes by it."""
+        self.weights = self.weights.divided(key)
+        self._gradient = torch.zeros_like(self.weights.values)
+        self._prepared = {}
+
     def _child(self, number: int) -> _Child:
         if number not in self._prepared:
             network = self.weights.network([number])

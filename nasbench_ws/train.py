@@ -24,7 +24,7 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import RunRecord
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.seeds import derive
-from nasbench_ws.sharing import none
+from nasbench_ws.sharing import Key, none
 from nasbench_ws.space import Architecture
 from nasbench_ws.supernet import StepOutcome, SuperNet
 from nasbench_ws.versions import versions
@@ -56,14 +56,19 @@ def train(
     batches: Batches,
     sequence: npt.NDArray[np.int32],
     on_step: OnStep | None = None,
+    later: Sequence[tuple[float, Key]] = (),
 ) -> int | None:
     """Train the children that `sequence` (steps, children a step) names, one update a step.
 
-    Calls `on_step(steps done, outcome)` after each. Returns None, or the step (from 1) whose loss was not
-    finite, where training stops: what is NaN once stays so.
+    `later` holds keys that share less, each with the part of the steps, in (0, 1), after which it takes over. Calls
+    `on_step(steps done, outcome)` after each step. Returns None, or the step (from 1) whose loss was not finite, where
+    training stops: what is NaN once stays so.
     """
     steps = len(sequence)
+    divisions = {round(part * steps): key for part, key in later}
     for step, numbers in enumerate(sequence.tolist()):
+        if step in divisions:
+            net.divide(divisions[step])
         images, labels = next(batches)
         outcome = net.step(numbers, images, labels, net.recipe.learning_rate(step, steps))
         if not math.isfinite(outcome.loss):

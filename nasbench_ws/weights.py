@@ -16,10 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from nasbench_ws.errors import StrategyError
 from nasbench_ws.network import Macro, Network, Slot, child_network, merged, parameter_count
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import Key, call_key
@@ -39,6 +41,15 @@ class Storage:
     channels: int  # of those statistics
 
 
+class Snapshot(NamedTuple):
+    """The flat vectors of `Weights` at one moment."""
+
+    values: torch.Tensor
+    momentum: torch.Tensor
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+
 class Weights:
     """All parameters, momenta and batch norm statistics of a super-net over `children`.
 
@@ -54,6 +65,7 @@ class Weights:
         key: Key,
         seed: int,
         dtype: torch.dtype = torch.float32,
+        parent: Weights | None = None,
     ) -> None:
         self.macro = macro
         self.children = tuple(children)
@@ -83,7 +95,10 @@ class Weights:
         self.running_mean = torch.zeros(stats_offset, dtype=dtype)
         self.running_var = torch.ones(stats_offset, dtype=dtype)
         for storage in self.storages:
-            self._initialise(storage, seed)
+            if parent is None:
+                self._initialise(storage, seed)
+            else:
+                self._inherit(storage, parent)
 
     def _initialise(self, storage: Storage, seed: int) -> None:
         slot = storage.slot
@@ -97,6 +112,43 @@ class Weights:
         fan_in = math.prod(storage.shapes[0][1:])  # a depthwise weight has one input channel
         drawn = (generator.random(storage.size) * 2 - 1) / math.sqrt(fan_in)
         self.values[storage.offset : storage.offset + storage.size] = torch.from_numpy(drawn).to(self.dtype)
+
+    def _inherit(self, storage: Storage, parent: Weights) -> None:
+        """Values, momenta and statistics of the one storage that its children shared in the parent."""
+        sources = {parent.number(child, storage.slot) for child in storage.children}
+        if len(sources) > 1:
+            one, other = (self.children[child].name for child in storage.children[:2])
+            raise StrategyError(
+                f"a later key shares {storage.slot} between children that did not share it before, such as {one} "
+                f"and {other}; sharing may only become less with time"
+            )
+        source = parent.storages[sources.pop()]
+        here, there = slice(storage.offset, storage.offset + storage.size), source.offset
+        self.values[here] = parent.values[there : there + source.size]
+        self.momentum[here] = parent.momentum[there : there + source.size]
+        if storage.channels:
+            here, there = slice(storage.stats_offset, storage.stats_offset + storage.channels), source.stats_offset
+            self.running_mean[here] = parent.running_mean[there : there + source.channels]
+            self.running_var[here] = parent.running_var[there : there + source.channels]
+
+    def divided(self, key: Key) -> Weights:
+        """The same weights under a key that shares less: each copy inherits weights, momenta and statistics.
+
+        No child's output changes by it. StrategyError where the key shares what was not shared before.
+        """
+        return Weights(self.macro, self.children, key, 0, self.dtype, parent=self)
+
+    def snapshot(self) -> Snapshot:
+        """A copy of everything that training changes."""
+        return Snapshot(*(part.clone() for part in self._state()))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Everything as it was when the snapshot was taken, to the last bit."""
+        for part, kept in zip(self._state(), snapshot, strict=True):
+            part.copy_(kept)
+
+    def _state(self) -> Snapshot:
+        return Snapshot(self.values, self.momentum, self.running_mean, self.running_var)
 
     def number(self, child: int, slot: Slot) -> int:
         """The number of the storage that a child uses at a slot."""
