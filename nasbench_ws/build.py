@@ -15,6 +15,7 @@ tried again alone, in a fresh process, and the one that kills its worker again e
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 from collections import Counter, deque
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import SupportsIndex
 
 from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.images import SPLITS, load_images
@@ -78,7 +80,7 @@ def plan(
         raise UsageError(f"seeds is {seeds!r}; give the seed indices, such as range({seeds!r})")
     indices = list(dict.fromkeys(seeds))
     for seed in indices:
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) or operator.index(seed) < 0:
             raise UsageError(f"{seed!r} is no seed index; give ints from 0")
     i, n = shard
     if not 0 <= i < n:
@@ -87,7 +89,7 @@ def plan(
     chosen = space if architectures is None else dict.fromkeys(map(space.architecture, architectures))
     children = [(mac_count(child_network(macro, arch)), arch) for arch in chosen]
     children.sort(key=lambda child: (-child[0], child[1].index))
-    jobs = [Job(arch, seed, macs) for seed in indices for macs, arch in children][i::n]
+    jobs = [Job(arch, seed, macs) for seed in map(operator.index, indices) for macs, arch in children][i::n]
     if not jobs:
         raise UsageError(
             f"shard {i}/{n} of {len(children)} children with {len(indices)} seeds has no run; "
@@ -157,9 +159,15 @@ def _take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str,
                 f"{source} cannot be resumed from: it was made with {differences(found, expected)}; "
                 "build with that recipe and those images, or from nothing"
             )
-        path = run_path(folder, record.hash, record.seed)
-        if (record.hash, record.seed) in wanted and record.status != "failed" and not path.exists():
+        key = record.hash, record.seed
+        if key in wanted and record.status != "failed" and not _is_there(folder, *key):
             write_run(folder, record)
+
+
+def _is_there(folder: Path, hash: str, seed: int) -> bool:
+    """Whether a run is finished. A failed one is not: it is tried anew."""
+    path = run_path(folder, hash, seed)
+    return path.exists() and read_run(path).status != "failed"
 
 
 class _Builder:
@@ -201,7 +209,7 @@ class _Builder:
             if self.flying and (alone or len(self.flying) >= self.pool.count):
                 break
             self.waiting.popleft()
-            if self._is_there(job):
+            if _is_there(self.folder, job.arch.hash, job.seed):  # another builder has made it meanwhile
                 self.done.add(job)
                 self._tell()
                 continue
@@ -216,11 +224,6 @@ class _Builder:
 
     def _ended(self) -> list[Future[RunRecord | str]]:
         return [future for future in self.flying if future.done()]
-
-    def _is_there(self, job: Job) -> bool:
-        """Whether another builder has made the run meanwhile."""
-        path = run_path(self.folder, job.arch.hash, job.seed)
-        return path.exists() and read_run(path).status != "failed"
 
     def _settle(self, job: Job, future: Future[RunRecord | str]) -> None:
         error = _error(future)

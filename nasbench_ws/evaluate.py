@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from nasbench_ws.augment import Batches
 from nasbench_ws.errors import UsageError
-from nasbench_ws.images import Images, load_images
+from nasbench_ws.images import Images, Split, load_images
 from nasbench_ws.network import child_network, mac_count
 from nasbench_ws.plan import BACKWARD, Part, Plan
 from nasbench_ws.pool import OnProgress, Task, execute
+from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interference
 from nasbench_ws.records import read_record, write_record
 from nasbench_ws.result import Result
 from nasbench_ws.schedule import audit, get_schedule, realise
@@ -144,9 +146,12 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
     net = SuperNet(recipe, macro, own, strategy.key, seed)
     snapshots = _Snapshots(images, plan, part.steps)
+    average = Average(net, plan.average)
 
     def each_step(step: int, outcome: StepOutcome) -> None:
         snapshots.take(step, net)
+        if plan.average:
+            average.take()
         on_step(step)
 
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
@@ -155,6 +160,14 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     for mode in plan.batch_norm:
         found = Scorer(images, "valid", BatchNorm.parse(mode)).score(net)
         scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
+    readouts: dict[str, Any] = {}
+    if plan.average:
+        with average.in_place():
+            for mode in plan.batch_norm:
+                found = Scorer(images, "valid", BatchNorm.parse(mode)).score(net)
+                readouts.setdefault("average", {})[mode] = found.accuracy.tolist()
+    if diverged is None:
+        readouts |= _extra_steps(plan, images, net, seed)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
     return {
         "children": list(part.children),
@@ -170,9 +183,39 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         "parameters": net.weights.values.numel(),
         "scores": scores,
         "window": snapshots.scores,
+        "window_trained": sequence[part.steps - plan.last :].tolist() if plan.last else [],
+        "readouts": readouts,
         "trained": audit(own, sequence)["children"],
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
     }
+
+
+def _first_valid(images: Images, count: int) -> Images:
+    """The same images with only the first of the validation split."""
+    valid = images.valid
+    first = Split(valid.pixels[:count], valid.labels[:count])
+    return replace(images, splits={**images.splits, "valid": first})
+
+
+def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[str, Any]:
+    """Fine-tuning of every child, with and without recalibration, and interference between children."""
+    some = _first_valid(images, plan.last_images)
+    found: dict[str, Any] = {}
+
+    def stream(child: int) -> Batches:
+        return make_batches(net.recipe, images, net, seed, extra=net.children[child].hash)
+
+    if plan.fine_tune:
+        modes = dict.fromkeys((*plan.batch_norm, "recalibrate"))
+        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in modes}
+        tuned = fine_tuned(net, stream, plan.fine_tune, scorers, plan.extra_lr)
+        found["fine_tune"] = {m: {str(f): s.tolist() for f, s in by_count.items()} for m, by_count in tuned.items()}
+    if plan.interference:
+        scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
+        found["interference"] = interference(net, stream, plan.interference, scorer, plan.extra_lr).tolist()
+        batch, labels = next(stream(0))
+        found["gradient_cosine"] = gradient_similarity(net, batch, labels).tolist()
+    return found
 
 
 class _Snapshots:
@@ -184,10 +227,7 @@ class _Snapshots:
         if plan.last > steps:
             raise UsageError(f"the last {plan.last} steps of a super-net that takes {steps}; ask for fewer")
         if plan.last:
-            valid = images.valid
-            count = min(plan.last_images, len(valid))
-            first = type(valid)(valid.pixels[:count], valid.labels[:count])
-            some = replace(images, splits={**images.splits, "valid": first})
+            some = _first_valid(images, plan.last_images)
             self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
 
     def take(self, step: int, net: SuperNet) -> None:
@@ -228,6 +268,8 @@ def _result(
         seeds=seeds,
         scores={mode: accuracies(mode) for mode in plan.batch_norm},
         window=window,
+        window_trained=[[outcome["window_trained"] for outcome in instance] for instance in gathered],
+        readouts=_readouts(plan, gathered, joined),
         budget={
             "per": "instance",
             "match": plan.match,
@@ -248,6 +290,28 @@ def _result(
         ],
         versions=versions(),
     )
+
+
+def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable[..., Any]) -> dict[str, Any]:
+    """The other readouts as (instances, children) scores; matrices of interference by instance and part."""
+    found: dict[str, Any] = {}
+    if plan.average:
+        found["average"] = {mode: joined(lambda o, m=mode: o["readouts"]["average"][m]) for mode in plan.batch_norm}
+    if _any_diverged(gathered):
+        return found
+    if plan.fine_tune:
+        modes = gathered[0][0]["readouts"]["fine_tune"]
+        found["fine_tune"] = {
+            mode: {f: joined(lambda o, m=mode, f=f: o["readouts"]["fine_tune"][m][f]) for f in modes[mode]}
+            for mode in modes
+        }
+    if plan.interference:
+        names = ("children", "interference", "gradient_cosine")
+        found["interference"] = [
+            [{name: ({**outcome, **outcome["readouts"]})[name] for name in names} for outcome in instance]
+            for instance in gathered
+        ]
+    return found
 
 
 def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:

@@ -54,7 +54,11 @@ class Plan:
     schedule: str | None = None  # a name; None: the strategy's own
     batch_norm: tuple[str, ...] = ("running",)  # modes of scoring; the first is the result's
     last: int = 0  # score after each of the last so many steps as well (GT-Tau-Mean-k)
-    last_images: int = 1000  # validation images for those scores
+    last_images: int = 1000  # validation images for those scores, and for the readouts below
+    average: float = 0.0  # decay of a moving average of the weights, scored at the end too; 0: none
+    fine_tune: tuple[int, ...] = ()  # steps of each child alone after which it is scored (paper, figure 4)
+    interference: int = 0  # steps of one child after which all are scored, for every child; 0: not measured
+    extra_lr: float = 0.01  # learning rate of these steps
 
     def __post_init__(self) -> None:
         if self.match not in MATCHES:
@@ -64,6 +68,13 @@ class Plan:
         if self.last < 0 or self.last_images < 1:
             raise UsageError(
                 f"last is {self.last} steps on {self.last_images} images; give at least 0 steps and 1 image"
+            )
+
+        if not 0 <= self.average < 1:
+            raise UsageError(f"average is {self.average}; the decay of a moving average is at least 0 and less than 1")
+        if self.interference < 0 or any(f < 0 for f in self.fine_tune):
+            raise UsageError(
+                f"fine_tune is {self.fine_tune} and interference {self.interference} steps; they must be at least 0"
             )
 
     def parts(self, children: Sequence[Architecture], macro: Macro, strategy: Strategy) -> list[Part]:

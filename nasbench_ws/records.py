@@ -28,7 +28,7 @@ ENVELOPE = ("format", "schema_version", "digest")
 def write_record(path: Path, kind: str, data: Mapping[str, Any]) -> None:
     """Write an object without NaN. OutputError names what hinders."""
     whole = {"format": kind, "schema_version": SCHEMA_VERSION, **data}
-    text = json.dumps({**whole, "digest": digest(whole)}, indent=1, allow_nan=False)
+    text = json.dumps({**whole, "digest": digest(whole)}, separators=(",", ":"), allow_nan=False)
     with refusal(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (text + "\n").encode())

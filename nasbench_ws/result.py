@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from nasbench_ws.assess import assess, window_taus
 from nasbench_ws.errors import ResultError
+from nasbench_ws.metrics import kendall_tau, nan_as_worst
 from nasbench_ws.records import read_record, write_record
 from nasbench_ws.table import Table
 
@@ -49,6 +50,8 @@ class Result:
         seeds: Sequence[int],
         scores: Mapping[str, npt.NDArray[np.float64]],
         window: npt.NDArray[np.float64] | None,
+        window_trained: Sequence[Any],
+        readouts: Mapping[str, Any],
         budget: Mapping[str, Any],
         diverged: Sequence[Mapping[str, Any]],
         trained: Sequence[Mapping[str, int]],
@@ -74,7 +77,8 @@ class Result:
                 mode: {"scores": scores[mode].tolist(), "metrics": assess(scores[mode], table)["metrics"]}
                 for mode in others
             },
-            "window": None if window is None else {"scores": window.tolist(), "gt_tau": window_taus(window, table)},
+            "window": None if window is None else _window(window, window_trained, table),
+            "readouts": _measured(readouts, table),
             "budget": dict(budget),
             "diverged": [dict(one) for one in diverged],
             "trained": [dict(one) for one in trained],
@@ -130,6 +134,29 @@ class Result:
         return render(self.data)
 
 
+def _window(window: npt.NDArray[np.float64], trained: Sequence[Any], table: Table) -> dict[str, Any]:
+    """Scores after each of the last steps, GT-Tau-Mean-k, and tau of their mean and maximum over the window."""
+    return {
+        "scores": window.tolist(),
+        "trained": trained,
+        "gt_tau": window_taus(window, table),
+        "readouts": {
+            name: [kendall_tau(row, table.truth) for row in nan_as_worst(scores)]
+            for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1)))
+        },
+    }
+
+
+def _measured(readouts: Mapping[str, Any], table: Table) -> Any:
+    """Every array of (instances, children) scores with its tau; anything else as it is."""
+    if isinstance(readouts, np.ndarray):
+        taus = [kendall_tau(row, table.truth) for row in nan_as_worst(readouts)]
+        return {"scores": readouts.tolist(), "kendall_tau": taus}
+    if isinstance(readouts, Mapping):
+        return {key: _measured(value, table) for key, value in readouts.items()}
+    return readouts
+
+
 LABELS = {
     "kendall_tau": "Kendall tau", "spearman": "Spearman", "pearson": "Pearson", "weighted_tau": "weighted tau",
     "sparse_tau": "sparse tau", "top_rank@1": "T1R", "top_rank@3": "T3R", "precision_at_top@5": "P@top5",
@@ -169,6 +196,13 @@ def render(data: Mapping[str, Any]) -> str:
     if data["window"]:
         tau = data["window"]["gt_tau"]
         lines.append(f"last {plan['last']} steps   GT-Tau mean {_number(tau['mean'])}, std {_number(tau['std'])}")
+        for name, taus in data["window"]["readouts"].items():
+            lines.append(f"  {name} of these scores: GT-Tau {_number(_average(taus))}")
+    for mode, readout in data["readouts"].get("average", {}).items():
+        lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_number(_average(readout['kendall_tau']))}")
+    for mode, by_count in data["readouts"].get("fine_tune", {}).items():
+        taus_text = ", ".join(f"{f} steps {_number(_average(r['kendall_tau']))}" for f, r in by_count.items())
+        lines.append(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
     for mode, other in data["other_batch_norm"].items():
         tau = other["metrics"]["kendall_tau"]
         low, high = tau["interval"]
@@ -184,6 +218,11 @@ def render(data: Mapping[str, Any]) -> str:
         f"{budget['weight_bytes'] / 1024:.0f} KiB of weights, {budget['seconds']:.0f} s",
     ]
     return "\n".join(lines)
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _number(value: float | None) -> str:

@@ -160,4 +160,4 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.h5d.DatasetID:
                 kind = f"in chunks of {plist.get_chunk()}"
             else:
                 return dataset
-    raise TableError(f"{path} is not a table to open: its {name} is {kind}, and must be a dataset of this file; {REMEDY}")
+    raise TableError(f"{path} is not a table to open: its {name} is {kind}, not a dataset of this file; {REMEDY}")

@@ -37,16 +37,16 @@ def children_seed(purpose: str, children: Sequence[Architecture], seed: int) -> 
     return derive(purpose, ",".join(sorted(arch.hash for arch in children)), seed)
 
 
-def make_batches(recipe: Recipe, images: Images, net: SuperNet, seed: int) -> Batches:
-    """The stream of training batches of a super-net."""
+def make_batches(recipe: Recipe, images: Images, net: SuperNet, seed: int, extra: str = "") -> Batches:
+    """The stream of training batches of a super-net; `extra` names another one, for what follows its training."""
     return Batches(
         images.subset(recipe.train_images).train,
         recipe.batch_size,
         Augmentation(recipe.flip, recipe.shift),
         images.mean,
         images.std,
-        children_seed("order", net.children, seed),
-        children_seed("augment", net.children, seed),
+        children_seed(f"order{extra}", net.children, seed),
+        children_seed(f"augment{extra}", net.children, seed),
         net.weights.dtype,
     )
 

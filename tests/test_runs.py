@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench_ws.errors import OutputError, TableError, UsageError
-from nasbench_ws.network import SMALL
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import (
     CURVES,
@@ -38,6 +37,7 @@ from nasbench_ws.runs import (
 from nasbench_ws.space import DEEPER64
 
 CHILD = DEEPER64.architecture("124")
+MACRO = Recipe().build_macro(14, 14, 1, 10)
 NAN = math.nan
 
 
@@ -54,7 +54,7 @@ def record(**changes: Any) -> RunRecord:
         "images_digest": "d" * 64,
         "versions": {"nasbench-ws": "0.1.0", "python": "3.11.7"},
         "device": "one thread of a test",
-        "macro": SMALL,
+        "macro": MACRO,
     }
     return RunRecord(**(values | changes))
 
@@ -66,7 +66,7 @@ def curves(**changes: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
 fractions = st.floats(0, 1)
 
 
-@settings(deadline=None)  # a disk's fsync takes as long as it takes
+@settings(deadline=None, max_examples=40)  # a disk's fsync takes as long as it takes
 @given(st.lists(st.tuples(*[fractions] * 6), min_size=1, max_size=5), st.integers(0, 10**6))
 def test_round_trip_of_any_numbers(tmp_path_factory: pytest.TempPathFactory, points: Any, seed: int) -> None:
     folder = tmp_path_factory.getbasetemp() / "round-trip"

@@ -24,7 +24,7 @@ import pytest
 from nasbench_ws import table as table_module
 from nasbench_ws.errors import ArchitectureError, OutputError, TableError, UsageError
 from nasbench_ws.merge import extract_runs, gather, merge
-from nasbench_ws.network import SMALL, child_network, mac_count, parameter_count
+from nasbench_ws.network import child_network, mac_count, parameter_count
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import CURVES, METRICS, RunRecord, run_path, write_run
 from nasbench_ws.schema import COLUMNS, STATUSES, Content, blank_columns, problems, root_attributes
@@ -34,20 +34,21 @@ from nasbench_ws.table_file import read_table, write_table
 
 SEEDS, EPOCHS = (0, 1, 4), (0.5, 1.0, 2.0)
 REMEDY = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
+MACRO = Recipe().build_macro(14, 14, 1, 10)
 NAN = math.nan
 
 
 def content(seed: int = 0, **changes: Any) -> Content:
     """A table of random numbers with every run."""
     rng = np.random.default_rng(seed)
-    columns = blank_columns(DEEPER64, SMALL, SEEDS, EPOCHS)
+    columns = blank_columns(DEEPER64, MACRO, SEEDS, EPOCHS)
     for name in CURVES:
         columns[name][:] = rng.random(columns[name].shape)
     columns["status"][:] = 0
     columns["environment"][:] = 0
     columns |= changes
     environments = [{"versions": {"python": "3.11.7"}, "device": "one thread of a test"}]
-    return Content(root_attributes(Recipe(), DEEPER64, SMALL, "d" * 64, environments, "MIT", "cite me"), columns)
+    return Content(root_attributes(Recipe(), DEEPER64, MACRO, "d" * 64, environments, "MIT", "cite me"), columns)
 
 
 def edited(edit: Callable[[dict[str, Any]], object], seed: int = 0) -> Content:
@@ -101,7 +102,7 @@ def test_what_was_written_is_read(path: Path) -> None:
         assert not there.columns[name].flags.writeable
     assert there.digest == written.digest
     assert verify(path) == []
-    assert load(path).content.macro == SMALL
+    assert load(path).content.macro == MACRO
 
 
 def test_equal_content_gives_equal_bytes(path: Path, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def huge(file: h5py.File) -> None:
             file.create_dataset(name, (*shape, 10**8), "<f8", chunks=(*[1] * len(shape), 1000))
 
 
-ELSEWHERE = "{{}} is not a table to open: its params is {}, and must be a dataset of this file; " + REMEDY
+ELSEWHERE = "{{}} is not a table to open: its params is {}, not a dataset of this file; " + REMEDY
 BROKEN: list[tuple[Any, str]] = [
     (replaced("macs", None), "{} is not a table of schema 1: it has no macs; " + REMEDY),
     (
@@ -372,9 +373,9 @@ def test_rows_that_are_twice_there_or_out_of_order(path: Path, tmp_path: Path) -
 def test_cut_short_or_flipped_it_is_never_another_table(path: Path, tmp_path: Path) -> None:
     """Every fate of a copy is a TableError or the same content; never a crash, never another number."""
     whole, broken = path.read_bytes(), tmp_path / "broken.h5"
-    rng = random.Random(0)
+    rng, digest = random.Random(0), content().digest
     fates = {"refused": 0, "same": 0}
-    for trial in range(400):
+    for trial in range(200):
         damaged = bytearray(whole)
         if trial % 8 == 0:
             del damaged[rng.randrange(len(whole)) :]
@@ -382,13 +383,13 @@ def test_cut_short_or_flipped_it_is_never_another_table(path: Path, tmp_path: Pa
             damaged[rng.randrange(len(whole) if trial % 2 else 8000)] ^= 1 << rng.randrange(8)
         broken.write_bytes(damaged)
         try:
-            assert read_table(broken).digest == content().digest
+            assert read_table(broken).digest == digest
             fates["same"] += 1  # unused bytes, or a dataset's attribute, which verify looks at
         except TableError as error:
             assert str(error).startswith(str(broken))  # noqa: PT017
             fates["refused"] += 1
-    assert fates["refused"] > 200
-    assert fates["same"] > 10
+    assert fates["refused"] > 100
+    assert fates["same"] > 5
 
 
 def test_what_is_no_table_at_all(tmp_path: Path) -> None:
@@ -463,7 +464,7 @@ WRONG: list[tuple[Any, str]] = [
 def test_verify_names_what_is_wrong_and_write_refuses_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: Any, problem: str
 ) -> None:
-    network = child_network(SMALL, DEEPER64[7])
+    network = child_network(MACRO, DEEPER64[7])
     problem = problem.format(params=parameter_count(network), macs=mac_count(network))
     wrong, path = edited(edit), tmp_path / "t.h5"
     assert problems(wrong) == [problem]
@@ -525,7 +526,7 @@ def test_every_name_leads_to_the_same_entry(table: Table) -> None:
     assert (entry.architecture, entry.hash, entry.name, entry.spec, entry.index) == (
         child, child.hash, "124", child.spec, 7,
     )  # fmt: skip
-    network = child_network(SMALL, child)
+    network = child_network(MACRO, child)
     assert (entry.params, entry.macs) == (parameter_count(network), mac_count(network))
     assert type(entry.params) is int
     for name, statistic in (("valid_accuracy", entry.valid_accuracy), ("test_accuracy", entry.test_accuracy)):
@@ -589,8 +590,8 @@ def test_columns(table: Table) -> None:
         (
             lambda t: t.column("test_acuracy"),
             "there is no column 'test_acuracy' here (did you mean test_accuracy or train_accuracy or "
-            "valid_accuracy?); there are hash, spec, name, params, macs, train_loss, train_accuracy, valid_loss, valid_accuracy, "
-            "test_accuracy, seconds",
+            "valid_accuracy?); there are hash, spec, name, params, macs, train_loss, train_accuracy, valid_loss, "
+            "valid_accuracy, test_accuracy, seconds",
         ),
         (
             lambda t: t.by_seed("params"),
@@ -635,7 +636,8 @@ def test_to_dict_is_json(table: Table) -> None:
     data = table.query("124").to_dict()
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert list(data) == [
-        "hash", "name", "spec", "index", "params", "macs", "valid_accuracy", "test_accuracy", "seeds", "epoch", "status",
+        "hash", "name", "spec", "index", "params", "macs", "valid_accuracy", "test_accuracy", "seeds", "epoch",
+        "status",
     ]  # fmt: skip
     assert list(data["test_accuracy"]) == ["mean", "std", "values"]
     assert (data["seeds"], data["epoch"], data["status"]) == ([0, 1, 4], 2.0, ["ok", "ok", "ok"])
@@ -732,7 +734,7 @@ def run(index: int, seed: int, **changes: Any) -> RunRecord:
         "images_digest": "d" * 64,
         "versions": {"python": "3.11.7"},
         "device": "A",
-        "macro": SMALL,
+        "macro": MACRO,
     }
     return RunRecord(**(values | changes))
 
@@ -814,7 +816,7 @@ def test_runs_of_another_kind_are_refused(tmp_path: Path) -> None:
     for name, changes, what in (
         ("a", {"recipe": changed.to_dict()}, f"recipe than {{}}: flip False, not True, lr 0.3, not {Recipe().lr}"),
         ("b", {"images_digest": "e" * 64}, f"images than {{}}: digest {'e' * 64}, not {'d' * 64}"),
-        ("c", {"macro": replace(SMALL, cells=9)}, "macro than {}: cells 9, not 3"),
+        ("c", {"macro": replace(MACRO, cells=9)}, "macro than {}: cells 9, not 3"),
     ):
         other = folder_of(tmp_path / name, run(8, 3, **changes))
         assert refused(TableError, lambda other=other: gather([one, other])) == (  # type: ignore[misc]
