@@ -8,7 +8,7 @@ its own. Budgets are stated as the steps that one fully shared super-net would t
     steps           every component takes all the steps (the paper's grouping: m groups get m times the compute)
 
     plan = Plan("groups:similar:4", recipe, steps=3200)
-    plan.parts(children, macro)            # [Part(children=(0, ..., 15), steps=800), ...]
+    plan.parts(children, macro, strategy)  # [Part(children=(0, ..., 15), steps=800), ...]
 
 No torch here.
 """
@@ -65,6 +65,8 @@ class Plan:
             raise UsageError(f"unknown match {self.match!r}; known are {', '.join(MATCHES)}")
         if self.steps < 1:
             raise UsageError(f"steps is {self.steps}; it must be at least 1")
+        if not self.batch_norm or isinstance(self.batch_norm, str):
+            raise UsageError(f"batch_norm is {self.batch_norm!r}; give a tuple of at least one mode, as ('running',)")
         if self.last < 0 or self.last_images < 1:
             raise UsageError(
                 f"last is {self.last} steps on {self.last_images} images; give at least 0 steps and 1 image"
@@ -87,17 +89,20 @@ class Plan:
             width = self.width(own, strategy)
             share = len(members) / len(children)
             if self.match == "steps":
-                steps = self.steps
+                exact = float(self.steps)
             elif self.match == "child-updates":
-                steps = round(self.steps * share / width)
+                exact = self.steps * share / width
             else:
                 mean = sum(macs[i] for i in members) / len(members)
-                steps = round(total * share / mean / width)
+                exact = total * share / mean / width
+            steps = round(exact)
             if steps < 1:
                 raise StrategyError(
-                    f"{self.steps} steps leave {self.steps * share / width:.2f} for a super-net of {len(members)} "
+                    f"{self.steps} steps leave {exact:.2f} for a super-net of {len(members)} "
                     f"of {len(children)} children; give at least {-(-len(children) * width // len(members))} steps"
                 )
+            if self.last > steps:
+                raise UsageError(f"the last {self.last} steps of a super-net that takes {steps}; ask for fewer")
             found.append(Part(tuple(members), steps))
         return found
 

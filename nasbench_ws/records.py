@@ -13,8 +13,8 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,17 @@ def read_record(
     return {key: value for key, value in data.items() if key not in ENVELOPE}
 
 
+def without_nan(value: Any) -> Any:
+    """The value with NaN and infinities as None throughout, since JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value
+
+
 def digest(data: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -68,7 +79,7 @@ def digest(data: Mapping[str, Any]) -> str:
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # two writers never share one
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two writers never share one
     with refusal(path):
         try:
             with temporary.open("xb") as file:

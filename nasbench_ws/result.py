@@ -24,7 +24,7 @@ import numpy.typing as npt
 from nasbench_ws.assess import assess, window_taus
 from nasbench_ws.errors import ResultError
 from nasbench_ws.metrics import kendall_tau, nan_as_worst
-from nasbench_ws.records import read_record, write_record
+from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.table import Table
 
 FORMAT = "nasbench-ws result"
@@ -86,7 +86,7 @@ class Result:
             "recipe": plan["recipe"],
             "versions": dict(versions),
         }
-        return cls(json.loads(json.dumps(_finite(data))))
+        return cls(json.loads(json.dumps(without_nan(data))))
 
     def __getitem__(self, key: str) -> Any:
         return self.data[key]
@@ -168,8 +168,10 @@ def render(data: Mapping[str, Any]) -> str:
     """The human form, at most 80 columns wide."""
     budget, plan = data["budget"], data["plan"]
     lines = [
-        f"{data['strategy']} on {data['table']['name']}: {data['instances']} instances, "
-        f"batch norm {data['batch_norm']}, schedule {plan['schedule']}",
+        *_wrap(
+            f"{data['strategy']} on {data['table']['name']}: {data['instances']} instances, "
+            f"batch norm {data['batch_norm']}, schedule {plan['schedule']}"
+        ),
         "",
         *_wrap(data["verdict"]),
         "",
@@ -204,7 +206,10 @@ def render(data: Mapping[str, Any]) -> str:
         taus_text = ", ".join(f"{f} steps {_number(_average(r['kendall_tau']))}" for f, r in by_count.items())
         lines.append(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
     for mode, other in data["other_batch_norm"].items():
-        tau = other["metrics"]["kendall_tau"]
+        tau = other["metrics"].get("kendall_tau")
+        if tau is None:
+            lines.append(f"batch norm {mode}: every instance diverged")
+            continue
         low, high = tau["interval"]
         lines.append(f"batch norm {mode}: Kendall tau {_number(tau['mean'])} [{_number(low)}, {_number(high)}]")
     if data["diverged"]:
@@ -212,10 +217,12 @@ def render(data: Mapping[str, Any]) -> str:
         lines.append(f"diverged: {len(data['diverged'])} super-nets, the first at step {first['step']}")
     lines += [
         "",
-        f"cost of one instance (matched in {budget['match']}): {budget['steps']:,} steps, "
-        f"{budget['child_updates']:,} child",
-        f"updates, {budget['images']:,} images, {budget['macs'] / 1e12:.2f}T multiply-adds, "
-        f"{budget['weight_bytes'] / 1024:.0f} KiB of weights, {budget['seconds']:.0f} s",
+        *_wrap(
+            f"cost of one instance (matched in {budget['match']}): {budget['steps']:,} steps, "
+            f"{budget['child_updates']:,} child updates, {budget['images']:,} images, "
+            f"{budget['macs'] / 1e12:.2f}T multiply-adds, {budget['weight_bytes'] / 1024:.0f} KiB of weights, "
+            f"{budget['seconds']:.0f} s"
+        ),
     ]
     return "\n".join(lines)
 
@@ -235,14 +242,3 @@ def _wrap(text: str, width: int = 79) -> list[str]:
     import textwrap
 
     return textwrap.wrap(text, width)
-
-
-def _finite(value: Any) -> Any:
-    """NaN and infinities as None, throughout: JSON has neither."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

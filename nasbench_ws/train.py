@@ -112,15 +112,18 @@ def train_run(
 
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+    error = "" if diverged is None else f"the loss was not finite at step {diverged} of {recipe.steps}"
     for name, values in curves.items():
+        if diverged is None and not all(map(math.isfinite, values)):  # fine on its batches, and not when scored
+            error = f"{name} was not finite at one of its {len(ends)} points"
         rest = time.perf_counter() - started if name == "seconds" else math.nan
         values.extend([rest] * (len(ends) - len(values)))
     return RunRecord(
         hash=arch.hash,
         spec=arch.spec,
         seed=seed,
-        status="ok" if diverged is None else "diverged",
-        error="" if diverged is None else f"the loss was not finite at step {diverged} of {recipe.steps}",
+        status="diverged" if error else "ok",
+        error=error,
         epochs=tuple(end / recipe.steps_per_epoch for end in ends),
         curves={name: tuple(values) for name, values in curves.items()},
         recipe=recipe.to_dict(),

@@ -179,7 +179,7 @@ def test_a_file_that_is_broken_says_so(tmp_path: Path) -> None:
     assert refusal(path) == f"{path} is not a whole file of a nasbench-ws run (a JSON list); {REMEDY}"
     path.write_bytes(b"{}")
     assert refusal(path) == f"{path} is JSON, but not a nasbench-ws run; name another file"
-    path.write_bytes(whole.replace(b'"schema_version": 1', b'"schema_version": 2'))
+    path.write_text(json.dumps(json.loads(whole) | {"schema_version": 2}))
     assert refusal(path) == f"{path} has schema 2, this package reads 1; {REMEDY}"
     path.write_bytes(whole.replace(b"0.5", b"0.6", 1))
     message = refusal(path)
