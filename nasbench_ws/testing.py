@@ -1,0 +1,123 @@
+"""Does a strategy keep the protocol? Run it in your own tests:
+
+    from nasbench_ws.testing import check_strategy
+
+    def test_my_strategy():
+        check_strategy("my.py:MyStrategy")
+
+Each check raises StrategyError, or an error of the strategy's own. Images here are random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import torch
+
+from nasbench_ws.errors import StrategyError
+from nasbench_ws.network import SMALL, Macro, child_network
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.schedule import get_schedule, realise
+from nasbench_ws.sharing import Key, call_key, components
+from nasbench_ws.space import DEEPER64, Architecture, Space, get_space
+from nasbench_ws.strategy import Strategy, resolve
+from nasbench_ws.supernet import SuperNet
+
+Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
+
+
+def check_strategy(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """All checks of a strategy by the name that `evaluate` would be given."""
+    for check in CHECKS:
+        check(name, space, macro)
+
+
+def check_deterministic(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """Keys are the same when asked again, in another order, and of a strategy made anew."""
+    strategy = resolve(name, space, macro)
+    first = _partition(strategy.key, list(space), macro)
+    mixed = list(space)
+    random.Random(0).shuffle(mixed)
+    again = {"asked again": strategy.key, "made anew": resolve(name, space, macro).key}
+    for how, key in again.items():
+        if _partition(key, mixed, macro) != first:
+            raise StrategyError(
+                f"strategy {name!r} shares otherwise when {how}; key(arch, slot) must depend on its arguments alone"
+            )
+
+
+def check_less_with_time(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """Later keys only divide what is shared, and leave every child's output as it was at that moment."""
+    strategy = resolve(name, space, macro)
+    net = _net(strategy, macro, list(space))
+    for _, key in strategy.later:
+        net.divide(key)  # raises where a later key shares more
+
+
+def check_trainable(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """Every child takes a step with a finite loss, and moves no weights but its own and shared ones."""
+    strategy = resolve(name, space, macro)
+    children = list(space)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn((8, macro.height, macro.width, macro.image_channels), generator=generator)
+    labels = torch.arange(8) % macro.classes
+    net = _net(strategy, macro, children)
+    start = net.weights.snapshot()
+    for number, arch in enumerate(children):
+        outcome = net.step([number], images, labels, lr=0.01)
+        if not math.isfinite(outcome.loss):
+            raise StrategyError(f"strategy {name!r}: child {arch.name} has a loss of {outcome.loss} at its first step")
+        moved = (net.weights.values != start.values).nonzero().flatten()
+        if not set(moved.tolist()) <= set(net.weights.active(number).tolist()):
+            raise StrategyError(f"strategy {name!r}: a step of child {arch.name} moved weights that it does not use")
+        net.weights.restore(start)
+
+
+def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """Its schedule visits every child of every super-net, and is the same for the same seed."""
+    strategy = resolve(name, space, macro)
+    children = list(space)
+    for members in components(macro, children, strategy.key):
+        own = [children[i] for i in members]
+        sequences = [realise(get_schedule(strategy.schedule), own, 40 * len(own), seed=1) for _ in range(2)]
+        if not (sequences[0] == sequences[1]).all():
+            raise StrategyError(f"the schedule of strategy {name!r} differs for the same seed; draw from `rng` alone")
+
+
+def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """A worker process makes the same strategy from its name."""
+    here = _partition(resolve(name, space, macro).key, list(space), macro)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(_in_worker, name, space.name, macro).result()
+    if here != there:
+        raise StrategyError(f"strategy {name!r} shares otherwise in a worker process; keys must not depend on state")
+
+
+CHECKS: tuple[Callable[[str, Space, Macro], None], ...] = (
+    check_deterministic,
+    check_less_with_time,
+    check_schedule,
+    check_trainable,
+    check_worker,
+)
+
+
+def _in_worker(name: str, space: str, macro: Macro) -> Partition:
+    return _partition(resolve(name, get_space(space), macro).key, list(get_space(space)), macro)
+
+
+def _net(strategy: Strategy, macro: Macro, children: list[Architecture]) -> SuperNet:
+    return SuperNet(Recipe(), macro, children, strategy.key, seed=0)
+
+
+def _partition(key: Key, children: Iterable[Architecture], macro: Macro) -> Partition:
+    """Which children share each slot: what a key means, whatever its values are."""
+    users: dict[str, dict[Hashable, list[str]]] = {}
+    for arch in children:
+        for slot, _ in child_network(macro, arch).layers():
+            users.setdefault(str(slot), {}).setdefault(call_key(key, arch, slot), []).append(arch.name)
+    return {slot: sorted(sorted(names) for names in by_key.values()) for slot, by_key in users.items()}
