@@ -51,8 +51,8 @@ def card(table: Table) -> str:
         "## Images and splits",
         "",
         "`fashion14`: Fashion-MNIST (70,000 images, MIT licence, (c) 2017 Zalando SE), each 2x2 window averaged to "
-        "give 14x14 grey images. The original 60,000 training images are divided, by class, into 50,000 for training and "
-        "10,000 for validation; the 10,000 test images are the original ones. Digest "
+        "give 14x14 grey images. The original 60,000 training images are divided, by class, into 50,000 for training "
+        "and 10,000 for validation; the 10,000 test images are the original ones. Digest "
         f"`{table.content.attributes['images_digest']}`.",
         "",
         "## How: the recipe",
@@ -90,8 +90,8 @@ def card(table: Table) -> str:
         "## Noise ceiling",
         "",
         "Kendall tau. Single seeds: one seed against another (S-Tau). Held out: one seed against the mean of the "
-        "others. Split half: the mean of half the seeds against that of the rest. Perfect: what a predictor that knew the true "
-        "means would reach against the mean over all seeds, estimated by simulation.",
+        "others. Split half: the mean of half the seeds against that of the rest. Perfect: what a predictor that knew "
+        "the true means would reach against the mean over all seeds, estimated by simulation.",
         "",
         "| children | single seeds | held out | split half | perfect |",
         "|---|---|---|---|---|",

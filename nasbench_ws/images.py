@@ -114,6 +114,12 @@ class Images:
         part = Split(split.pixels[:train], split.labels[:train])
         return replace(self, digest=digest, splits={**self.splits, "train": part})
 
+    def first_valid(self, count: int) -> Images:
+        """The same data set with only the first validation images, for scoring often."""
+        valid = self.valid
+        first = Split(valid.pixels[:count], valid.labels[:count])
+        return replace(self, splits={**self.splits, "valid": first})
+
     @property
     def _shape(self) -> tuple[int, ...]:
         return tuple(next(iter(self.splits.values())).pixels.shape)

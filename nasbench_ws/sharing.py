@@ -17,10 +17,12 @@ import numpy as np
 
 from nasbench_ws.errors import NasbenchError, StrategyError
 from nasbench_ws.network import Macro, Slot, child_network
+from nasbench_ws.records import read_record
 from nasbench_ws.seeds import derive
 from nasbench_ws.space import Architecture, Edge, Space
 
 Key = Callable[[Architecture, Slot], Hashable]
+GROUPS_FORMAT = "nasbench-ws groups"
 
 
 def full(arch: Architecture, slot: Slot) -> Hashable:
@@ -49,6 +51,24 @@ def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
     elif kind != "similar":
         raise StrategyError(f"unknown kind of groups {kind!r}; known are 'similar' and 'random'")
     group = (place * count // size).tolist()
+
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        return group[arch.index]
+
+    return key
+
+
+def groups_from_file(path: str, space: Space) -> Key:
+    """Groups as a file lists them, by hash, of any sizes; full sharing inside each."""
+    data = read_record(path, GROUPS_FORMAT, StrategyError)
+    listed = data.get("groups")
+    if not isinstance(listed, dict) or not all(isinstance(group, int | str) for group in listed.values()):
+        raise StrategyError(f"{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files")
+    group: dict[int, Hashable] = {space.architecture(name).index: label for name, label in listed.items()}
+    missing = [arch.name for arch in space if arch.index not in group]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise StrategyError(f"{path} puts child {missing[0]}{more} into no group; every child needs one")
 
     def key(arch: Architecture, slot: Slot) -> Hashable:
         return group[arch.index]

@@ -62,6 +62,8 @@ def _integer(text: str, what: str) -> int:
 
 
 def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
+    if arguments[0] == "file":
+        return sharing.groups_from_file(":".join(arguments[1:]), space)
     kind, count = arguments[0], _integer(arguments[1], "the number of groups")
     seed = _integer(arguments[2], "the seed of the groups") if len(arguments) > 2 else 0
     return sharing.groups(kind, count, space, seed)
@@ -121,7 +123,10 @@ BUILT_IN: dict[str, BuiltIn] = {
     "full": BuiltIn("full", "one set of weights for all children", lambda a, s, m: sharing.full, (0,)),
     "none": BuiltIn("none", "every child on its own: standalone training", lambda a, s, m: sharing.none, (0,)),
     "groups": BuiltIn(
-        "groups:similar:M | groups:random:M[:SEED]", "M groups, each a super-net of its own", _groups, (2, 3)
+        "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH",
+        "M groups, each a super-net of its own",
+        _groups,
+        (2, 3),
     ),
     "prefix": BuiltIn(
         "prefix:K",
@@ -248,5 +253,10 @@ def _adopt(name: str, found: Any) -> Strategy:
             f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
             f"give it one, or name a function of those two arguments"
         )
-    later = _in_order(getattr(thing, "later", ()))
-    return Strategy(name, key, getattr(thing, "schedule", DEFAULT_SCHEDULE), later)
+    schedule = getattr(thing, "schedule", DEFAULT_SCHEDULE)
+    if not (isinstance(schedule, str) or callable(schedule)):
+        raise StrategyError(
+            f"strategy {name!r} has schedule {schedule!r}; give the name of one, or a function of the children and a "
+            f"random generator"
+        )
+    return Strategy(name, key, schedule, _in_order(getattr(thing, "later", ())))
