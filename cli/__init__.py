@@ -1,0 +1,88 @@
+"""The command line: `nasbench-ws COMMAND`. One file a group of commands, loaded when it is called.
+
+What the commands do is in the package; here are options, messages and exit codes. stdout is the answer,
+progress and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+from nasbench_ws.cli.failures import guarded
+
+# command: the file that has it
+WHERE = {
+    "tables": "query",
+    "query": "query",
+    "top": "query",
+    "evaluate": "evaluate",
+    "compare": "evaluate",
+    "strategies": "strategies",
+    "group": "strategies",
+    "build": "build",
+    "train": "build",
+    "merge": "build",
+    "verify": "build",
+    "data": "data",
+    "doctor": "data",
+}
+
+
+class Commands(click.Group):
+    """Commands imported when they are called, so that `query` and `--help` never import torch."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(WHERE)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in WHERE:
+            return None
+        module = importlib.import_module(f"nasbench_ws.cli.{WHERE[name]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SHORT[name]) for name in WHERE])
+
+
+SHORT = {
+    "tables": "list the tables that ship",
+    "query": "what a table knows of one child",
+    "top": "the best children of a table",
+    "evaluate": "train a strategy's super-nets and measure their ranking",
+    "compare": "results side by side, with paired differences",
+    "strategies": "list the built-in strategies, or describe one",
+    "group": "find groups of similar children from a short run",
+    "build": "train every child standalone",
+    "train": "train one child again and compare with a table",
+    "merge": "make a table of finished runs",
+    "verify": "check a table",
+    "data": "the images: list, check, prepare",
+    "doctor": "versions, processor, and which path computes",
+}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="nasbench-ws")
+def group() -> None:
+    """Does your way of sharing weights rank architectures?
+
+    \b
+    Examples:
+      nasbench-ws evaluate full
+      nasbench-ws query 434
+      nasbench-ws evaluate my.py:MyStrategy --out mine.json
+
+    \b
+    Exit codes: 0 done; 1 a fault of this program; 2 a wrong option or recipe;
+    3 no such architecture; 4 a table missing or broken; 5 images absent or
+    damaged; 6 a strategy that cannot be used; 7 a path that cannot be written;
+    8 a run that failed for good; 9 a broken result file; 130 interrupted.
+    """
+
+
+def main() -> None:
+    """The entry point: errors of this package become messages and exit codes."""
+    guarded(group)

@@ -1,0 +1,158 @@
+"""build, train, merge, verify: make a table and check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from nasbench_ws.cli.options import (
+    fetch,
+    locate,
+    print_json,
+    recipe_option,
+    root_option,
+    seeds,
+    shard,
+    table_option,
+    workers_option,
+)
+from nasbench_ws.cli.progress import Bar
+
+from nasbench_ws.errors import OutputError, RunError, TableError
+from nasbench_ws.pool import available_cpus
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.table import load
+
+
+@click.command()
+@click.argument("folder")
+@click.option("--seeds", "seed_text", default="0-9", show_default=True, metavar="LIST", help="Seed indices, as 0-9.")
+@click.option("--archs", metavar="LIST", help="Only these children, as 111,434.")
+@recipe_option
+@root_option
+@workers_option
+@click.option("--shard", "shard_text", default="0/1", metavar="I/N", help="Part I (from 0) of N, for an array of jobs.")
+@click.option("--resume-from", metavar="SOURCE", help="A table or folder whose finished runs are taken over.")
+@click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
+def build(
+    folder: str, seed_text: str, archs: str | None, changes: str, data_root: str | None, download: bool,
+    workers: int | None, shard_text: str, resume_from: str | None, retries: int,
+) -> None:  # fmt: skip
+    """Train every child standalone; each finished run is a file in FOLDER.
+
+    The same command goes on where it stopped. Make a table of the runs with
+    `nasbench-ws merge`.
+
+    \b
+    Example:
+      nasbench-ws build runs --seeds 0-2 --recipe epochs=8
+      nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
+    """
+    from nasbench_ws.build import Progress
+    from nasbench_ws.build import build as run
+
+    recipe = Recipe().override(changes)
+    fetch(recipe.images, data_root, download)
+    with Bar("build") as bar:
+
+        def on_progress(p: Progress) -> None:
+            failed = f", {p.failed} failed" if p.failed else ""
+            bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}", p.seconds_left)
+
+        found = run(
+            recipe, seeds(seed_text), folder, workers=workers or available_cpus(),
+            resume_from=resume_from, shard=shard(shard_text), retries=retries, progress=on_progress, root=data_root,
+            architectures=[part.strip() for part in archs.split(",")] if archs else None,
+        )  # fmt: skip
+    click.echo(f"{found.done} of {found.total} runs are finished in {folder}; make a table of them with")
+    click.echo(f"  nasbench-ws merge {folder} -o TABLE.h5")
+    if found.failed:
+        raise RunError(
+            f"{found.failed} runs failed and are recorded as such; the same command tries them again, and "
+            f"their errors are in their files in {folder}"
+        )
+
+
+@click.command()
+@click.argument("architecture")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index.")
+@table_option
+@root_option
+def train(architecture: str, seed: int, table: str, data_root: str | None, download: bool) -> None:
+    """Train one child again by a table's recipe, and compare with what it stores.
+
+    \b
+    Example:
+      nasbench-ws train 434 --seed 0
+    """
+    import torch
+
+    from nasbench_ws.images import SPLITS, load_images
+    from nasbench_ws.train import train_run
+
+    opened = load(table)
+    arch = opened.space.architecture(architecture)
+    if seed not in opened.seeds.tolist():
+        raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
+    fetch(opened.recipe.images, data_root, download)
+    torch.set_num_threads(1)
+    record = train_run(opened.recipe, arch, seed, load_images(opened.recipe.images, SPLITS, data_root))
+    place = opened.seeds.tolist().index(seed)
+    stored = {name: opened.query(arch).curve(name)[place] for name in record.curves if name != "seconds"}
+    click.echo(f"{arch.name} seed {seed}: {'epoch':>8}{'test':>9}{'stored':>9}")
+    for i, epoch in enumerate(record.epochs):
+        now, then = record.curves["test_accuracy"][i], stored["test_accuracy"][i]
+        click.echo(f"{'':12}{epoch:>8.2f}{now:>9.4f}{then:>9.4f}")
+    if all(tuple(values) == record.curves[name] for name, values in stored.items()):
+        click.echo("equal in every number")
+        return
+    gap = abs(record.curves["test_accuracy"][-1] - stored["test_accuracy"][-1])
+    spread = opened.query(arch).test_accuracy.std
+    click.echo(f"not equal: another machine, or other libraries. The last test accuracies differ by {gap:.4f};")
+    click.echo(f"the table's seeds have a standard deviation of {spread:.4f}")
+    if not gap <= 4 * spread:
+        raise RunError(
+            f"{arch.name} seed {seed} differs from {opened.name} by more than 4 standard deviations of its seeds; "
+            "compare `nasbench-ws doctor` with the table's environments"
+        )
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, metavar="TABLE.h5", help="The table to write.")
+def merge(sources: tuple[str, ...], output: str) -> None:
+    """Make a table of finished runs: SOURCES are folders of `build`, and tables.
+
+    \b
+    Example:
+      nasbench-ws merge runs -o mine.h5
+    """
+    from nasbench_ws.merge import merge as run
+
+    if Path(output).is_dir():
+        raise OutputError(f"{output} is a folder; name a file in it")
+    table = run(sources, output)
+    click.echo(f"{table}, digest {table.digest}")
+
+
+@click.command()
+@click.argument("table")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(table: str, as_json: bool) -> None:
+    """Check a table: digest, shapes, hashes, counts, ranges and statuses.
+
+    \b
+    Example:
+      nasbench-ws verify fashion14
+    """
+    from nasbench_ws.table import verify as check
+
+    path = locate(table)
+    problems = check(path)
+    if as_json:
+        print_json({"table": str(path), "problems": problems})
+    elif not problems:
+        click.echo(f"{path}: no problems; {load(path)}")
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise TableError(f"{path}: {problems[0]}{more}; merge the runs again")

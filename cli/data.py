@@ -1,0 +1,116 @@
+"""data, doctor: what is installed here, and whether it is whole."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import click
+from nasbench_ws.cli.options import check_output, locate, table_option
+
+from nasbench_ws.images import SPLITS, load_images
+from nasbench_ws.table import load, shipped, verify
+from nasbench_ws.versions import versions
+
+SETS = {
+    "fashion14": "Fashion-MNIST at 14x14; ships with the package",
+    "fashion-mnist": "Fashion-MNIST, 28x28; --data-root or --download",
+    "cifar10": "CIFAR-10, 32x32 colour; --data-root or --download",
+    "cifar100": "CIFAR-100, 32x32 colour; --data-root or --download",
+    "folder:PATH": "your own: PATH/train, PATH/valid and PATH/test, a folder a class in each",
+}
+
+
+@click.group()
+def data() -> None:
+    """The images: list, check, prepare; and a table's card.
+
+    \b
+    Example:
+      nasbench-ws data list
+      nasbench-ws data prepare /usr/share/datasets/fashion-mnist mine.h5
+    """
+
+
+@data.command(name="list")
+def list_() -> None:
+    """The data sets that recipes can name."""
+    for name, text in SETS.items():
+        click.echo(f"{name:16}{text}")
+
+
+@data.command()
+def check() -> None:
+    """Check the digests of the images and tables that ship."""
+    images = load_images("fashion14", SPLITS)
+    counts = ", ".join(f"{len(images.splits[split]):,} {split}" for split in SPLITS)
+    click.echo(f"images fashion14: {counts}, digest {images.digest}")
+    for name in shipped():
+        problems = verify(locate(name))
+        click.echo(f"table {name}: {'; '.join(problems) or 'no problems'}, digest {load(name).digest}")
+
+
+@data.command()
+@click.argument("name")
+@click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or shall be put.")
+def download(name: str, data_root: str) -> None:
+    """Fetch a data set through torchvision: cifar10, cifar100 or fashion-mnist."""
+    images = load_images(name, SPLITS, data_root, download=True)
+    click.echo(f"{name}: {', '.join(f'{len(images.splits[s]):,} {s}' for s in SPLITS)}, digest {images.digest}")
+
+
+@data.command()
+@click.argument("originals", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path), default=Path("fashion14-images.h5"))
+@click.option("--download", "fetch", is_flag=True, help="Let torchvision fetch the originals first.")
+def prepare(originals: Path, output: Path, fetch: bool) -> None:
+    """Make the shipped images from Fashion-MNIST's original files.
+
+    The same content, byte for byte, every time.
+    """
+    from nasbench_ws.prepare import prepare as run
+
+    check_output(str(output))
+    images = run(originals, output, fetch)
+    counts = ", ".join(f"{len(split):,} {name}" for name, split in images.splits.items())
+    click.echo(f"{output}: {counts}, digest {images.digest}")
+
+
+@data.command()
+@table_option
+def card(table: str) -> None:
+    """A table's card: what it is and its first numbers, as Markdown."""
+    from nasbench_ws.card import card as write
+
+    click.echo(write(load(table)), nl=False)
+
+
+@click.command()
+def doctor() -> None:
+    """Versions, processor, and which path computes.
+
+    \b
+    Example:
+      nasbench-ws doctor
+    """
+    import torch
+
+    from nasbench_ws import engine
+    from nasbench_ws.pool import available_cpus
+
+    for name, version in versions().items():
+        click.echo(f"{name:16}{version}")
+    click.echo(f"{'processors':16}{available_cpus()}")
+    click.echo(f"{'computes on':16}{engine.description(engine.available(), 8)}")
+    if engine.available():
+        widths = {channels: engine.lanes(channels, torch.float32) for channels in (8, 16)}
+        click.echo(f"{'vectors':16}" + ", ".join(f"{w} numbers for {c} channels" for c, w in widths.items()))
+    elif os.environ.get("NASBENCH_WS_ENGINE") == "plain":
+        click.echo(f"{'':16}torch because NASBENCH_WS_ENGINE=plain; unset it for the compiled kernels")
+    else:
+        why = "they do not load" if importlib.util.find_spec("nasbench_ws._kernels") else "they were not built"
+        click.echo(f"{'':16}torch because {why}: install a C++ compiler, then this package again")
+    click.echo(f"{'cuda':16}{torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'}")
+    for name in shipped():
+        click.echo(f"{'table':16}{load(name)}")

@@ -1,0 +1,56 @@
+"""Errors as a user should meet them: a message, an exit code, no bare traceback for a mistake of theirs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from nasbench_ws.errors import INTERRUPTED, NasbenchError, StrategyError
+
+
+def guarded(command: Callable[..., Any], *arguments: Any) -> None:
+    """Run a click command and exit as the group's help documents."""
+    try:
+        status = command(*arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort) as error:
+        _interrupted(error)
+        sys.exit(INTERRUPTED)
+    except NasbenchError as error:
+        _show(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show(error: NasbenchError) -> None:
+    if isinstance(error, StrategyError) and error.__cause__ is not None:
+        click.echo("".join(_own_frames(error.__cause__)), err=True, nl=False)
+    click.echo(f"Error: {error}", err=True)
+
+
+def _own_frames(cause: BaseException) -> list[str]:
+    """A user's traceback, from the first frame of their own file on."""
+    frames = traceback.extract_tb(cause.__traceback__)
+    ours = ("nasbench_ws", "importlib", "<frozen importlib")
+    first = next((i for i, f in enumerate(frames) if not any(part in f.filename for part in ours)), len(frames))
+    shown = traceback.format_list(frames[first:])
+    head = ["Traceback (most recent call last):\n"] if shown else []
+    return head + shown + traceback.format_exception_only(cause)
+
+
+def _interrupted(error: BaseException) -> None:
+    message = getattr(error, "message", None)
+    if not message and isinstance(error, KeyboardInterrupt) and error.args:
+        message = str(error)
+    click.echo(f"\nInterrupted{': ' + message.removeprefix('interrupted: ') if message else '.'}", err=True)

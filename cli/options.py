@@ -1,0 +1,97 @@
+"""Options and arguments that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nasbench_ws.errors import OutputError, UsageError
+from nasbench_ws.table import shipped
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+TABLE_HELP = "A shipped table's name, or the path of a table."
+
+
+def table_option(command: Command) -> Command:
+    return click.option("--table", default="fashion14", show_default=True, metavar="TABLE", help=TABLE_HELP)(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+def root_option(command: Command) -> Command:
+    command = click.option("--download", is_flag=True, help="Let torchvision fetch the data set into that folder.")(command)
+    return click.option("--data-root", metavar="DIR", help="Where data sets that do not ship are.")(command)
+
+
+def fetch(images: str, data_root: str | None, download: bool) -> None:
+    """With --download: have the data set in its folder before anything reads it."""
+    if download:
+        from nasbench_ws.images import SPLITS, load_images
+
+        load_images(images, SPLITS, data_root, download=True)
+
+
+def workers_option(command: Command) -> Command:
+    return click.option(
+        "--workers", type=click.IntRange(1), help="Worker processes, one thread each.  [default: processors]"
+    )(command)
+
+
+def recipe_option(command: Command) -> Command:
+    return click.option(
+        "--recipe", "changes", default="", metavar="KEY=VALUE,...", help="Changes to the recipe, e.g. epochs=4,lr=0.2"
+    )(command)
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    click.echo(json.dumps(data, indent=1, allow_nan=False))
+
+
+def locate(table: str) -> Path:
+    """The file of a shipped table's name, or the path given."""
+    return shipped().get(table, Path(table))
+
+
+def seeds(text: str) -> list[int]:
+    """`0-2,5` is [0, 1, 2, 5]."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(f"seeds {text!r} cannot be read at {part!r}; write 0-9 or 0,1,5")
+        found += range(int(first), int(last or first) + 1)
+    if not found:
+        raise UsageError(f"seeds {text!r} are none; the last of a range is at least its first, as in 0-9")
+    return found
+
+
+def shard(text: str) -> tuple[int, int]:
+    """`2/8` is (2, 8)."""
+    first, slash, second = text.partition("/")
+    if not slash or not first.isdecimal() or not second.isdecimal():
+        raise UsageError(f"shard {text!r} cannot be read; write i/n, counted from 0, such as 0/8")
+    return int(first), int(second)
+
+
+def check_output(path: str | None) -> None:
+    """Refuse a file that cannot be written before the work that would fill it."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    probe = target.with_name(f".{target.name}.probe")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}; choose a place that can be written"
+        ) from error

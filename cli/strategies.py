@@ -1,0 +1,105 @@
+"""strategies, group: what can be evaluated."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+
+import click
+from nasbench_ws.cli.options import check_output, fetch, recipe_option, root_option, table_option
+
+from nasbench_ws.network import child_network, parameter_count
+from nasbench_ws.sharing import call_key, components
+from nasbench_ws.strategy import BUILT_IN, ENTRY_POINTS, resolve
+from nasbench_ws.table import load
+
+EXAMPLE = '''class MyStrategy:
+    """Few-shot: children with the same operation on edge 0->1 share."""
+
+    def key(self, arch, slot):
+        return arch.operation((0, 1))
+'''
+
+
+@click.command()
+@click.argument("name", required=False)
+@table_option
+def strategies(name: str | None, table: str) -> None:
+    """List the built-in and installed strategies, or describe one by NAME.
+
+    \b
+    Example:
+      nasbench-ws strategies
+      nasbench-ws strategies prefix:2
+    """
+    if name is not None:
+        _describe(name, table)
+        return
+    for built_in in BUILT_IN.values():
+        first, *others = built_in.usage.split(" | ")
+        click.echo(f"{first:26} {built_in.help}")
+        for usage in others:
+            click.echo(usage)
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        click.echo(f"{point.name:26} installed: {point.value}")
+    click.echo("\nYour own, in a file my.py, as `nasbench-ws evaluate my.py:MyStrategy`:\n")
+    click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))
+
+
+def _describe(name: str, table: str) -> None:
+    opened = load(table)
+    children = list(opened.space)
+    strategy = resolve(name, opened.space, opened.macro)
+    parts = components(opened.macro, children, strategy.key)
+    sizes: dict[object, int] = {}  # of each distinct (slot, key)
+    for arch in children:
+        for slot, shapes in child_network(opened.macro, arch).layers():
+            sizes[slot, call_key(strategy.key, arch, slot)] = sum(math.prod(shape) for shape in shapes)
+    whole = sum(parameter_count(child_network(opened.macro, arch)) for arch in children)
+    distinct = sum(sizes.values())
+    schedule = strategy.schedule if isinstance(strategy.schedule, str) else strategy.schedule.__name__
+    least, most = min(map(len, parts)), max(map(len, parts))
+    sizes_text = f"{least}" if least == most else f"{least} to {most}"
+    what = "one super-net" if len(parts) == 1 else f"{len(parts)} super-nets that share nothing with one another"
+    click.echo(f"{name} on {opened.name}: {what}, of {sizes_text} children; schedule {schedule}")
+    click.echo(f"{distinct:,} distinct parameters for {whole:,} of the children together ({distinct / whole:.1%})")
+    for part, _ in strategy.later:
+        click.echo(f"shares less after {part:.0%} of the steps")
+
+
+@click.command()
+@click.argument("output", metavar="GROUPS.json")
+@click.option("-m", "--groups", "count", default=8, show_default=True, type=click.IntRange(1), help="How many groups.")
+@click.option(
+    "--by", type=click.Choice(["gradients", "curves"]), default="gradients", show_default=True,
+    help="Similarity of gradients on shared weights, or correlation of accuracies step by step.",
+)  # fmt: skip
+@click.option("--steps", default=640, show_default=True, type=click.IntRange(1), help="Of the shared run before.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of that run.")
+@table_option
+@recipe_option
+@root_option
+def group(
+    output: str, count: int, by: str, steps: int, seed: int, table: str, changes: str, data_root: str | None, download: bool
+) -> None:
+    """Find groups of similar children from a short fully shared run.
+
+    Only the table's recipe is used, never its accuracies.
+
+    \b
+    Example:
+      nasbench-ws group groups.json -m 4
+      nasbench-ws evaluate groups:file:groups.json
+    """
+    from nasbench_ws.grouping import balanced_groups, curve_correlations, gradient_similarities, write_groups
+    from nasbench_ws.images import load_images
+
+    check_output(output)
+    opened = load(table)
+    recipe = opened.recipe.override(changes)
+    fetch(recipe.images, data_root, download)
+    images = load_images(recipe.images, ("train", "valid"), data_root)
+    find = gradient_similarities if by == "gradients" else curve_correlations
+    groups = balanced_groups(find(recipe, images, steps, seed), count)
+    write_groups(groups, list(opened.space), output)
+    click.echo(f"{count} groups of {len(groups) // count} children in {output}")
