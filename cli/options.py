@@ -26,7 +26,7 @@ def json_option(command: Command) -> Command:
 
 
 def root_option(command: Command) -> Command:
-    command = click.option("--download", is_flag=True, help="Let torchvision fetch the data set into that folder.")(command)
+    command = click.option("--download", is_flag=True, help="Let torchvision fetch it into that folder.")(command)
     return click.option("--data-root", metavar="DIR", help="Where data sets that do not ship are.")(command)
 
 

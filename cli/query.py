@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from nasbench_ws.cli.options import json_option, print_json, table_option
 
@@ -23,11 +25,11 @@ def tables(as_json: bool) -> None:
         return
     for name, table in found.items():
         s = _summary(table)
-        click.echo(f"{name:12}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}, ")
-        click.echo(f"{'':12}{s['images']}, digest {s['digest'][:16]}")
+        click.echo(f"{name:12}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}")
+        click.echo(f"{'':12}images {s['images']}, digest {s['digest'][:16]}")
 
 
-def _summary(table: Table) -> dict[str, object]:
+def _summary(table: Table) -> dict[str, Any]:
     children, seeds, epochs = table.content.shape
     return {
         "space": table.space.name, "children": children, "seeds": seeds, "epochs": epochs,

@@ -80,8 +80,9 @@ def _describe(name: str, table: str) -> None:
 @recipe_option
 @root_option
 def group(
-    output: str, count: int, by: str, steps: int, seed: int, table: str, changes: str, data_root: str | None, download: bool
-) -> None:
+    output: str, count: int, by: str, steps: int, seed: int, table: str, changes: str, data_root: str | None,
+    download: bool,
+) -> None:  # fmt: skip
     """Find groups of similar children from a short fully shared run.
 
     Only the table's recipe is used, never its accuracies.

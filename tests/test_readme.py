@@ -1,0 +1,81 @@
+"""The README's blocks run, in order, in one folder; only the size of an evaluation and a build is cut down."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from nasbench_ws.cli import SHORT, WHERE, group
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text()
+BLOCKS = re.findall(r"^```(\w+)([^\n]*)\n(.*?)^```", TEXT, flags=re.M | re.S)
+SMALL = "train_images=512,batch_size=64"
+CUT = {  # what is appended to a command so that it takes seconds
+    "evaluate": f" --steps 80 --instances 1 --workers 1 --recipe {SMALL}",
+    "build": f" --archs 111,112 --recipe {SMALL},epochs=0.25,points=1,channels=4,cells=1",
+}
+INSTALLING = ("pip install",)
+
+
+def _commands(block):
+    text = block.replace("\\\n", " ")
+    for line in text.splitlines():
+        for command in line.split(" && "):
+            if command.strip() and not command.strip().startswith(INSTALLING) and command.strip() != "pytest":
+                yield command.strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("readme")
+
+
+def test_every_block_runs(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    names: dict[str, object] = {}
+    ran = 0
+    for kind, extra, body in BLOCKS:
+        if kind == "python" and "file=" in extra:
+            Path(extra.partition("file=")[2].strip()).write_text(body)
+            ran += 1
+        elif kind == "python":
+            exec(compile(body.replace("steps=640", "steps=80").replace("instances=2", "instances=1"), "README.md", "exec"), names)  # noqa: S102
+            ran += 1
+        elif kind == "sh":
+            for command in _commands(body):
+                words = shlex.split(command)
+                assert words[0] == "nasbench-ws", command
+                cut = shlex.split(CUT.get(words[1], ""))
+                result = CliRunner().invoke(group, [*_without_recipe(words[1:], cut), *cut], catch_exceptions=False)
+                assert result.exit_code == 0, (command, result.output)
+                ran += 1
+    assert ran >= 8
+
+
+def _without_recipe(words, cut):
+    """The command's own --recipe gives way to the cut-down one."""
+    if "--recipe" in words and "--recipe" in cut:
+        at = words.index("--recipe")
+        return words[:at] + words[at + 2 :]
+    return words
+
+
+def test_every_command_is_documented():
+    assert set(SHORT) == set(WHERE)
+    for name in WHERE:
+        result = CliRunner().invoke(group, [name, "--help"])
+        assert result.exit_code == 0
+        assert "Example:" in result.output, name
+
+
+def test_strategies_in_the_readme_are_the_built_in_ones():
+    from nasbench_ws.strategy import BUILT_IN
+
+    for built_in in BUILT_IN.values():
+        for usage in built_in.usage.split(" | "):
+            assert f"`{usage}`" in TEXT, usage
