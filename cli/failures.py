@@ -50,6 +50,8 @@ def _own_frames(cause: BaseException) -> list[str]:
 
 
 def _interrupted(error: BaseException) -> None:
+    if isinstance(error, click.Abort) and error.__cause__ is not None:  # click's own name for Ctrl-C
+        error = error.__cause__
     message = getattr(error, "message", None)
     if not message and isinstance(error, KeyboardInterrupt) and error.args:
         message = str(error)

@@ -1,0 +1,92 @@
+"""What several test files need: a tiny data set with a table of its children, and quick statistics."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nasbench_ws.images import Images, Split
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.runs import CURVES
+from nasbench_ws.schema import Content, blank_columns, root_attributes
+from nasbench_ws.space import DEEPER64
+from nasbench_ws.table import Table
+
+SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """256 training, 64 validation and 32 test images of 6x6, in four classes; a recipe and a table for them."""
+
+    images: Images
+    recipe: Recipe
+    table: Table
+
+    def load(
+        self, name: str, splits: Sequence[str] = ("train", "valid"), root: str | Path | None = None, **_: Any
+    ) -> Images:
+        """In the place of `load_images`."""
+        assert name == self.images.name
+        return replace(self.images, splits={split: self.images.splits[split] for split in splits})
+
+    def remade(self, recipe: Recipe, seed: int = 0, status: int = 0) -> Table:
+        """A table of other numbers; the status is that of child 112's run with seed 1."""
+        macro = recipe.build_macro(6, 6, 1, 4)
+        columns = blank_columns(DEEPER64, macro, SEEDS, EPOCHS)
+        rng = np.random.default_rng(seed)
+        quality = rng.random((64, 1, 1))
+        for name in CURVES:
+            columns[name][:] = 0.5 + 0.4 * quality + 0.05 * rng.random(columns[name].shape)
+        columns["status"][:] = 0
+        columns["environment"][:] = 0
+        if status:
+            columns["status"][1, 1] = status
+            for name in CURVES:
+                columns[name][1, 1] = np.nan
+        environments = [{"versions": {"python": "3.11.7"}, "device": "one thread of a test"}]
+        attributes = root_attributes(recipe, DEEPER64, macro, self.images.digest, environments, "MIT", "cite me")
+        return Table(Content(attributes, columns), "tiny")
+
+
+def tiny_split(count: int, seed: int) -> Split:
+    """Images whose brightness tells the class, with much noise."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(count).astype(np.int64) % 4
+    pixels = rng.integers(0, 150, (count, 6, 6, 1)) + 30 * labels[:, None, None, None]
+    return Split(pixels.astype(np.uint8), labels)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    splits = {"train": tiny_split(256, 0), "valid": tiny_split(64, 1), "test": tiny_split(32, 2)}
+    images = Images("tiny", ("a", "b", "c", "d"), "7" * 64, (0.47,), (0.2,), splits)
+    recipe = Recipe(images="tiny", train_images=256, batch_size=64, channels=4, cells=1, epochs=1, points=2)
+    made = Tiny(images, recipe, None)  # type: ignore[arg-type]
+    return replace(made, table=made.remade(recipe))
+
+
+@pytest.fixture
+def tiny_loaded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    """Evaluations in this process get the tiny images."""
+    from nasbench_ws import evaluate
+
+    monkeypatch.setattr(evaluate, "load_images", tiny.load)
+    monkeypatch.setattr(evaluate, "_images", {})
+    return tiny
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer resamples: intervals and baselines less exact, in a fiftieth of the time."""
+    from nasbench_ws import assess
+
+    monkeypatch.setattr(assess, "RANDOM_RANKINGS", 50)
+    monkeypatch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=50))
+    monkeypatch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=50))
