@@ -77,11 +77,20 @@ def ceilings(by_seed: Array) -> dict[str, Any]:
 
 def window_taus(window: npt.ArrayLike, table: Table) -> dict[str, float]:
     """GT-Tau-Mean-k and GT-Tau-Std-k of (instances, k, n) snapshot scores: means over instances (paper)."""
-    taus = [kendall_taus(nan_as_worst(one), table.truth) for one in np.asarray(window, dtype=np.float64)]
+    taus = [rankable_taus(one, table.truth) for one in np.asarray(window, dtype=np.float64)]
     return {
         "mean": float(np.mean([t.mean() for t in taus])),
         "std": float(np.mean([t.std() for t in taus])),
     }
+
+
+def rankable_taus(scores: npt.ArrayLike, truth: Array) -> Array:
+    """Kendall tau of (rows, n) scores, NaN ranked last; of a row without any finite score, NaN."""
+    rows = np.asarray(scores, dtype=np.float64)
+    taus, some = np.full(len(rows), np.nan), np.isfinite(rows).any(axis=1)
+    if some.any():
+        taus[some] = kendall_taus(nan_as_worst(rows[some]), truth)
+    return taus
 
 
 def verdict(found: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 An evaluation is instances (super-nets from different seeds) times parts (components that share nothing).
 Each of these is one task for a worker process and, when done, one small file in the work folder, so that an
 interrupted evaluation goes on where it stopped. Strategies see training and validation images only: test
-images are not even loaded, and the table is opened when all scores are in.
+images are not even loaded, and what trains and scores is not given the table.
 
     result = evaluate("groups:similar:4", "fashion14", instances=3)
     print(result)
@@ -12,6 +12,7 @@ images are not even loaded, and the table is opened when all scores are in.
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,16 +28,18 @@ from nasbench_ws.network import child_network, mac_count
 from nasbench_ws.plan import BACKWARD, Part, Plan
 from nasbench_ws.pool import OnProgress, Task, execute
 from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interference
-from nasbench_ws.records import read_record, write_record
+from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.result import Result
+from nasbench_ws.runs import check_writable
 from nasbench_ws.schedule import audit, get_schedule, realise
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.space import Architecture, get_space
 from nasbench_ws.strategy import Strategy, resolve
 from nasbench_ws.supernet import StepOutcome, SuperNet
 from nasbench_ws.table import Table, load
-from nasbench_ws.train import children_seed, make_batches, train
+from nasbench_ws.train import children_seed, make_batches, one_thread, train
 from nasbench_ws.versions import versions
+from nasbench_ws.weights import Weights
 
 FORMAT = "nasbench-ws part"
 
@@ -76,10 +79,14 @@ def evaluate(
     setting = Setting(plan, root)
     images = load_images(plan.recipe.images, ("train", "valid"), root=root)
     children, parts, named = _parts(setting, images)
-    identity = plan.digest(parts, images.digest, _code(strategy))
+    seeds = range(first_seed, first_seed + instances)
+    _refuse_early(plan, truth, images, children, parts, named, seeds)
+    if folder is not None:
+        check_writable(Path(folder))
+    identity = plan.digest(parts, images.digest, _code(strategy, named))
     tasks: dict[tuple[int, int], Task] = {}
     outcomes: dict[tuple[int, int], dict[str, Any]] = {}
-    for seed in range(first_seed, first_seed + instances):
+    for seed in seeds:
         for number, part in enumerate(parts):
             path = None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
             if path is not None and path.exists():
@@ -93,7 +100,6 @@ def evaluate(
             write_record(Path(folder) / identity / f"{task[0]}-{task[1]}.json", FORMAT, outcome)
 
     execute(run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress)
-    seeds = range(first_seed, first_seed + instances)
     gathered = [[outcomes[seed, number] for number in range(len(parts))] for seed in seeds]
     return _result(plan, truth, named, parts, len(children), list(seeds), gathered)
 
@@ -110,12 +116,33 @@ def _check_match(plan: Plan, table: Table) -> None:
             )
 
 
-def _code(strategy: str) -> str:
-    """Digest of the strategy's file, so that an edited one is not taken for the old; "" where it has none."""
-    path = Path(strategy.partition(":")[0])
-    if path.suffix == ".py" and path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    return ""
+def _refuse_early(
+    plan: Plan, table: Table, images: Images, children: list[Architecture], parts: list[Part], strategy: Strategy,
+    seeds: range,
+) -> None:  # fmt: skip
+    """Raise now what would otherwise be raised after hours of training."""
+    _ = table.truth
+    for mode in (*plan.batch_norm, *(["recalibrate"] if plan.fine_tune else [])):
+        Scorer(_first_valid(images, 1), "valid", BatchNorm.parse(mode))
+    macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    schedule = get_schedule(plan.schedule or strategy.schedule)
+    for part in parts:
+        own = [children[i] for i in part.children]
+        for seed in seeds:
+            realise(schedule, own, part.steps, children_seed("schedule", own, seed))
+        weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
+        for _, key in strategy.later:
+            assert weights is not None
+            weights = weights.divided(key)
+
+
+def _code(name: str, strategy: Strategy) -> str:
+    """Digest of the file with the strategy's code, so that an edited one is not taken for the old; "" without one."""
+    path = Path(name.partition(":")[0])
+    if path.suffix != ".py":
+        module = sys.modules.get(getattr(strategy.key, "__module__", None) or "")
+        path = Path(getattr(module, "__file__", None) or "")
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _parts(setting: Setting, images: Images) -> tuple[list[Architecture], list[Part], Strategy]:
@@ -130,6 +157,7 @@ def _parts(setting: Setting, images: Images) -> tuple[list[Architecture], list[P
 _images: dict[tuple[str, str | None], Images] = {}  # of this process: loaded once for all its parts
 
 
+@one_thread()
 def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], None]) -> dict[str, Any]:
     """Train and score one part of one instance (in a worker). Calls `on_step(steps done)`."""
     plan, recipe = setting.plan, setting.plan.recipe
@@ -142,6 +170,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     own = [children[i] for i in part.children]
     macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
     started = time.perf_counter()
+    scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
     schedule = get_schedule(plan.schedule or strategy.schedule)
     sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
     net = SuperNet(recipe, macro, own, strategy.key, seed)
@@ -157,19 +186,20 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
     train_seconds = time.perf_counter() - started
     scores = {}
-    for mode in plan.batch_norm:
-        found = Scorer(images, "valid", BatchNorm.parse(mode)).score(net)
+    for mode, scorer in scorers.items():
+        found = scorer.score(net)
+        if diverged is None and not np.isfinite(found.accuracy).all():  # fine on its batches, and not when scored
+            diverged = part.steps
         scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
     readouts: dict[str, Any] = {}
     if plan.average:
         with average.in_place():
-            for mode in plan.batch_norm:
-                found = Scorer(images, "valid", BatchNorm.parse(mode)).score(net)
-                readouts.setdefault("average", {})[mode] = found.accuracy.tolist()
+            for mode, scorer in scorers.items():
+                readouts.setdefault("average", {})[mode] = scorer.score(net).accuracy.tolist()
     if diverged is None:
         readouts |= _extra_steps(plan, images, net, seed)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
-    return {
+    outcome = {
         "children": list(part.children),
         "seed": seed,
         "diverged_at": diverged,
@@ -188,6 +218,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         "trained": audit(own, sequence)["children"],
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
     }
+    return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
 
 
 def _first_valid(images: Images, count: int) -> Images:
@@ -224,8 +255,6 @@ class _Snapshots:
     def __init__(self, images: Images, plan: Plan, steps: int) -> None:
         self.scores: list[list[float]] = []
         self._from = steps - plan.last
-        if plan.last > steps:
-            raise UsageError(f"the last {plan.last} steps of a super-net that takes {steps}; ask for fewer")
         if plan.last:
             some = _first_valid(images, plan.last_images)
             self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
@@ -264,7 +293,7 @@ def _result(
     return Result.make(
         strategy=plan.strategy,
         table=table,
-        plan={**plan.to_dict(), "schedule": schedule if isinstance(schedule, str) else schedule.__name__},
+        plan={**plan.to_dict(), "schedule": schedule if isinstance(schedule, str) else _name(schedule)},
         seeds=seeds,
         scores={mode: accuracies(mode) for mode in plan.batch_norm},
         window=window,
@@ -312,6 +341,10 @@ def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable
             for instance in gathered
         ]
     return found
+
+
+def _name(schedule: Callable[..., Any]) -> str:
+    return getattr(schedule, "__name__", type(schedule).__name__)  # an object with __call__ has none
 
 
 def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:

@@ -1,8 +1,8 @@
 """Many tasks, some processes: run them all, lose nothing that is done, say how far it is.
 
 A task is a function's arguments, and a size for the estimate of time. Results are handed over one by one as
-they come, so that the caller can put each on disk. A task that raises is tried again, a worker that dies takes
-only its own task with it; an error of this package is the user's to mend and stops everything at once.
+they come, so that the caller can put each on disk. A task that raises is tried again, a worker that dies costs
+only its own task; an error of this package is the user's to mend and stops everything at once.
 
     execute(run_part, {"a": Task((setting, 0), 800)}, on_done, workers=2)
 
@@ -17,8 +17,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,7 +74,7 @@ def execute(
     if not tasks:
         meter.report()
         return
-    fail = on_failed or _raise
+    fail = _raise if on_failed is None else on_failed
     if executor is None and not workers:
         for name, task in tasks.items():
             _attempt(name, task, function, on_done, fail, retries, meter)
@@ -122,7 +121,8 @@ class _Meter:
         self._reported = 0.0
 
     def step(self, name: Any, step: float) -> None:
-        self._under_way[name] = min(step, self._sizes[name])
+        before = self._under_way.get(name, 0.0)  # of an earlier try, perhaps
+        self._under_way[name] = max(before, min(step, self._sizes[name]))
         if time.monotonic() - self._reported > POLL_SECONDS:
             self.report()
 
@@ -137,7 +137,8 @@ class _Meter:
         if self._on_progress is None:
             return
         self._reported = time.monotonic()
-        fraction = (self._ended + sum(self._under_way.values())) / self._total if self._sizes else 1.0
+        ended = self._done + self._failed == len(self._sizes)
+        fraction = 1.0 if ended else (self._ended + sum(self._under_way.values())) / self._total
         passed = self._reported - self._started
         left = passed / fraction * (1 - fraction) if fraction > 0.01 else None
         self._on_progress(Progress(self._done, self._failed, len(self._sizes), min(fraction, 1.0), left))
@@ -168,7 +169,11 @@ def _work(function: Callable[..., Any], name: Any, arguments: tuple[Any, ...]) -
 
 
 class _Pool:
-    """Tasks on an executor: submitted as places come free, tried again, counted."""
+    """Tasks on an executor: submitted as places come free, tried again, counted.
+
+    When a worker dies, its pool breaks, and every task under way ends with it. Which of them killed it cannot
+    be known: each is suspected, and then runs alone, so that the next death has one cause.
+    """
 
     def __init__(
         self, function: Any, tasks: Mapping[Any, Task], on_done: Any, fail: Any, retries: int, meter: _Meter,
@@ -180,6 +185,7 @@ class _Pool:
         self._given = executor
         self._waiting = list(tasks)
         self._tries: dict[Any, int] = {}
+        self._suspects: set[Any] = set()
         self._running: dict[Future[Any], Any] = {}
         self._own: ProcessPoolExecutor | None = None
         self._steps: Any = None
@@ -190,13 +196,17 @@ class _Pool:
                 self._submit()
                 done, _ = wait(self._running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 self._listen()
-                for future in done:
+                if any(isinstance(future.exception(), BrokenExecutor) for future in done):
+                    done = wait(self._running).done  # the pool is ending all of them
+                broken = [future for future in done if isinstance(future.exception(), BrokenExecutor)]
+                for future in done - set(broken):
                     self._settle(future)
+                if broken:
+                    self._mend(broken)
         except BaseException:
             self._stop()
             raise
-        if self._own is not None:
-            self._own.shutdown()
+        self._discard()
 
     def _executor(self) -> Executor:
         if self._given is not None:
@@ -211,9 +221,23 @@ class _Pool:
     def _submit(self) -> None:
         places = len(self._tasks) if self._given is not None else self._workers
         while self._waiting and len(self._running) < places:
-            name = self._waiting.pop(0)
-            future = self._executor().submit(_work, self._function, name, self._tasks[name].arguments)
-            self._running[future] = name
+            name = self._waiting[0]
+            if self._running and not self._suspects.isdisjoint((name, *self._running.values())):
+                return
+            try:
+                future = self._executor().submit(_work, self._function, name, self._tasks[name].arguments)
+            except BrokenExecutor as error:
+                if self._given is not None:
+                    raise _unusable(error) from error
+                if self._running:  # which will tell
+                    return
+                self._discard()
+                continue
+            self._running[future] = self._waiting.pop(0)
+            if self._own is not None and len(self._running) > 1:
+                # The pool's own thread was woken before that task's process was started, and does not watch it: its
+                # death would be noticed only when another task ends, perhaps in an hour. Anything wakes it again.
+                self._own.submit(int)
 
     def _listen(self) -> None:
         while self._steps is not None:
@@ -233,16 +257,36 @@ class _Pool:
             return
         if isinstance(error, NasbenchError):
             raise error
-        if isinstance(error, BrokenProcessPool):  # every task under way goes down with the pool
-            self._own = None
+        self._try_again(name, error)
+
+    def _try_again(self, name: Any, error: BaseException) -> None:
+        """Or, after the last try, hand the error over."""
         self._tries[name] = self._tries.get(name, 0) + 1
         if self._tries[name] <= self._retries:
             self._waiting.insert(0, name)
             return
-        if isinstance(error, BrokenProcessPool):
-            error = RunError("its worker process died twice, perhaps for want of memory; try fewer workers")
         self._fail(name, error)
         self._meter.end(name, failed=True)
+
+    def _mend(self, broken: list[Future[Any]]) -> None:
+        """Go on after a worker's death in a new pool."""
+        names = [self._running.pop(future) for future in broken]
+        error = broken[0].exception()
+        assert error is not None
+        if self._given is not None:
+            raise _unusable(error) from error
+        self._discard()
+        self._suspects.update(names)
+        if len(names) == 1:
+            died = RunError("its worker process died each time, perhaps for want of memory; try fewer workers")
+            self._try_again(names[0], died)
+        else:
+            self._waiting[:0] = names
+
+    def _discard(self) -> None:
+        if self._own is not None:
+            self._own.shutdown()
+            self._own = None
 
     def _stop(self) -> None:
         for future in self._running:
@@ -252,3 +296,7 @@ class _Pool:
             self._own.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
+
+
+def _unusable(error: BaseException) -> RunError:
+    return RunError(f"the executor is broken: {error}; what finished is kept, run the same command with a new one")

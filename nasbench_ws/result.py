@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasbench_ws.assess import assess, window_taus
+from nasbench_ws.assess import assess, rankable_taus, window_taus
 from nasbench_ws.errors import ResultError
-from nasbench_ws.metrics import kendall_tau, nan_as_worst
 from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.table import Table
 
 FORMAT = "nasbench-ws result"
 REQUIRED = (
     "strategy", "table", "instances", "scores", "metrics", "ceiling", "baselines", "budget", "recipe", "versions",
-    "plan", "children", "seeds", "verdict", "batch_norm",
+    "plan", "children", "seeds", "verdict", "batch_norm", "s_tau", "other_batch_norm", "window", "readouts",
+    "diverged",
 )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _window(window: npt.NDArray[np.float64], trained: Sequence[Any], table: Tabl
         "trained": trained,
         "gt_tau": window_taus(window, table),
         "readouts": {
-            name: [kendall_tau(row, table.truth) for row in nan_as_worst(scores)]
+            name: rankable_taus(scores, table.truth).tolist()
             for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1)))
         },
     }
@@ -150,8 +150,7 @@ def _window(window: npt.NDArray[np.float64], trained: Sequence[Any], table: Tabl
 def _measured(readouts: Mapping[str, Any], table: Table) -> Any:
     """Every array of (instances, children) scores with its tau; anything else as it is."""
     if isinstance(readouts, np.ndarray):
-        taus = [kendall_tau(row, table.truth) for row in nan_as_worst(readouts)]
-        return {"scores": readouts.tolist(), "kendall_tau": taus}
+        return {"scores": readouts.tolist(), "kendall_tau": rankable_taus(readouts, table.truth).tolist()}
     if isinstance(readouts, Mapping):
         return {key: _measured(value, table) for key, value in readouts.items()}
     return readouts
@@ -169,8 +168,9 @@ def render(data: Mapping[str, Any]) -> str:
     budget, plan = data["budget"], data["plan"]
     lines = [
         *_wrap(
-            f"{data['strategy']} on {data['table']['name']}: {data['instances']} instances, "
-            f"batch norm {data['batch_norm']}, schedule {plan['schedule']}"
+            f"{data['strategy']} on {data['table']['name']}: {data['instances']} "
+            f"instance{'' if data['instances'] == 1 else 's'}, batch norm {data['batch_norm']}, "
+            f"schedule {plan['schedule']}"
         ),
         "",
         *_wrap(data["verdict"]),
@@ -204,7 +204,7 @@ def render(data: Mapping[str, Any]) -> str:
         lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_number(_average(readout['kendall_tau']))}")
     for mode, by_count in data["readouts"].get("fine_tune", {}).items():
         taus_text = ", ".join(f"{f} steps {_number(_average(r['kendall_tau']))}" for f, r in by_count.items())
-        lines.append(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
+        lines += _wrap(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
     for mode, other in data["other_batch_norm"].items():
         tau = other["metrics"].get("kendall_tau")
         if tau is None:

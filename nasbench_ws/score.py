@@ -25,14 +25,12 @@ from torch.nn import functional as F
 
 from nasbench_ws import plain
 from nasbench_ws.augment import normalised
-from nasbench_ws.engine import Engine
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.images import Images
-from nasbench_ws.network import Network
 from nasbench_ws.supernet import SuperNet, statistics_positions
 
 MODES = {"running": 0, "batch": 500, "recalibrate": 1024}  # with the default number of images
-CHUNK = 16  # images at a time where statistics are given: their activations stay in the cache
+CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
 PLAIN_CHUNK = 250  # the same on the plain path, where calls cost more than memory
 
 
@@ -89,7 +87,7 @@ class Scorer:
     def score(self, net: SuperNet, numbers: Sequence[int] | None = None) -> Scores:
         """The children `numbers` (all of them by default), in that order. The super-net stays as it is."""
         numbers = range(len(net.children)) if numbers is None else numbers
-        runner = _Runner(net, net.weights.network(list(numbers)))
+        runner = _Runner(net, numbers)
         if self.batch_norm.mode == "running":
             where = statistics_positions(runner.network, net.weights)
             statistics = (net.weights.running_mean[where], net.weights.running_var[where])
@@ -103,9 +101,9 @@ class Scorer:
 class _Runner:
     """A merged network on the fast path or the plain one."""
 
-    def __init__(self, net: SuperNet, network: Network[int]) -> None:
-        self.network, self.weights = network, net.weights
-        self.engine = Engine(network, net.weights, keep=False) if net.fast else None
+    def __init__(self, net: SuperNet, numbers: Sequence[int]) -> None:
+        self.network, self.engine = net.merged(numbers)
+        self.weights = net.weights
 
     def statistics(self, images: torch.Tensor) -> plain.Statistics:
         """Each block's mean and unbiased variance over the images, all in one batch."""
@@ -124,7 +122,8 @@ class _Runner:
         self, images: torch.Tensor, labels: torch.Tensor, statistics: plain.Statistics | None, batch: int = 0
     ) -> Scores:
         if self.engine is not None:
-            outcome = self.engine.run(images, labels, batch or CHUNK, statistics)
+            image_bytes = self.weights.macro.channels * images[0, ..., 0].numel() * images.element_size()
+            outcome = self.engine.run(images, labels, batch or max(1, CHUNK_BYTES // image_bytes), statistics)
             loss, correct = outcome.loss, outcome.correct.astype(np.float64)
         else:
             loss, correct = np.zeros(len(self.network.heads)), np.zeros(len(self.network.heads))

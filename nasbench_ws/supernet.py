@@ -60,12 +60,24 @@ class SuperNet:
         self.weights = Weights(macro, children, key, seed, dtype)
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared: dict[int, _Child] = {}
+        self._merged: dict[tuple[int, ...], tuple[Network[int], Engine | None]] = {}
 
     def divide(self, key: Key) -> None:
         """Go on under a key that shares less; copies inherit, and no child's output changes by it."""
         self.weights = self.weights.divided(key)
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared = {}
+        self._merged = {}
+
+    def merged(self, numbers: Sequence[int]) -> tuple[Network[int], Engine | None]:
+        """Children as one network that computes what they have in common once, and its plan for the fast path."""
+        key = tuple(numbers)
+        if key not in self._merged:
+            if len(self._merged) > len(self.children):  # of use to who scores the same children again and again
+                self._merged.clear()
+            network = self.weights.network(key)
+            self._merged[key] = network, Engine(network, self.weights, keep=False) if self.fast else None
+        return self._merged[key]
 
     def _child(self, number: int) -> _Child:
         if number not in self._prepared:

@@ -5,17 +5,19 @@ from the set of children that are trained together and the seed index; so a supe
 nothing with the rest is trained exactly as it would be alone.
 
     run = train_run(recipe, DEEPER64.architecture("434"), seed=0, images=load_images("fashion14", SPLITS))
-    train(net, batches, sequence, recipe)              # the loop itself
+    train(net, batches, sequence)                      # the loop itself
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from nasbench_ws import engine
 from nasbench_ws.augment import Augmentation, Batches
@@ -78,6 +80,18 @@ def train(
     return None
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch in here: with several, sums are rounded otherwise, and numbers depend on the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def train_run(
     recipe: Recipe, arch: Architecture, seed: int, images: Images, fast: bool | None = None
 ) -> RunRecord:

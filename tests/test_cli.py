@@ -271,7 +271,8 @@ def test_an_unknown_architecture(run):
     assert run("query", "999")[::2] == (
         3,
         "Error: deeper64 has no child '999'; name one by its digits (111 to 444), index (0 to 63), hash (16 hex "
-        "digits, or the first 4 or more) or canonical string (deeper64:|max_pool_3x3~0|+|max_pool_3x3~0|max_pool_3x3~1|)\n",
+        "digits, or the first 4 or more) or canonical string "
+        "(deeper64:|max_pool_3x3~0|+|max_pool_3x3~0|max_pool_3x3~1|)\n",
     )
 
 

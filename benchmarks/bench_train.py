@@ -1,0 +1,98 @@
+"""How fast is a training step? Forward, backward and update on one thread, against plain torch modules."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+
+import pytest
+import torch
+from plain_modules import PlainChild, machine, seconds_of
+from torch.nn import functional as F
+
+from nasbench_ws import engine
+from nasbench_ws.network import SMALL
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.sharing import full, none
+from nasbench_ws.space import DEEPER64
+from nasbench_ws.supernet import SuperNet
+
+STRATIFIED = ("111", "133", "214", "242", "323", "341", "412", "434")
+BATCH = 128
+ROUNDS = 5  # both sides in turn; the ratio is of the medians
+
+
+def _batch(macro, count):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn((count, macro.height, macro.width, macro.image_channels), generator=generator)
+    return images, torch.arange(count) % macro.classes
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_train_ratio(benchmark):
+    """Mean time an image over eight stratified children, `small` preset."""
+    macro, recipe = SMALL, Recipe()
+    images, labels = _batch(macro, BATCH)
+    planes = images.permute(0, 3, 1, 2)  # (B, H, W, C) memory seen as (B, C, H, W): channels last
+    sides = []
+    for name in STRATIFIED:
+        net = SuperNet(recipe, macro, [DEEPER64.architecture(name)], none, seed=0)
+        plain = PlainChild(macro, net.children[0]).load(net.weights, 0).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.SGD(
+            plain.parameters(), lr=0.01, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        )
+
+        def plain_step(plain=plain, optimizer=optimizer):
+            optimizer.zero_grad()
+            F.cross_entropy(plain(planes), labels).backward()
+            optimizer.step()
+
+        def own_step(net=net):
+            net.step([0], images, labels, lr=0.01)
+
+        plain_step()
+        own_step()
+        for parameter, view in plain.pairs(net.weights, net.weights.values, 0):  # the same step, to rounding
+            torch.testing.assert_close(parameter.detach(), view.view(parameter.shape), rtol=0, atol=2e-4)
+        sides.append((own_step, plain_step))
+    times: dict[int, list[list[float]]] = {0: [], 1: []}
+    for _ in range(ROUNDS):
+        for side in (0, 1):
+            times[side].append([seconds_of(steps[side]) for steps in sides])
+    own, plain_time = (
+        statistics.mean(statistics.median(row[i] for row in times[side]) for i in range(len(STRATIFIED))) / BATCH
+        for side in (0, 1)
+    )
+    benchmark.extra_info.update(
+        machine(engine.description(engine.available())),
+        ratio=plain_time / own,
+        own_microseconds_an_image=own * 1e6,
+        plain_microseconds_an_image=plain_time * 1e6,
+    )
+    benchmark.pedantic(lambda: [step() for step, _ in sides], rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("channels", [8, 16, 32])
+def test_step_by_channels(benchmark, channels):
+    macro = replace(SMALL, stem=(channels,), channels=channels)
+    net = SuperNet(Recipe(), macro, [DEEPER64.architecture("234")], none, seed=0)
+    images, labels = _batch(macro, BATCH)
+    assert net.step([0], images, labels, lr=0.01).loss > 0
+    benchmark.extra_info.update(machine(engine.description(net.fast, channels)))
+    benchmark.pedantic(lambda: net.step([0], images, labels, 0.01), rounds=5)
+
+
+@pytest.mark.parametrize("children", [2, 16, 64])
+def test_step_by_children(benchmark, children):
+    """A step of one child must not grow with the super-net around it."""
+    net = SuperNet(Recipe(), SMALL, list(DEEPER64)[:children], full, seed=0)
+    images, labels = _batch(SMALL, BATCH)
+    assert net.step([0], images, labels, lr=0.01).loss > 0
+    benchmark.pedantic(lambda: net.step([0], images, labels, 0.01), rounds=5)
