@@ -48,8 +48,8 @@ def build(
       nasbench-ws build runs --seeds 0-2 --recipe epochs=8
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
     """
-    from nasbench_ws.build import Progress
-    from nasbench_ws.build import build as run
+    from nasbench_ws.builder import Progress
+    from nasbench_ws.builder import build as run
 
     recipe = Recipe().override(changes)
     fetch(recipe.images, data_root, download)
@@ -127,7 +127,7 @@ def merge(sources: tuple[str, ...], output: str) -> None:
     Example:
       nasbench-ws merge runs -o mine.h5
     """
-    from nasbench_ws.merge import merge as run
+    from nasbench_ws.merging import merge as run
 
     if Path(output).is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")

@@ -22,7 +22,7 @@ from nasbench_ws.cli.options import (
 )
 from nasbench_ws.cli.progress import Bar
 
-from nasbench_ws.compare import compare as compare_results
+from nasbench_ws.comparison import compare as compare_results
 from nasbench_ws.plan import MATCHES, Plan
 from nasbench_ws.pool import Progress, available_cpus
 from nasbench_ws.result import Result
@@ -68,7 +68,7 @@ def evaluate(
       nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
     """
-    from nasbench_ws.evaluate import evaluate as run
+    from nasbench_ws.evaluation import evaluate as run
 
     check_output(out)
     truth = load(table)

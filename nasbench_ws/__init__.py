@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench_ws import metrics
-    from nasbench_ws.build import build
-    from nasbench_ws.compare import compare
+    from nasbench_ws.builder import build
+    from nasbench_ws.comparison import compare
     from nasbench_ws.errors import NasbenchError
-    from nasbench_ws.evaluate import evaluate
+    from nasbench_ws.evaluation import evaluate
     from nasbench_ws.images import load_images
-    from nasbench_ws.merge import merge
+    from nasbench_ws.merging import merge
     from nasbench_ws.plan import Plan
     from nasbench_ws.recipe import Recipe
     from nasbench_ws.result import Result
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
-    "build": "build",
-    "compare": "compare",
+    "build": "builder",
+    "compare": "comparison",
     "NasbenchError": "errors",
-    "evaluate": "evaluate",
+    "evaluate": "evaluation",
     "load_images": "images",
-    "merge": "merge",
+    "merge": "merging",
     "Plan": "plan",
     "Recipe": "recipe",
     "Result": "result",
@@ -65,10 +65,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("nasbench_ws.metrics")
     if name not in _WHERE:
         raise AttributeError(f"module 'nasbench_ws' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"nasbench_ws.{_WHERE[name]}"), name)
-    if not isinstance(value, type(importlib)):
-        globals()[name] = value  # over a submodule of that name, which importing it has put here
-    return value
+    return getattr(importlib.import_module(f"nasbench_ws.{_WHERE[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@
 
 The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
 run is missing or diverged, unless `skip_missing` says to leave it out. Every array is read-only. Not here: files
-(table_file.py), runs into tables (merge.py), what scores reach (metrics.py, resample.py).
+(table_file.py), runs into tables (merging.py), what scores reach (metrics.py, resample.py).
 
 No torch here.
 """

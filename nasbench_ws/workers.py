@@ -1,6 +1,6 @@
 """Processes that make runs: started, supplied, and ended at once when told to.
 
-Not here: which runs, in which order, and what becomes of them (build.py).
+Not here: which runs, in which order, and what becomes of them (builder.py).
 
     with sigterm_as_interrupt(), one_thread_a_process():
         workers = Workers(2, Task(None, load_images, recipe, None))

@@ -75,10 +75,10 @@ def tiny() -> Tiny:
 @pytest.fixture
 def tiny_loaded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     """Evaluations in this process get the tiny images."""
-    from nasbench_ws import evaluate
+    from nasbench_ws import evaluation
 
-    monkeypatch.setattr(evaluate, "load_images", tiny.load)
-    monkeypatch.setattr(evaluate, "_images", {})
+    monkeypatch.setattr(evaluation, "load_images", tiny.load)
+    monkeypatch.setattr(evaluation, "_images", {})
     return tiny
 
 

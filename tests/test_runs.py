@@ -339,7 +339,7 @@ def test_identity_of_a_record_is_in_its_fields() -> None:
 def test_neither_torch_nor_the_rest_is_imported() -> None:
     code = (
         "import sys\n"
-        "from nasbench_ws import merge, runs, schema, table, table_file\n"
+        "from nasbench_ws import merging, runs, schema, table, table_file\n"
         "print([name for name in ('torch', 'torchvision', 'pandas', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

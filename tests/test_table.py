@@ -23,7 +23,7 @@ import pytest
 
 from nasbench_ws import table as table_module
 from nasbench_ws.errors import ArchitectureError, OutputError, TableError, UsageError
-from nasbench_ws.merge import extract_runs, gather, merge
+from nasbench_ws.merging import extract_runs, gather, merge
 from nasbench_ws.network import child_network, mac_count, parameter_count
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import CURVES, METRICS, RunRecord, run_path, write_run

@@ -6,7 +6,7 @@
 Order: all children of the first seed, then of the next, so that what is there early is useful; in a seed the
 longest (by multiply-adds) first, so that workers end together. A run is in the folder when it is finished, and
 only then: what is interrupted is lost, what is finished is kept. Not here: training (train.py), processes
-(workers.py), files (runs.py), tables (merge.py).
+(workers.py), files (runs.py), tables (merging.py).
 
 A run that raises is tried again `retries` times, then recorded as failed, and others go on; a later build tries
 it anew. A worker that dies (out of memory, most often) takes the runs of all workers with it: each of them is
@@ -27,7 +27,7 @@ from typing import SupportsIndex
 
 from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.images import SPLITS, load_images
-from nasbench_ws.merge import Source, runs_of
+from nasbench_ws.merging import Source, runs_of
 from nasbench_ws.network import Macro, child_network, mac_count
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import RunRecord, check_writable, differences, finished, read_run, run_path, write_run

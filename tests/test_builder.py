@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasbench_ws.build import BuildInterrupted, Job, Progress, build, plan
+from nasbench_ws.builder import BuildInterrupted, Job, Progress, build, plan
 from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableError, UsageError
 from nasbench_ws.images import Images, Split
-from nasbench_ws.merge import merge
+from nasbench_ws.merging import merge
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import CURVES, RunRecord, finished, read_runs, run_path, write_run
 from nasbench_ws.space import DEEPER64, Architecture
@@ -487,6 +487,6 @@ def test_jobs_of_one_child_and_seed_are_the_same() -> None:
 
 
 def test_torch_is_left_to_the_workers() -> None:
-    code = "import sys, nasbench_ws.build; print([name for name in ('torch', 'pandas') if name in sys.modules])"
+    code = "import sys, nasbench_ws.builder; print([name for name in ('torch', 'pandas') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

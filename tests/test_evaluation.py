@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench_ws import evaluate as module
+from nasbench_ws import evaluation as module
 from nasbench_ws import table as table_module
 from nasbench_ws import table_file
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
-from nasbench_ws.evaluate import Setting, evaluate, run_part
+from nasbench_ws.evaluation import Setting, evaluate, run_part
 from nasbench_ws.images import Images, Split
 from nasbench_ws.network import Slot, child_network, mac_count
 from nasbench_ws.plan import Plan
