@@ -309,7 +309,7 @@ def test_exceptions_that_do_not_travel_and_results_that_are_none(tmp_path: Path)
     result = made(tmp_path, train=awkward, retries=0, architectures=("111", "222", "333"))
     assert (result.done, result.failed) == (0, 3)
     errors = {record.spec[-20:]: record.error.splitlines()[-1] for _, record in read_runs(tmp_path)}
-    assert sorted(error.rpartition("test_build.")[2] for error in errors.values()) == [
+    assert sorted(error.rpartition("test_builder.")[2] for error in errors.values()) == [
         "SystemExit: 3",
         "TypeError: train returned NoneType, not a RunRecord",
         "UnpicklableError: cannot be made again from this",
@@ -437,7 +437,7 @@ def test_an_interruption_keeps_what_ended_unnoticed(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_build import BuildInterrupted, made, slow
+from test_builder import BuildInterrupted, made, slow
 if __name__ == "__main__":
     try:
         made(sys.argv[2], train=slow, seeds=(0, 1), workers=2)

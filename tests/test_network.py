@@ -67,7 +67,9 @@ def test_counts_are_those_of_the_extreme_children() -> None:
 
 
 @pytest.mark.parametrize(
-    "macro", [PAPER, SMALL, *(dataclasses.replace(TINY, **o) for o in OPTIONS)], ids=["paper", "small", *map(str, OPTIONS)]
+    "macro",
+    [PAPER, SMALL, *(dataclasses.replace(TINY, **o) for o in OPTIONS)],
+    ids=["paper", "small", *map(str, OPTIONS)],
 )
 def test_parameters_are_those_of_plain_modules(macro: Macro) -> None:
     for name in ("111", "124", "243", "332", "444"):

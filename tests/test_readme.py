@@ -34,8 +34,19 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("readme")
 
 
-def test_every_block_runs(folder, monkeypatch):
+def _smaller(monkeypatch):
+    """Evaluations in this process, scored on the first 200 validation images."""
+    from nasbench_ws import evaluation
+
+    load, execute = evaluation.load_images, evaluation.execute
+    monkeypatch.setattr(evaluation, "load_images", lambda *a, **k: load(*a, **k).first_valid(200))
+    monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
+    monkeypatch.setattr(evaluation, "_images", {})
+
+
+def test_every_block_runs(folder, monkeypatch, quick):
     monkeypatch.chdir(folder)
+    _smaller(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     names: dict[str, object] = {}
     ran = 0

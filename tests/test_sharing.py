@@ -346,7 +346,7 @@ def test_an_error_of_this_package_passes_through_a_key() -> None:
 
 
 def test_strategies_plans_and_assessments_need_no_torch() -> None:
-    names = ("strategy", "plan", "sharing", "schedule", "assess", "result", "records", "pool", "compare")
+    names = ("strategy", "plan", "sharing", "schedule", "assess", "result", "records", "pool", "comparison")
     code = "import sys; " + "; ".join(f"import nasbench_ws.{name}" for name in names)
     code += (
         "; from nasbench_ws.strategy import resolve; from nasbench_ws.space import DEEPER64"
