@@ -140,7 +140,8 @@ def ask(layout: str, path: Path, hash: str) -> tuple[float, float, Any]:
     imports, code = LAYOUTS[layout]
     program = ASK.format(imports=imports, code=code)
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", program, str(path), hash], capture_output=True, text=True, check=True)
+    arguments = [sys.executable, "-P", "-c", program, str(path), hash]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - began
     own, answer = json.loads(done.stdout)
     return seconds, own, answer

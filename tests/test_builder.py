@@ -488,5 +488,5 @@ def test_jobs_of_one_child_and_seed_are_the_same() -> None:
 
 def test_torch_is_left_to_the_workers() -> None:
     code = "import sys, nasbench_ws.builder; print([name for name in ('torch', 'pandas') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -21,7 +21,7 @@ from nasbench_ws.schema import Content, blank_columns, root_attributes
 from nasbench_ws.space import DEEPER64
 from nasbench_ws.table import load, write_table
 
-COMMAND = [sys.executable, "-c", "from nasbench_ws.cli import main; main()"]
+COMMAND = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()"]
 SMALL = Recipe(train_images=256, batch_size=64, channels=4, cells=1, epochs=1, points=1)
 QUICK = ["--steps", "64", "--instances", "1", "--workers", "1", "--table", "small.h5"]
 
@@ -146,7 +146,7 @@ def test_questions_never_import_torch(tmp_path):
         "try:\n    main()\nexcept SystemExit:\n    pass\nassert 'torch' not in sys.modules\n"
     )
     for words in (["--help"], ["query", "434"], ["top"], ["tables"], ["strategies"], ["evaluate", "--help"]):
-        subprocess.run([sys.executable, "-c", code.format(words=words)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-P", "-c", code.format(words=words)], check=True, stdout=subprocess.DEVNULL)
 
 
 # ------------------------------------------------------------------------------------------------- evaluate

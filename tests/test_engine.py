@@ -272,7 +272,7 @@ print(*(net.step([step], images, labels, 0.1).loss for step in range(8)))
 def trained(path: str) -> tuple[str, list[float]]:
     """Path and losses of a short training, in a fresh process."""
     run = subprocess.run(
-        [sys.executable, "-c", TRAIN],
+        [sys.executable, "-P", "-c", TRAIN],
         env={**os.environ, "NASBENCH_WS_ENGINE": path},
         capture_output=True,
         text=True,

@@ -248,4 +248,4 @@ def test_networks_need_no_torch() -> None:
         "from nasbench_ws.space import DEEPER64; n.child_network(n.SMALL, DEEPER64[7]); "
         "sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0

@@ -118,7 +118,7 @@ def test_a_kill_before_the_rename_leaves_the_old_file(path: Path) -> None:
         "records.os.replace = lambda *names: os._exit(9)\n"
         f"records.write_record(Path(sys.argv[1]), {KIND!r}, {{'name': 'two'}})"
     )
-    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
+    assert subprocess.run([sys.executable, "-P", "-c", code, str(path)], check=False).returncode == 9
     assert read_record(path, KIND) == DATA
     left = [file.name for file in path.parent.iterdir() if file != path]
     assert [(name.startswith(".thing.json."), name.endswith(".tmp")) for name in left] == [(True, True)]

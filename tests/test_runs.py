@@ -319,7 +319,7 @@ def test_killed_at_any_moment_a_run_is_whole_or_absent(tmp_path: Path) -> None:
         "for seed in range(10**9): write_run(sys.argv[1], record(seed=seed % 5))"
     )
     for delay in (0.02, 0.05):
-        arguments = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent)]
+        arguments = [sys.executable, "-P", "-c", code, str(tmp_path), str(Path(__file__).parent)]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
@@ -342,5 +342,5 @@ def test_neither_torch_nor_the_rest_is_imported() -> None:
         "from nasbench_ws import merging, runs, schema, table, table_file\n"
         "print([name for name in ('torch', 'torchvision', 'pandas', 'scipy') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -356,4 +356,4 @@ def test_strategies_plans_and_assessments_need_no_torch() -> None:
         "; assert len(Plan('groups:similar:4', Recipe()).parts(list(DEEPER64), SMALL, strategy)) == 4"
         "; sys.exit('torch' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

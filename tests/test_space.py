@@ -503,5 +503,5 @@ def test_import_is_light() -> None:
         "import sys; before = set(sys.modules); import nasbench_ws.space; "
         "print({name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
     )
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "{'nasbench_ws'}\n"

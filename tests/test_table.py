@@ -861,7 +861,7 @@ def test_importing_and_loading_cost_little(path: Path) -> None:
         "print(ready - start, time.process_time() - ready)\n"
         "assert not {'torch', 'pandas', 'scipy', 'multiprocessing', 'click'} & sys.modules.keys()"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", code, str(path)], capture_output=True, text=True, check=True)
     importing, asking = map(float, done.stdout.split())
     assert importing < 0.5
     assert asking < 0.2
