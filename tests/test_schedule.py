@@ -91,7 +91,7 @@ def _forever(numbers):
         (_forever([("a",)]), "the schedule yields ('a',); it must yield sequences of child numbers"),
         (
             _forever([(0,)]),
-            "the schedule never trains 0->1 sep_conv_3x3 and 8 more in 64 steps; give more steps, or a schedule that "
+            "the schedule never trains 1->2 sep_conv_3x3 and 8 more in 64 steps; give more steps, or a schedule that "
             "visits every operation",
         ),
     ],
