@@ -25,7 +25,7 @@ from nasbench_ws.network import Macro, get_macro
 
 @dataclass(frozen=True)
 class Recipe:
-    """Defaults are those of the shipped table `fashion14` (see data/README.md for the pilot)."""
+    """Defaults are those of the shipped table `fashion14` (see data/PILOT.md)."""
 
     images: str = "fashion14"  # data set, as `load_images` names it
     train_images: int = 50_000  # the first so many of the training split
