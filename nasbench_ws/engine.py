@@ -13,6 +13,7 @@ import ctypes
 import functools
 import importlib.machinery
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,14 +235,15 @@ class _Arena:
         self._free.setdefault(size, []).append(at)
 
 
-_arena: list[torch.Tensor] = []
+_kept = threading.local()  # the kernels let go of the interpreter's lock: each thread needs memory of its own
 
 
 def _memory(size: int) -> torch.Tensor:
-    """The process's working memory, at least `size` bytes, kept between calls (one thread a process)."""
-    if not _arena or _arena[0].numel() < size:
-        _arena[:] = [torch.empty(size, dtype=torch.uint8)]
-    return _arena[0]
+    """This thread's working memory, at least `size` bytes, kept between calls."""
+    memory: torch.Tensor | None = getattr(_kept, "memory", None)
+    if memory is None or memory.numel() < size:
+        memory = _kept.memory = torch.empty(size, dtype=torch.uint8)
+    return memory
 
 
 def description(fast: bool, channels: int = 8) -> str:

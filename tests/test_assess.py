@@ -104,11 +104,11 @@ def test_scores_equal_to_a_baseline_reach_what_it_reaches(table: Table, name: st
 def test_random_rankings_reach_nothing(table: Table) -> None:
     random = assess(table.truth, table)["baselines"]["random"]
     assert set(random) == set(EVALUATION)
-    assert abs(random["kendall_tau"]["mean"]) < 0.05  # of 50 rankings, whose deviation is .083
+    assert abs(random["kendall_tau"]["mean"]) < 0.06  # of 20 rankings, whose deviation is .083
     low, high = random["kendall_tau"]["interval"]
     assert -0.3 < low < 0 < high < 0.3
-    assert random["top_rank@1"]["mean"] == pytest.approx((N + 1) / 2, abs=12)
-    assert random["kendall_tau"]["n"] == 50
+    assert random["top_rank@1"]["mean"] == pytest.approx((N + 1) / 2, abs=15)
+    assert random["kendall_tau"]["n"] == 20
     assert random["kendall_tau"]["method"] == "central 95 % of random rankings"
 
 

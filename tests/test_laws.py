@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -252,3 +254,15 @@ def test_modes_that_cannot_be(text, message):
     with pytest.raises(UsageError) as caught:
         BatchNorm.parse(text)
     assert str(caught.value) == message
+
+
+@pytest.mark.skipif(not available(), reason="the kernels were not built, and with them their working memory")
+def test_threads_do_not_share_working_memory():
+    """An executor of threads is allowed: what runs at the same time must not write into the same memory."""
+    from nasbench_ws import engine
+
+    own = engine._memory(1024)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(engine._memory, 1024).result()
+    assert own.data_ptr() != other.data_ptr()
+    assert engine._memory(1024).data_ptr() == own.data_ptr()  # and a thread keeps its own
