@@ -26,10 +26,10 @@ from nasbench_ws.images import load_images
 from nasbench_ws.plan import Plan
 from nasbench_ws.pool import Task, execute
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import CURVES
 from nasbench_ws.schedule import SCHEDULES, realise
-from nasbench_ws.schema import Content, blank_columns, root_attributes
+from nasbench_ws.schema import CURVES, Content
 from nasbench_ws.sharing import full
+from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import DEEPER64
 from nasbench_ws.supernet import SuperNet
 from nasbench_ws.table import Table

@@ -14,11 +14,13 @@ architecture. Every answer is checked against the content; no time is asserted. 
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +32,8 @@ import numpy as np
 import pytest
 
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import CURVES
-from nasbench_ws.schema import Content, blank_columns, root_attributes
+from nasbench_ws.schema import CURVES, Content
+from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import DEEPER64, SPACES, Space
 from nasbench_ws.table import Table, load, shipped
 from nasbench_ws.table_file import write_table
@@ -42,6 +44,9 @@ SPACES_OF = {
     4096: Space("bench4096", 3, DEEPER64.operations),
 }
 SEEDS, EPOCHS = 10, 30  # of a synthetic table
+# An installed package has its byte code compiled: so here, whatever the environment says of writing it.
+BYTE_CODE = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": tempfile.mkdtemp()}
+ENVIRONMENT = {**os.environ, **BYTE_CODE}
 PROCESSES = 5  # new ones for each layout and question
 
 # What a new process runs. Each defines one(path, hash) and every(path); both answer test accuracies, means over
@@ -141,7 +146,7 @@ def ask(layout: str, path: Path, hash: str) -> tuple[float, float, Any]:
     program = ASK.format(imports=imports, code=code)
     began = time.perf_counter()
     arguments = [sys.executable, "-P", "-c", program, str(path), hash]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=ENVIRONMENT)
     seconds = time.perf_counter() - began
     own, answer = json.loads(done.stdout)
     return seconds, own, answer

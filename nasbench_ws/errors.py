@@ -17,7 +17,6 @@ met, what is allowed, and the next step.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -84,5 +83,7 @@ INTERRUPTED = 130
 
 def near_misses(word: str, known: Iterable[str], n: int = 3) -> str:
     """A clause naming the known words nearest to `word`, or nothing: `` (did you mean a or b?)``."""
+    import difflib  # takes a millisecond, which only a mistake has to wait for
+
     close = difflib.get_close_matches(word, list(known), n=n, cutoff=0.5)
     return f" (did you mean {' or '.join(close)}?)" if close else ""

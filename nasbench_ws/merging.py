@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws.errors import TableError
-from nasbench_ws.network import Macro
+from nasbench_ws.network import Macro, macro_to_dict
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import CURVES, METRICS, RunRecord, differences, macro_to_dict, read_runs
-from nasbench_ws.schema import FAILED, MISSING, STATUSES, Content, blank_columns, root_attributes
+from nasbench_ws.runs import RunRecord, differences, read_runs
+from nasbench_ws.schema import CURVES, FAILED, METRICS, MISSING, STATUSES, Content
+from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import get_space
 from nasbench_ws.table import Table, load
 from nasbench_ws.table_file import write_table

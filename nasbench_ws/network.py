@@ -14,8 +14,8 @@ No torch here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -289,3 +289,25 @@ def merged(networks: Sequence[Network[W]], name: Callable[[int, W], int]) -> Net
         head: Any = replace(network.heads[0], inputs=moved(network.heads[0].inputs))
         heads.append(replace(head, linear=name(i, network.heads[0].linear)))
     return Network(tuple(numbers), tuple(heads))
+
+
+def macro_to_dict(macro: Macro) -> dict[str, Any]:
+    """For JSON."""
+    return {field.name: getattr(macro, field.name) for field in fields(macro)} | {"stem": list(macro.stem)}
+
+
+def macro_from_dict(data: Mapping[str, Any]) -> Macro:
+    """UsageError for keys that are unknown or missing, or values that cannot be meant."""
+    check_keys("macro", data, Macro)
+    return Macro(**{**data, "stem": tuple(data["stem"])})
+
+
+def check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
+    """A key with a default may be absent: files written before there was such a key stay readable."""
+    known = [field.name for field in fields(kind)]
+    for name in data:
+        if name not in known:
+            raise UsageError(f"unknown {what} key {name!r}{near_misses(name, known)}; known are {', '.join(known)}")
+    for field in fields(kind):
+        if field.name not in data and field.default is MISSING:
+            raise UsageError(f"the {what} has no {field.name!r}; it takes {', '.join(known)}")

@@ -18,18 +18,17 @@ import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from nasbench_ws.errors import TableError, UsageError, near_misses
-from nasbench_ws.network import Macro
+from nasbench_ws.errors import TableError, UsageError
+from nasbench_ws.network import Macro, check_keys, macro_from_dict, macro_to_dict
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.records import read_record, refusal, write_record
+from nasbench_ws.schema import CURVES, METRICS
 
 FORMAT = "nasbench-ws run"
-METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")
-CURVES = (*METRICS, "seconds")  # seconds since the run began, scoring included
 RUN_STATUSES = ("ok", "diverged", "failed")
 REMEDY = "delete it, and the next build makes that run again"
 
@@ -86,7 +85,7 @@ class RunRecord:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
         """UsageError for keys that are unknown or missing, or values that cannot be meant."""
-        _check_keys("run", data, cls)
+        check_keys("run", data, cls)
         curves = {
             name: tuple(math.nan if x is None else x for x in values) for name, values in data["curves"].items()
         }
@@ -119,28 +118,6 @@ def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
         outside = [x for x in record.curves[name] if name.endswith("_accuracy") and not (0 <= x <= 1 or math.isnan(x))]
         if outside:
             yield f"has a {name} of {outside[0]}; accuracies are fractions in [0, 1]"
-
-
-def macro_to_dict(macro: Macro) -> dict[str, Any]:
-    """For JSON."""
-    return {field.name: getattr(macro, field.name) for field in fields(macro)} | {"stem": list(macro.stem)}
-
-
-def macro_from_dict(data: Mapping[str, Any]) -> Macro:
-    """UsageError for keys that are unknown or missing, or values that cannot be meant."""
-    _check_keys("macro", data, Macro)
-    return Macro(**{**data, "stem": tuple(data["stem"])})
-
-
-def _check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
-    """A key with a default may be absent: files written before there was such a key stay readable."""
-    known = [field.name for field in fields(kind)]
-    for name in data:
-        if name not in known:
-            raise UsageError(f"unknown {what} key {name!r}{near_misses(name, known)}; known are {', '.join(known)}")
-    for field in fields(kind):
-        if field.name not in data and field.default is MISSING:
-            raise UsageError(f"the {what} has no {field.name!r}; it takes {', '.join(known)}")
 
 
 def run_path(folder: str | Path, hash: str, seed: int) -> Path:

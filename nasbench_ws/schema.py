@@ -2,35 +2,38 @@
 
 A table is columnar: one array a column, over the axes architecture (children in order of index), seed and
 epoch. A number that is missing is NaN, and `status` says why. Not here: files (table_file.py), questions
-(table.py).
+(table.py), new tables and what is wrong with one (soundness.py).
 
-    columns = blank_columns(space, macro, seeds, epochs)     # nothing trained yet: NaN, status missing
-    content = Content(root_attributes(recipe, space, macro, ...), columns)
-    content.digest, problems(content)                        # SHA-256, and [] where all is sound
+    content = read_table("my.h5")
+    content.columns["test_accuracy"], content.digest         # (children, seeds, epochs), SHA-256
+    content.recipe, content.macro                            # read when asked for
 
-No torch here.
+Every first question of a process waits for the imports here: only what a query needs. No torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_ws.network import Macro, child_network, mac_count, parameter_count
-from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import METRICS, macro_from_dict, macro_to_dict
+from nasbench_ws.errors import TableError
 from nasbench_ws.space import SPACES, Space
 
+if TYPE_CHECKING:
+    from nasbench_ws.network import Macro
+    from nasbench_ws.recipe import Recipe
+
+T = TypeVar("T")
 FORMAT = "nasbench-ws table"
 SCHEMA_VERSION = 1
+REMEDY = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
 STATUSES = ("ok", "diverged", "failed", "missing")  # a status is stored as its place here
 OK, DIVERGED, FAILED, MISSING = range(4)
 DIGEST_RULE = (
@@ -38,6 +41,8 @@ DIGEST_RULE = (
     "digest_rule; then, for each dataset in the order of their names, '<name> <shape> <dtype>\\n' in ASCII, such "
     "as 'params 64 <i8', axes joined by x, and its bytes in C order, little-endian"
 )
+METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")
+CURVES = (*METRICS, "seconds")  # the columns by epoch
 _CHILD, _RUN, _POINT = ("architecture",), ("architecture", "seed"), ("architecture", "seed", "epoch")
 
 
@@ -81,27 +86,39 @@ class Content:
 
     attributes: Mapping[str, str | int]  # of the root, but for the digest and its rule; see root_attributes
     columns: Columns
+    source: str = "the table"  # for messages
 
     @cached_property
     def recipe(self) -> Recipe:
-        return Recipe.from_dict(json.loads(str(self.attributes["recipe"])))
+        """TableError where the attribute is not one; so for the other parts."""
+        from nasbench_ws.recipe import Recipe  # queries do without
+
+        return self._part("recipe", Recipe.from_dict)
 
     @cached_property
     def space(self) -> Space:
         """The registered space where that is the same, for what it already remembers."""
-        data = json.loads(str(self.attributes["space"]))
-        space = Space(data["name"], data["nodes"], tuple(data["operations"]))
+        space = self._part("space", lambda data: Space(data["name"], data["nodes"], tuple(data["operations"])))
         known = SPACES.get(space.name)
         return known if known == space else space
 
     @cached_property
     def macro(self) -> Macro:
-        return macro_from_dict(json.loads(str(self.attributes["macro"])))
+        from nasbench_ws.network import macro_from_dict
+
+        return self._part("macro", macro_from_dict)
 
     @cached_property
     def environments(self) -> tuple[dict[str, Any], ...]:
         """Library versions and device of the machines that runs were made on."""
-        return tuple(dict(environment) for environment in json.loads(str(self.attributes["environments"])))
+        return self._part("environments", lambda data: tuple(dict(environment) for environment in data))
+
+    def _part(self, name: str, read: Callable[[Any], T]) -> T:
+        text = str(self.attributes[name])
+        try:
+            return read(json.loads(text))
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:  # UsageError is a ValueError
+            raise TableError(f"{self.source} has {name} {text[:80]}, which cannot be: {error}; {REMEDY}") from error
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -111,7 +128,7 @@ class Content:
     @cached_property
     def digest(self) -> str:
         """As DIGEST_RULE says."""
-        digest = hashlib.sha256(_json(dict(self.attributes)).encode())
+        digest = hashlib.sha256(canonical_json(dict(self.attributes)).encode())
         for name in sorted(self.columns):
             column = np.ascontiguousarray(self.columns[name])
             shape = "x".join(map(str, column.shape))
@@ -126,35 +143,8 @@ ATTRIBUTES = (
 )  # fmt: skip
 
 
-def root_attributes(
-    recipe: Recipe, space: Space, macro: Macro, images_digest: str, environments: Sequence[Mapping[str, Any]],
-    licence: str, citation: str,
-) -> dict[str, str | int]:  # fmt: skip
-    """What the root of a table says of it, in the order of ATTRIBUTES; what has parts is JSON."""
-    cell = {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)}
-    parts = [_json(part) for part in (recipe.to_dict(), cell, macro_to_dict(macro))]
-    rest = (recipe.images, images_digest, _json([dict(environment) for environment in environments]), licence, citation)
-    return dict(zip(ATTRIBUTES, (FORMAT, SCHEMA_VERSION, *parts, *rest), strict=True))
-
-
-def _json(value: object) -> str:
+def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-def blank_columns(space: Space, macro: Macro, seeds: Sequence[int], epochs: Sequence[float]) -> dict[str, NDArray[Any]]:
-    """Every column of a table in which no run has been made."""
-    networks = [child_network(macro, child) for child in space]
-    columns: dict[str, NDArray[Any]] = {
-        "seeds": np.array(seeds, "<i8"),
-        "epochs": np.array(epochs, "<f8"),
-        **{name: np.array([getattr(child, name) for child in space]).astype("S") for name in ("hash", "spec", "name")},
-        "params": np.array([parameter_count(network) for network in networks], "<i8"),
-        "macs": np.array([mac_count(network) for network in networks], "<i8"),
-        "status": np.full((len(space), len(seeds)), MISSING, "<i1"),
-        "environment": np.full((len(space), len(seeds)), -1, "<i2"),
-    }
-    shape = (len(space), len(seeds), len(epochs))
-    return columns | {name: np.full(shape, np.nan) for name, column in COLUMNS.items() if column.axes == _POINT}
 
 
 class Form(NamedTuple):
@@ -190,7 +180,7 @@ def identity_problems(space: Space, columns: Columns) -> Iterator[str]:
     found = columns["hash"].tolist()
     index = {hash.encode(): i for hash, i in space._hashes}  # far faster than by way of 4096 Architectures
     if len(set(found)) < len(found):
-        twice = Counter(found).most_common(1)[0][0]
+        twice = next(hash for hash in found if found.count(hash) > 1)
         rows = [row for row, hash in enumerate(found) if hash == twice]
         yield f"its hash {twice.decode(errors='replace')} stands in more than one row: {rows}"
         return
@@ -201,78 +191,3 @@ def identity_problems(space: Space, columns: Columns) -> Iterator[str]:
                 f"{space[row].name}, {space[row].hash}"
             )
             return
-
-
-def problems(content: Content) -> list[str]:
-    """Everything in a table that cannot be: one line each, the first offence of its kind. Sound: none."""
-    found = list(form_problems(content.space, content.columns))
-    if not found:
-        found = [
-            *identity_problems(content.space, content.columns),
-            *_root_problems(content),
-            *_child_problems(content),
-            *_run_problems(content),
-        ]
-    return found
-
-
-def _root_problems(content: Content) -> Iterator[str]:
-    recipe, space, macro = content.recipe, content.space, content.macro
-    if recipe.space != space.name:
-        yield f"its recipe is for the space {recipe.space}, and its space is {space.name}"
-    if content.attributes["images"] != recipe.images:
-        yield f"its recipe is for the images {recipe.images}, and its images are {content.attributes['images']}"
-    if macro != recipe.build_macro(macro.height, macro.width, macro.image_channels, macro.classes):
-        yield f"its macro {macro.name} is not the one that its recipe describes"
-    for axis in ("seeds", "epochs"):
-        values = content.columns[axis]
-        if not (np.isfinite(values).all() and (np.diff(values) > 0).all() and values[0] >= 0):
-            yield f"its {axis} are {values.tolist()}; they must rise, from 0 or more"
-    environment, missing = content.columns["environment"], content.columns["status"] == MISSING
-    if ((environment < -1) | (environment >= len(content.environments)) | ((environment == -1) != missing)).any():
-        yield f"its environment must be -1 where a run is missing, else below {len(content.environments)}"
-
-
-def _child_problems(content: Content) -> Iterator[str]:
-    expected = blank_columns(content.space, content.macro, [0], [0.0])
-    for name in ("spec", "name", "params", "macs"):
-        wrong = np.flatnonzero(content.columns[name] != expected[name])
-        if len(wrong):
-            there, right = content.columns[name][wrong[0]], expected[name][wrong[0]]
-            yield f"its {name} of {content.space[wrong[0]].name} is {_text(there)}, and must be {_text(right)}"
-
-
-def _run_problems(content: Content) -> Iterator[str]:
-    columns, children = content.columns, content.space
-    status = columns["status"]  # (A, S)
-
-    def where(wrong: NDArray[Any]) -> str:
-        place = tuple(np.argwhere(wrong)[0])
-        epoch = f" at epoch {columns['epochs'][place[2]]:g}" if len(place) > 2 else ""
-        return f"{children[place[0]].name} with seed {columns['seeds'][place[1]]}{epoch}"
-
-    wrong = (status < 0) | (status >= len(STATUSES))
-    if wrong.any():
-        yield f"its status of {where(wrong)} is {status[wrong][0]}; it must be 0 to {len(STATUSES) - 1}"
-    for name in (*METRICS, "seconds"):
-        column = columns[name]  # (A, S, E)
-        wrong = np.isinf(column) | (column < 0) | ((column > 1) if name.endswith("_accuracy") else False)
-        if wrong.any():
-            limits = "in [0, 1]" if name.endswith("_accuracy") else "finite and at least 0"
-            yield f"its {name} of {where(wrong)} is {column[wrong][0]}; it must be {limits}, or NaN"
-        wrong = np.isnan(column) & (status == OK)[..., None]
-        if wrong.any():
-            yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
-        wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
-        if wrong.any():
-            ended = STATUSES[status[wrong.any(2)][0]]
-            yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"
-    absent = np.isnan(np.stack([columns[name] for name in METRICS]))  # (5, A, S, E)
-    ragged = (absent.any(0) != absent.all(0)).any(2) | (absent[0, ..., :-1] & ~absent[0, ..., 1:]).any(2)
-    wrong = (status == DIVERGED) & (ragged | ~absent[0, ..., -1])
-    if wrong.any():
-        yield f"its run of {where(wrong)} diverged; from some epoch on, and at the last, all must be NaN"
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -27,13 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
-from nasbench_ws.runs import CURVES
-from nasbench_ws.schema import COLUMNS, OK, STATUSES, Content
+from nasbench_ws.schema import COLUMNS, CURVES, OK, STATUSES, Content
 from nasbench_ws.space import Architecture, ArchitectureLike
 from nasbench_ws.table_file import read_table, verify, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nasbench_ws.network import Macro
+    from nasbench_ws.recipe import Recipe
 
 __all__ = ["Entry", "Statistic", "Table", "load", "shipped", "verify", "write_table"]
 BY_CHILD = ("hash", "spec", "name", "params", "macs")
@@ -94,11 +96,20 @@ class Table:
     """A table in memory; `content` has it as it is stored."""
 
     def __init__(self, content: Content, name: str = "in memory") -> None:
-        self.content, self.name, self.space = content, name, content.space
-        self.recipe, self.macro, self.digest = content.recipe, content.macro, content.digest
+        self.content, self.name, self.space, self.digest = content, name, content.space, content.digest
         self.seeds: NDArray[np.int64] = content.columns["seeds"]
         self.epochs: NDArray[np.float64] = content.columns["epochs"]  # passes over the training images
         self._entries: dict[int, Entry] = {}
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every child was trained."""
+        return self.content.recipe
+
+    @property
+    def macro(self) -> Macro:
+        """What every child's cells are put into."""
+        return self.content.macro
 
     def query(self, arch: ArchitectureLike) -> Entry:
         """The entry of a child, by any of its names. ArchitectureError where it names none, or several."""

@@ -12,8 +12,7 @@ from scipy import stats
 from nasbench_ws.assess import assess, ceilings, verdict, window_taus
 from nasbench_ws.errors import MetricError, TableError
 from nasbench_ws.metrics import EVALUATION
-from nasbench_ws.runs import CURVES
-from nasbench_ws.schema import Content
+from nasbench_ws.schema import CURVES, Content
 from nasbench_ws.table import Table
 
 N = 64

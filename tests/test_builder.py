@@ -23,7 +23,8 @@ from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableEr
 from nasbench_ws.images import Images, Split
 from nasbench_ws.merging import merge
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import CURVES, RunRecord, finished, read_runs, run_path, write_run
+from nasbench_ws.runs import RunRecord, finished, read_runs, run_path, write_run
+from nasbench_ws.schema import CURVES
 from nasbench_ws.space import DEEPER64, Architecture
 from nasbench_ws.table import verify
 

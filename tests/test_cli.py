@@ -16,8 +16,8 @@ import pytest
 from nasbench_ws.images import load_images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.result import Result
-from nasbench_ws.runs import CURVES
-from nasbench_ws.schema import Content, blank_columns, root_attributes
+from nasbench_ws.schema import CURVES, Content
+from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import DEEPER64
 from nasbench_ws.table import load, write_table
 

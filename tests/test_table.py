@@ -26,8 +26,9 @@ from nasbench_ws.errors import ArchitectureError, OutputError, TableError, Usage
 from nasbench_ws.merging import extract_runs, gather, merge
 from nasbench_ws.network import child_network, mac_count, parameter_count
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import CURVES, METRICS, RunRecord, run_path, write_run
-from nasbench_ws.schema import COLUMNS, STATUSES, Content, blank_columns, problems, root_attributes
+from nasbench_ws.runs import RunRecord, run_path, write_run
+from nasbench_ws.schema import COLUMNS, CURVES, METRICS, STATUSES, Content
+from nasbench_ws.soundness import blank_columns, problems, root_attributes
 from nasbench_ws.space import DEEPER64
 from nasbench_ws.table import Table, load, shipped, verify
 from nasbench_ws.table_file import read_table, write_table
@@ -299,12 +300,6 @@ BROKEN: list[tuple[Any, str]] = [
     (lambda file: file.attrs.pop("recipe"), "{} has no text in its root attribute recipe; " + REMEDY),
     (lambda file: file.attrs.create("licence", 3), "{} has no text in its root attribute licence; " + REMEDY),
     (
-        lambda file: file.attrs.modify("macro", '{"nam": 1}'),
-        "{} has macro {{\"nam\": 1}}, which cannot be: unknown macro key 'nam' (did you mean name?); known are name, "
-        "stem, channels, cells, height, width, image_channels, classes, output, dilated_kernel, bn_momentum, bn_eps; "
-        + REMEDY,
-    ),
-    (
         lambda file: file.attrs.modify("space", "{}"),
         "{} has space {{}}, which cannot be: 'name'; " + REMEDY,
     ),
@@ -315,6 +310,25 @@ BROKEN: list[tuple[Any, str]] = [
 def test_a_broken_table_is_refused(path: Path, tmp_path: Path, edit: Any, message: str) -> None:
     broken = rewritten(path, tmp_path / "broken.h5", edit)
     assert refused(TableError, lambda: load(broken)) == message.format(broken)
+
+
+def test_a_part_that_cannot_be_is_refused_when_it_is_asked_for(path: Path, tmp_path: Path) -> None:
+    """A query needs neither macro nor recipe, and does not wait for them; the digest was right."""
+    made = load(path).content
+    attributes = {**made.attributes, "macro": '{"nam": 1}'}
+
+    def edit(file: h5py.File) -> None:
+        file.attrs.update({"macro": attributes["macro"], "digest": replace(made, attributes=attributes).digest})
+
+    broken = rewritten(path, tmp_path / "broken.h5", edit)
+    assert load(broken).query("434").test_accuracy.mean == load(path).query("434").test_accuracy.mean
+    message = (
+        f"{broken} has macro {{\"nam\": 1}}, which cannot be: unknown macro key 'nam' (did you mean name?); known are "
+        "name, stem, channels, cells, height, width, image_channels, classes, output, dilated_kernel, bn_momentum, "
+        f"bn_eps; {REMEDY}"
+    )
+    assert refused(TableError, lambda: load(broken).macro) == message
+    assert refused(TableError, lambda: verify(broken)) == message
 
 
 def test_an_absurd_size_is_refused_unread(path: Path, tmp_path: Path) -> None:
@@ -471,7 +485,7 @@ def test_verify_names_what_is_wrong_and_write_refuses_it(
     message = refused(TableError, lambda: write_table(path, wrong))
     assert message == f"{path} was not written, for the table is wrong: {problem}"
     assert not path.exists()
-    monkeypatch.setattr("nasbench_ws.table_file.problems", lambda content: [])
+    monkeypatch.setattr("nasbench_ws.soundness.problems", lambda content: [])
     write_table(path, wrong)
     monkeypatch.undo()
     assert verify(path) == [problem]

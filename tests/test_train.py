@@ -16,7 +16,8 @@ import torch
 
 from nasbench_ws import engine
 from nasbench_ws.network import child_network
-from nasbench_ws.runs import CURVES, METRICS, RunRecord, read_run, write_run
+from nasbench_ws.runs import RunRecord, read_run, write_run
+from nasbench_ws.schema import CURVES, METRICS
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import edge, full, groups, none
