@@ -1,81 +1,45 @@
 """The fast path: a bound network executed by the compiled kernels, forward and backward in one call.
 
 Computes what `plain` computes, on the CPU, in float32 or float64. `available()` says whether the optional
-extension was built and fits this processor; `train` and `score` choose.
+extension was built (native.py); `SuperNet` chooses.
 
-    engine = Engine(network, weights)
-    engine.loss_and_gradient(images, labels, out)
+    engine = Engine(network, weights, keep=True)
+    loss, correct = engine.learn(images, labels, gradient, momentum=0.1)
+    Updater(weights, weights.ranges([0])).update(gradient, lr, momentum, decay)
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import importlib.machinery
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from nasbench_ws.native import available, function, library, real
 from nasbench_ws.network import IMAGE, Network
 from nasbench_ws.weights import Weights
 
-VERSION = 1  # of the plan's layout, as in kernels.cpp
-_INT64 = npt.NDArray[np.int64]
-
-
-@functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None where they were not built, or NASBENCH_WS_ENGINE=plain forbids them."""
-    if os.environ.get("NASBENCH_WS_ENGINE") == "plain":
-        return None
-    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_kernels{suffix}")
-        if path.exists():
-            try:
-                library = ctypes.CDLL(str(path))
-                return library if library.nbws_version() == VERSION else None
-            except (OSError, AttributeError):
-                return None
-    return None
-
-
-def available() -> bool:
-    """Whether the compiled kernels can be used here."""
-    return _library() is not None
+__all__ = ["Engine", "Outcome", "Updater", "available", "description", "lanes"]
+_INT64: TypeAlias = npt.NDArray[np.int64]
 
 
 def lanes(channels: int, dtype: torch.dtype) -> int:
     """Width of the vectors used for networks of that many channels, in numbers; 0 without the kernels."""
-    library = _library()
-    if library is None:
+    found = library()
+    if found is None:
         return 0
     if dtype == torch.float64:
         return 4
-    widest = int(library.nbws_lanes())
+    widest = int(found.nbws_lanes())
     while widest > 4 and channels % widest and channels < widest:
         widest //= 2
     return widest if os.uname().machine == "x86_64" else 4
-
-
-@functools.cache
-def _function(name: str) -> Callable[..., int]:
-    library = _library()
-    assert library is not None
-    function: Any = getattr(library, f"nbws_run_{name}")
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
-    function.restype = ctypes.c_int
-    function.argtypes = [
-        pointer, integer, pointer, integer, pointer, pointer, ctypes.c_double, pointer, pointer, pointer,
-        pointer, pointer, integer, integer, pointer, pointer, ctypes.c_int, pointer, pointer, pointer,
-    ]  # fmt: skip
-    return function  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -98,8 +62,9 @@ class Engine:
     def __init__(self, network: Network[int], weights: Weights, keep: bool) -> None:
         self.network, self.weights, self.keep = network, weights, keep
         self.lanes = lanes(weights.macro.channels, weights.dtype)
-        kind = "f64" if weights.dtype == torch.float64 else "f32"
-        self._call = _function(f"{kind}x{self.lanes}")
+        kind = real(weights.dtype)
+        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippippp")
+        self._move = function(f"nbws_move_{kind}", "ppppppidd")
         self.channels = sum(block.out_channels for block in network.blocks)
         self._plan()
 
@@ -168,6 +133,20 @@ class Engine:
         self._inputs = np.array(inputs, dtype=np.int64)
         self._targets = np.array(targets, dtype=np.int64)
         self._vectors = arena.size
+        norms = [(storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
+        self._norms = np.array(norms, dtype=np.int64).T.copy()  # (2, blocks)
+        # Looking up an array's address is slow where the kernels have just emptied the caches.
+        arrays = (self._rows, self._heads, self._inputs, self._targets)
+        rows_at, heads_at, inputs_at, targets_at = (array.ctypes.data for array in arrays)
+        eps = self.weights.macro.bn_eps
+        self._plan_at = rows_at, len(rows), heads_at, len(heads), inputs_at, targets_at, eps
+        self._norms_at = self._norms.ctypes.data, self._norms[1].ctypes.data, len(network.blocks)
+        self._statistics = np.zeros((2, self.channels))  # of a training batch, used again at the next
+        self._loss, self._correct = np.zeros(1), np.zeros(1, dtype=np.int64)
+        own = (self._statistics, self._statistics[1], self._loss, self._correct)
+        mean_at, var_at, loss_at, correct_at = (array.ctypes.data for array in own)
+        self._found_at = mean_at, var_at, 0, loss_at, correct_at
+        self._pixels = network.blocks[0].height * network.blocks[0].width
 
     def _encode(self, inputs: list[int], groups: tuple[tuple[int, ...], ...], channels: int) -> int:
         at = len(inputs)
@@ -193,29 +172,67 @@ class Engine:
         `statistics` are each block's mean and variance (s,) float64; without them, those of the batch.
         `gradient` (n,) is added to. `logits` (heads, B, classes) is filled.
         """
-        values = self.weights.values
         total = len(images)
         if statistics is None:
-            mean = torch.zeros(self.channels, dtype=torch.float64)
-            var = torch.zeros(self.channels, dtype=torch.float64)
+            mean, var = torch.zeros((2, self.channels), dtype=torch.float64)
         else:
             mean, var = (s.to(torch.float64).contiguous() for s in statistics)
         loss = np.zeros(len(self.network.heads))
         correct = np.zeros(len(self.network.heads), dtype=np.int64)
+        self._execute(
+            images, labels, min(batch, total), None if gradient is None else gradient.data_ptr(),
+            (mean.data_ptr(), var.data_ptr(), int(statistics is not None), loss.ctypes.data, correct.ctypes.data),
+            None if logits is None else logits.data_ptr(),
+        )  # fmt: skip
+        return Outcome(loss / total, correct, mean, var)
+
+    def learn(
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
+    ) -> tuple[float, int]:
+        """What `run` does with a gradient, for a network of one head; running statistics take the batch's in.
+
+        Their variances are unbiased, as torch keeps them. Returns the mean loss and the number of correct images.
+        """
+        self._loss[0] = self._correct[0] = 0
+        self._execute(images, labels, len(images), gradient.data_ptr(), self._found_at, None)
+        count, weights = len(images) * self._pixels, self.weights
+        mean_at, var_at = self._found_at[:2]
+        self._move(
+            weights.running_mean.data_ptr(), weights.running_var.data_ptr(), mean_at, var_at, *self._norms_at,
+            momentum, count / (count - 1),
+        )  # fmt: skip
+        return float(self._loss[0]) / len(images), int(self._correct[0])
+
+    def _execute(
+        self, images: torch.Tensor, labels: torch.Tensor, batch: int, gradient: int | None,
+        found: tuple[int, ...], logits: int | None,
+    ) -> None:  # fmt: skip
+        values = self.weights.values
         assert images.is_contiguous() and labels.is_contiguous()  # noqa: PT018
         assert images.dtype == values.dtype
-        batch = min(batch, total)
         arena = _memory(self._vectors * batch * self.lanes * values.element_size())
         failed = self._call(
-            self._rows.ctypes.data, len(self._rows), self._heads.ctypes.data, len(self._heads),
-            self._inputs.ctypes.data, self._targets.ctypes.data, self.weights.macro.bn_eps, arena.data_ptr(),
-            values.data_ptr(), None if gradient is None else gradient.data_ptr(), images.data_ptr(),
-            labels.data_ptr(), total, batch, mean.data_ptr(), var.data_ptr(), int(statistics is not None),
-            loss.ctypes.data, correct.ctypes.data, None if logits is None else logits.data_ptr(),
+            *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
+            len(images), batch, *found, logits,
         )  # fmt: skip
         if failed:
             raise MemoryError("the engine found no memory for its scratch space")
-        return Outcome(loss / total, correct, mean, var)
+
+
+class Updater:
+    """Stochastic gradient descent on some ranges (start, size) of a super-net's flat vectors."""
+
+    def __init__(self, weights: Weights, ranges: _INT64) -> None:
+        self._weights, self._ranges = weights, np.ascontiguousarray(ranges)
+        self._call = function(f"nbws_update_{real(weights.dtype)}", "ppppiddd")
+
+    def update(self, gradient: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
+        """As `plain.update`."""
+        weights = self._weights
+        self._call(
+            weights.values.data_ptr(), weights.momentum.data_ptr(), gradient.data_ptr(), self._ranges.ctypes.data,
+            len(self._ranges), lr, momentum, decay,
+        )  # fmt: skip
 
 
 class _Arena:

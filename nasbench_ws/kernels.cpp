@@ -75,6 +75,18 @@ enum { H_CHANNELS, H_CLASSES, H_HEIGHT, H_WIDTH, H_LINEAR, H_INPUT, H_TARGET, H_
 #pragma GCC pop_options
 #endif
 
+#define REAL float
+#define NAME f32
+#include "steps.inc"
+#undef REAL
+#undef NAME
+
+#define REAL double
+#define NAME f64
+#include "steps.inc"
+#undef REAL
+#undef NAME
+
 extern "C" {
 
 // The widest float vector this processor can run, in lanes.
@@ -89,6 +101,6 @@ int nbws_lanes() {
   return 4;
 }
 
-// The layout of the plan that this library expects; engine.py refuses another.
-int nbws_version() { return 1; }
+// Of the plan and of all arguments; native.py refuses another.
+int nbws_version() { return 2; }
 }

@@ -127,3 +127,26 @@ def loss_and_gradient(
             view += next(gradients)
     correct = int((run.logits[0].detach().argmax(dim=1) == labels).sum())
     return float(loss.detach()), correct, run.mean, run.var
+
+
+def move_statistics(
+    weights: Weights, where: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, momentum: float, count: int
+) -> None:
+    """Running statistics at `where` (s,) take in a batch's, over `count` numbers a channel; variances unbiased."""
+    unbiased = var.to(weights.dtype) * (count / (count - 1))  # what torch keeps
+    for running, new in ((weights.running_mean, mean.to(weights.dtype)), (weights.running_var, unbiased)):
+        running[where] = torch.lerp(running[where], new, momentum)
+
+
+def update(
+    weights: Weights, where: torch.Tensor, gradient: torch.Tensor, lr: float, momentum: float, decay: float
+) -> None:
+    """Stochastic gradient descent with momentum and weight decay, as torch's, at positions `where` (n,).
+
+    What it has used of the gradient is 0 afterwards.
+    """
+    moved = weights.values[where]
+    speed = weights.momentum[where].mul_(momentum).add_(gradient[where]).add_(moved, alpha=decay)
+    weights.momentum[where] = speed
+    weights.values[where] = moved.sub_(speed, alpha=lr)
+    gradient[where] = 0

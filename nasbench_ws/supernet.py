@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from nasbench_ws import engine, plain
-from nasbench_ws.engine import Engine
+from nasbench_ws.engine import Engine, Updater
 from nasbench_ws.network import Macro, Network
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing import Key
@@ -36,7 +36,6 @@ class _Child:
     network: Network[int]
     engine: Engine | None
     statistics: torch.Tensor  # positions of its batch norms' channels in the running statistics
-    active: torch.Tensor  # positions of its parameters
 
 
 class SuperNet:
@@ -61,13 +60,13 @@ class SuperNet:
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared: dict[int, _Child] = {}
         self._merged: dict[tuple[int, ...], tuple[Network[int], Engine | None]] = {}
+        self._moved: dict[tuple[int, ...], Updater | torch.Tensor] = {}  # by children: what a step of them moves
 
     def divide(self, key: Key) -> None:
         """Go on under a key that shares less; copies inherit, and no child's output changes by it."""
         self.weights = self.weights.divided(key)
         self._gradient = torch.zeros_like(self.weights.values)
-        self._prepared = {}
-        self._merged = {}
+        self._prepared, self._merged, self._moved = {}, {}, {}
 
     def merged(self, numbers: Sequence[int]) -> tuple[Network[int], Engine | None]:
         """Children as one network that computes what they have in common once, and its plan for the fast path."""
@@ -86,49 +85,54 @@ class SuperNet:
                 network,
                 Engine(network, self.weights, keep=True) if self.fast else None,
                 statistics_positions(network, self.weights),
-                self.weights.active(number),
             )
         return self._prepared[number]
 
     def accumulate(self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor) -> StepOutcome:
         """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""
         child = self._child(number)
+        momentum = self.macro.bn_momentum
         if child.engine is not None:
-            outcome = child.engine.run(images, labels, len(images), gradient=out)
-            loss, correct = float(outcome.loss[0]), int(outcome.correct[0])
-            mean, var = outcome.mean, outcome.var
+            loss, correct = child.engine.learn(images, labels, out, momentum)
         else:
             loss, correct, mean, var = plain.loss_and_gradient(child.network, self.weights, images, labels, out)
-        pixels = len(images) * self.macro.height * self.macro.width
-        where, momentum = child.statistics, self.macro.bn_momentum
-        weights = self.weights
-        unbiased = var.to(weights.dtype) * (pixels / (pixels - 1))  # torch keeps the unbiased variance
-        weights.running_mean[where] = torch.lerp(weights.running_mean[where], mean.to(weights.dtype), momentum)
-        weights.running_var[where] = torch.lerp(weights.running_var[where], unbiased, momentum)
+            pixels = len(images) * self.macro.height * self.macro.width
+            plain.move_statistics(self.weights, child.statistics, mean, var, momentum, pixels)
         return StepOutcome(loss, correct / len(images))
 
     def step(self, numbers: Sequence[int], images: torch.Tensor, labels: torch.Tensor, lr: float) -> StepOutcome:
         """One update from the summed gradients of the children `numbers` on one batch."""
-        gradient = self._gradient.zero_()
-        outcomes = [self.accumulate(number, images, labels, gradient) for number in numbers]
-        self.update(numbers, gradient, lr)
+        try:
+            outcomes = [self.accumulate(number, images, labels, self._gradient) for number in numbers]
+        except BaseException:
+            self._gradient.zero_()  # as each update leaves it
+            raise
+        self.update(numbers, self._gradient, lr)
         count = len(outcomes)
+        if count == 1:
+            return outcomes[0]
         return StepOutcome(sum(o.loss for o in outcomes) / count, sum(o.accuracy for o in outcomes) / count)
 
     def update(self, numbers: Sequence[int], gradient: torch.Tensor, lr: float) -> None:
-        """SGD with momentum and weight decay, as torch's: on what the children use, or on all (`drift`)."""
-        values, buffer = self.weights.values, self.weights.momentum
+        """SGD with momentum and weight decay, as torch's: on what the children use, or on all (`drift`).
+
+        The gradient (n,) is 0 afterwards where it was used.
+        """
         momentum, decay = self.recipe.momentum, self.recipe.weight_decay
-        if self.recipe.inactive == "drift" or len(self.children) == 1:
-            buffer.mul_(momentum).add_(gradient).add_(values, alpha=decay)
-            values.sub_(buffer, alpha=lr)
-            return
-        parts = [self._child(number).active for number in numbers]
-        where = parts[0] if len(parts) == 1 else torch.unique(torch.cat(parts))
-        moved = values[where]
-        speed = buffer[where].mul_(momentum).add_(gradient[where]).add_(moved, alpha=decay)
-        buffer[where] = speed
-        values[where] = moved.sub_(speed, alpha=lr)
+        key = tuple(range(len(self.children))) if self.recipe.inactive == "drift" else tuple(numbers)
+        if key not in self._moved:
+            if len(self._moved) > 4 * len(self.children):  # sets of children that may never come again
+                self._moved.clear()
+            ranges = self.weights.ranges(key)
+            if self.fast:
+                self._moved[key] = Updater(self.weights, ranges)
+            else:
+                self._moved[key] = torch.cat([torch.arange(at, at + size) for at, size in ranges.tolist()])
+        where = self._moved[key]
+        if isinstance(where, torch.Tensor):
+            plain.update(self.weights, where, gradient, lr, momentum, decay)
+        else:
+            where.update(gradient, lr, momentum, decay)
 
 
 def statistics_positions(network: Network[int], weights: Weights) -> torch.Tensor:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from nasbench_ws.errors import StrategyError
@@ -161,12 +162,20 @@ class Weights:
             lambda i, slot: self._number[children[i], slot],
         )
 
+    def ranges(self, children: Sequence[int]) -> npt.NDArray[np.int64]:
+        """The parts of `values` that any of the children uses, as (start, size), ascending: (r, 2)."""
+        numbers = {self._number[child, slot] for child in children for slot, _ in self._networks[child].layers()}
+        ranges: list[list[int]] = []
+        for storage in (self.storages[number] for number in sorted(numbers)):  # in the order of their offsets
+            if ranges and sum(ranges[-1]) == storage.offset:
+                ranges[-1][1] += storage.size
+            elif storage.size:
+                ranges.append([storage.offset, storage.size])
+        return np.array(ranges, dtype=np.int64)
+
     def active(self, child: int) -> torch.Tensor:
         """Positions in `values` that a child uses, ascending: (n,) int64."""
-        numbers = sorted({self._number[child, slot] for slot, _ in self._networks[child].layers()})
-        used = [self.storages[number] for number in numbers]
-        ranges = [torch.arange(s.offset, s.offset + s.size) for s in used if s.size]
-        return torch.cat(ranges)
+        return torch.cat([torch.arange(start, start + size) for start, size in self.ranges([child]).tolist()])
 
     def views(self, vector: torch.Tensor, number: int) -> list[torch.Tensor]:
         """A storage's parameters as shaped views of a flat vector laid out like `values`."""

@@ -35,11 +35,13 @@ def take(batches: Batches, n: int) -> list[tuple[Tensor, Tensor]]:
     "augmentation", [Augmentation(), Augmentation(True, 3), Augmentation(False, 2), Augmentation(True, 0)]
 )
 @pytest.mark.parametrize("shape", [(23, 5, 7, 3), (12, 4, 4, 1), (9, 1, 1, 1)])
-@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize(("batch_size", "fast"), [(1, True), (4, True), (4, False)])
 def test_batches_are_those_of_the_reference(
-    augmentation: Augmentation, shape: tuple[int, ...], batch_size: int
+    augmentation: Augmentation, shape: tuple[int, ...], batch_size: int, fast: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference draws batch by batch: what is drawn, or gathered, at once cannot change a value."""
+    if not fast:
+        monkeypatch.setattr("nasbench_ws.native.available", lambda: False)
     split = make_split(*shape)
     n, height, width, channels = shape
     order_draws, augment_draws = torch.Generator().manual_seed(11), torch.Generator().manual_seed(12)
