@@ -12,8 +12,9 @@ With the compiled kernels a batch is one call, without them a handful of numpy's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -53,73 +54,96 @@ class Batches:
         augment_seed: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if not 1 <= batch_size <= len(split):
-            raise UsageError(f"a batch of {batch_size} from {len(split)} images: it has 1 to {len(split)}")
         self.batch_size = batch_size
+        self._crops = Crops(split, augmentation.shift)
+        self._affine = _affine(split.pixels.shape[1:], mean, std, dtype)
+        self._draws = draws(split, self._crops, batch_size, augmentation, order_seed, augment_seed)
         self.batches_per_epoch = len(split) // batch_size
-        order = torch.Generator().manual_seed(order_seed)
-        augment = torch.Generator().manual_seed(augment_seed)
-        affine = _affine(split.pixels.shape[1:], mean, std, dtype)
-        self._stream = _stream(split, batch_size, augmentation, affine, order, augment)
+        self._gather = self._compiled() if native.available() else self._gathered
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        return next(self._stream)
+        first, flip, start, labels = next(self._draws)
+        return self._gather(first, flip, start), labels
+
+    def _gathered(self, first: NDArray[np.int64], flip: NDArray[np.bool_], start: int) -> Tensor:
+        crops, here = self._crops, slice(start, start + self.batch_size)
+        pixels = crops.view[first[here]]  # (B,) -> (B, H, W * C) uint8
+        flipped = np.flatnonzero(flip[here])
+        if len(flipped):
+            pixels[flipped] = pixels[flipped].take(crops.mirror, axis=2)
+        return _apply(pixels.reshape(-1, *crops.shape), *self._affine)
+
+    def _compiled(self) -> Callable[[NDArray[np.int64], NDArray[np.bool_], int], Tensor]:
+        crops, (scale, offset) = self._crops, self._affine
+        height, width, channels = crops.shape
+        # (C, 256): the number that stands for each byte, by the same arithmetic
+        every = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(channels, axis=3)
+        table = _apply(every, scale[:channels], offset[:channels]).reshape(256, channels).T.contiguous()
+        call = native.function(f"nbws_batch_{native.real(scale.dtype)}", "pppiiiiipp")
+        shape = (self.batch_size, height, width, channels)
+        at, sizes, table_at = crops.padded.ctypes.data, (*shape, crops.row), table.data_ptr()
+
+        def gather(first: NDArray[np.int64], flip: NDArray[np.bool_], start: int, table: Tensor = table) -> Tensor:
+            out = torch.empty(shape, dtype=table.dtype)
+            call(at, first.ctypes.data + 8 * start, flip.ctypes.data + start, *sizes, table_at, out.data_ptr())
+            return out
+
+        return gather
 
 
-def _stream(
-    split: Split,
-    batch_size: int,
-    augmentation: Augmentation,
-    affine: tuple[Tensor, Tensor],
-    order_draws: torch.Generator,
-    augment_draws: torch.Generator,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    _, height, width, channels = split.pixels.shape
-    pad = augmentation.shift
-    margin = ((0, 0), (pad, pad), (pad, pad), (0, 0))
-    padded = np.pad(split.pixels, margin) if pad else split.pixels  # (N, H + 2 pad, W + 2 pad, C)
-    row = (width + 2 * pad) * channels  # bytes
-    image = (height + 2 * pad) * row
-    # Every crop of every image is an element of this view, named by the flat position of its first byte: a
-    # gather takes one index a crop, not one a pixel.
-    last = padded.size - ((height - 1) * row + width * channels)
-    crops = as_strided(padded.reshape(-1), (last + 1, height, width * channels), (1, row, 1))
-    mirror = np.arange(width * channels).reshape(width, channels)[::-1].reshape(-1)
-    dtype = affine[0].dtype
-    # (C, 256): the number that stands for each byte, by the same arithmetic
-    bytes_ = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(channels, axis=3)
-    table = _apply(bytes_, affine[0][:channels], affine[1][:channels]).reshape(256, channels).T.contiguous()
-    gather = native.function(f"nbws_batch_{native.real(dtype)}", "pppiiiiipp") if native.available() else None
-    flat = np.ascontiguousarray(padded)
-    flat_at, table_at, sizes = flat.ctypes.data, table.data_ptr(), (batch_size, height, width, channels, row)
+class Crops:
+    """A split's images with a margin of zeros, where every crop is known by the position of its first byte."""
 
+    def __init__(self, split: Split, pad: int) -> None:
+        _, height, width, channels = split.pixels.shape
+        self.shape, self.pad = (height, width, channels), pad
+        margin = ((0, 0), (pad, pad), (pad, pad), (0, 0))
+        padded = np.pad(split.pixels, margin) if pad else split.pixels  # (N, H + 2 pad, W + 2 pad, C)
+        self.padded = np.ascontiguousarray(padded).reshape(-1)
+        self.row = (width + 2 * pad) * channels  # bytes
+        self.image = (height + 2 * pad) * self.row
+        # An element of this view is a crop: a gather takes one index a crop, not one a pixel.
+        last = self.padded.size - ((height - 1) * self.row + width * channels)
+        self.view = as_strided(self.padded, (last + 1, height, width * channels), (1, self.row, 1))
+        self.mirror = np.arange(width * channels).reshape(width, channels)[::-1].reshape(-1)
+
+
+Draw: TypeAlias = tuple[NDArray[np.int64], NDArray[np.bool_], int, Tensor]
+
+
+def draws(
+    split: Split, crops: Crops, batch_size: int, augmentation: Augmentation, order_seed: int, augment_seed: int
+) -> Iterator[Draw]:
+    """Which crops are in a batch, for ever: (first byte and flip of every image of the epoch, start, labels (B,)).
+
+    The batch is images `start` to `start + batch_size` of the epoch.
+    """
+    if not 1 <= batch_size <= len(split):
+        raise UsageError(f"a batch of {batch_size} from {len(split)} images: it has 1 to {len(split)}")
+    return _draws(split, crops, batch_size, augmentation, order_seed, augment_seed)
+
+
+def _draws(
+    split: Split, crops: Crops, batch_size: int, augmentation: Augmentation, order_seed: int, augment_seed: int
+) -> Iterator[Draw]:
+    order_draws = torch.Generator().manual_seed(order_seed)
+    augment_draws = torch.Generator().manual_seed(augment_seed)
     used = len(split) - len(split) % batch_size
-    side = 2 * pad + 1
+    side, channels = 2 * augmentation.shift + 1, crops.shape[2]
     choices = side * side * (2 if augmentation.flip else 1)
     while True:
         order = torch.randperm(len(split), generator=order_draws)[:used].numpy()
         labels = torch.from_numpy(split.labels[order])
         # One number an image says its crop and its flip: image t of the stream gets draw t, however many are
         # drawn at once.
-        draws = torch.randint(choices, (used,), generator=augment_draws).numpy()
-        first = order * image + draws // side % side * row + draws % side * channels
-        flip = draws >= side * side
-        first_at, flip_at = first.ctypes.data, flip.ctypes.data
+        drawn = torch.randint(choices, (used,), generator=augment_draws).numpy()
+        first = order * crops.image + drawn // side % side * crops.row + drawn % side * channels
+        flip = drawn >= side * side
         for start in range(0, used, batch_size):
-            here = slice(start, start + batch_size)
-            if gather is not None:
-                out = torch.empty(batch_size, height, width, channels, dtype=dtype)
-                gather(flat_at, first_at + 8 * start, flip_at + start, *sizes, table_at, out.data_ptr())
-                yield out, labels[here]
-                continue
-            pixels = crops[first[here]]  # (B,) -> (B, H, W * C) uint8
-            flipped = np.flatnonzero(flip[here])
-            if len(flipped):
-                pixels[flipped] = pixels[flipped].take(mirror, axis=2)
-            yield _apply(pixels.reshape(-1, height, width, channels), *affine), labels[here]
+            yield first, flip, start, labels[start : start + batch_size]
 
 
 def normalised(
