@@ -56,7 +56,7 @@ class Batches:
     ) -> None:
         self.batch_size = batch_size
         self._crops = Crops(split, augmentation.shift)
-        self._affine = _affine(split.pixels.shape[1:], mean, std, dtype)
+        self._affine = affine(split.pixels.shape[1:], mean, std, dtype)
         self._draws = draws(split, self._crops, batch_size, augmentation, order_seed, augment_seed)
         self.batches_per_epoch = len(split) // batch_size
         self._gather = self._compiled() if native.available() else self._gathered
@@ -150,10 +150,10 @@ def normalised(
     pixels: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], dtype: torch.dtype = torch.float32
 ) -> Tensor:
     """(N, H, W, C) uint8 -> (N, H, W, C) float, bit for bit what an unaugmented batch holds."""
-    return _apply(np.ascontiguousarray(pixels), *_affine(pixels.shape[1:], mean, std, dtype))
+    return _apply(np.ascontiguousarray(pixels), *affine(pixels.shape[1:], mean, std, dtype))
 
 
-def _affine(
+def affine(
     shape: Sequence[int], mean: Sequence[float], std: Sequence[float], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Scale and offset of x -> (x / 255 - mean) / std, one for each of the H * W * C numbers of an image.

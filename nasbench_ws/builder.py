@@ -137,15 +137,75 @@ def build(
             builder.run()
     except KeyboardInterrupt:
         builder.keep_ended()
-        raise BuildInterrupted(
-            f"interrupted: {len(builder.done)} of {len(jobs)} runs are finished and kept in {folder}; "
-            "the same command goes on from there"
-        ) from None
+        raise BuildInterrupted(_kept(len(builder.done), len(jobs), folder)) from None
     finally:
         pool.stop()
         for future in builder.flying:
             future.cancel()
     return builder.progress()
+
+
+def build_together(
+    recipe: Recipe,
+    seeds: Iterable[int],
+    folder: str | os.PathLike[str],
+    *,
+    together: int,
+    device: str = "cuda",
+    resume_from: Source | None = None,
+    shard: tuple[int, int] = (0, 1),
+    architectures: Iterable[ArchitectureLike] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    root: str | Path | None = None,
+) -> Progress:
+    """As `build`, with `together` runs at a time in lockstep on one device (lockstep.py); what is cut off loses those.
+
+    Every run that ends is kept. UsageError where the device cannot be had; otherwise errors as of `build`.
+    """
+    if together < 1:
+        raise UsageError(f"{together} runs together; give at least 1")
+    from nasbench_ws.lockstep import train_together  # torch, which `build` leaves to its workers
+
+    folder = Path(folder)
+    check_writable(folder)
+    images = load_images(recipe.images, SPLITS, root)
+    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    jobs = plan(recipe, macro, seeds, architectures, shard)
+    if resume_from is not None:
+        _take_over(resume_from, folder, recipe, images.digest, jobs)
+    statuses = finished(folder, recipe, images.digest)
+    waiting = [job for job in jobs if statuses.get((job.arch.hash, job.seed), "failed") == "failed"]
+    begun, made = time.monotonic(), 0.0
+
+    def tell(part: float) -> Progress:
+        """With so much of the runs at hand done."""
+        steps = made + part
+        left = (time.monotonic() - begun) * (len(waiting) - steps) / steps if steps else None
+        now = Progress(len(jobs) - len(waiting) + int(made), 0, len(jobs), left)
+        if progress is not None:
+            progress(now)
+        return now
+
+    with sigterm_as_interrupt():
+        try:
+            for start in range(0, len(waiting), together):
+                runs = [(job.arch, job.seed) for job in waiting[start : start + together]]
+                tell(0)
+                for record in train_together(
+                    recipe, runs, images, device, on_step=lambda step, n=len(runs): tell(n * step / recipe.steps)  # type: ignore[misc]
+                ):
+                    write_run(folder, record)
+                made += len(runs)
+        except KeyboardInterrupt:
+            raise BuildInterrupted(_kept(len(jobs) - len(waiting) + int(made), len(jobs), folder)) from None
+    return tell(0)
+
+
+def _kept(done: int, total: int, folder: Path) -> str:
+    return (
+        f"interrupted: {done} of {total} runs are finished and kept in {folder}; "
+        "the same command goes on from there"
+    )
 
 
 def _take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str, jobs: list[Job]) -> None:

@@ -22,6 +22,7 @@ import torch
 from nasbench_ws import engine
 from nasbench_ws.augment import Augmentation, Batches
 from nasbench_ws.images import Images
+from nasbench_ws.network import Macro
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import RunRecord
 from nasbench_ws.score import BatchNorm, Scorer
@@ -126,12 +127,31 @@ def train_run(
 
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+    seconds = time.perf_counter() - started
+    device = engine.description(net.fast, macro.channels)
+    return record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)
+
+
+def record_of(
+    recipe: Recipe,
+    macro: Macro,
+    images: Images,
+    arch: Architecture,
+    seed: int,
+    curves: dict[str, list[float]],
+    diverged: int | None,
+    seconds: float,
+    device: str,
+) -> RunRecord:
+    """The record of a standalone run; its curves may end where it diverged, at that step. `seconds` it took in all."""
+    ends = recipe.recorded_steps
     error = "" if diverged is None else f"the loss was not finite at step {diverged} of {recipe.steps}"
+    whole: dict[str, tuple[float, ...]] = {}
     for name, values in curves.items():
         if diverged is None and not all(map(math.isfinite, values)):  # fine on its batches, and not when scored
             error = f"{name} was not finite at one of its {len(ends)} points"
-        rest = time.perf_counter() - started if name == "seconds" else math.nan
-        values.extend([rest] * (len(ends) - len(values)))
+        rest = seconds if name == "seconds" else math.nan
+        whole[name] = (*values, *[rest] * (len(ends) - len(values)))
     return RunRecord(
         hash=arch.hash,
         spec=arch.spec,
@@ -139,10 +159,10 @@ def train_run(
         status="diverged" if error else "ok",
         error=error,
         epochs=tuple(end / recipe.steps_per_epoch for end in ends),
-        curves={name: tuple(values) for name, values in curves.items()},
+        curves=whole,
         recipe=recipe.to_dict(),
         images_digest=images.digest,
         versions=versions(),
-        device=engine.description(net.fast, macro.channels),
+        device=device,
         macro=macro,
     )
