@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ from nasbench_ws.cli.options import (
 )
 from nasbench_ws.cli.progress import Bar
 
-from nasbench_ws.errors import OutputError, RunError, TableError
+from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 from nasbench_ws.pool import available_cpus
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.table import load
@@ -34,9 +35,11 @@ from nasbench_ws.table import load
 @click.option("--shard", "shard_text", default="0/1", metavar="I/N", help="Part I (from 0) of N, for an array of jobs.")
 @click.option("--resume-from", metavar="SOURCE", help="A table or folder whose finished runs are taken over.")
 @click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
+@click.option("--lockstep", type=click.IntRange(1), metavar="N", help="N runs in one program instead of workers: GPUs.")
+@click.option("--device", default="cuda", show_default=True, metavar="DEVICE", help="Of --lockstep, as torch names it.")
 def build(
     folder: str, seed_text: str, archs: str | None, changes: str, data_root: str | None, download: bool,
-    workers: int | None, shard_text: str, resume_from: str | None, retries: int,
+    workers: int | None, shard_text: str, resume_from: str | None, retries: int, lockstep: int | None, device: str,
 ) -> None:  # fmt: skip
     """Train every child standalone; each finished run is a file in FOLDER.
 
@@ -47,9 +50,13 @@ def build(
     Example:
       nasbench-ws build runs --seeds 0-2 --recipe epochs=8
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
+      nasbench-ws build runs --lockstep 64 --device cuda
     """
-    from nasbench_ws.builder import Progress
+    from nasbench_ws.builder import Progress, build_together
     from nasbench_ws.builder import build as run
+
+    if lockstep is not None and workers is not None:
+        raise UsageError(f"--lockstep {lockstep} is one program, and --workers {workers} are many; give one of them")
 
     recipe = Recipe().override(changes)
     fetch(recipe.images, data_root, download)
@@ -59,9 +66,13 @@ def build(
             failed = f", {p.failed} failed" if p.failed else ""
             bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}", p.seconds_left)
 
-        found = run(
-            recipe, seeds(seed_text), folder, workers=workers or available_cpus(),
-            resume_from=resume_from, shard=shard(shard_text), retries=retries, progress=on_progress, root=data_root,
+        if lockstep is None:
+            make = partial(run, workers=workers or available_cpus(), retries=retries)
+        else:
+            make = partial(build_together, together=lockstep, device=device)
+        found = make(
+            recipe, seeds(seed_text), folder,
+            resume_from=resume_from, shard=shard(shard_text), progress=on_progress, root=data_root,
             architectures=[part.strip() for part in archs.split(",")] if archs else None,
         )  # fmt: skip
     click.echo(f"{found.done} of {found.total} runs are finished in {folder}; make a table of them with")

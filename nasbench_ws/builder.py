@@ -22,6 +22,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import SupportsIndex
 
@@ -175,30 +176,29 @@ def build_together(
         _take_over(resume_from, folder, recipe, images.digest, jobs)
     statuses = finished(folder, recipe, images.digest)
     waiting = [job for job in jobs if statuses.get((job.arch.hash, job.seed), "failed") == "failed"]
-    begun, made = time.monotonic(), 0.0
+    begun, made = time.monotonic(), 0
 
-    def tell(part: float) -> Progress:
-        """With so much of the runs at hand done."""
-        steps = made + part
-        left = (time.monotonic() - begun) * (len(waiting) - steps) / steps if steps else None
-        now = Progress(len(jobs) - len(waiting) + int(made), 0, len(jobs), left)
+    def tell(share: float, step: int) -> Progress:
+        """After `step` steps of the runs at hand, each of which is `share` of a run."""
+        part = made + share * step
+        left = (time.monotonic() - begun) * (len(waiting) - part) / part if part else None
+        now = Progress(len(jobs) - len(waiting) + made, 0, len(jobs), left)
         if progress is not None:
             progress(now)
         return now
 
+    tell(0, 0)
     with sigterm_as_interrupt():
         try:
             for start in range(0, len(waiting), together):
                 runs = [(job.arch, job.seed) for job in waiting[start : start + together]]
-                tell(0)
-                for record in train_together(
-                    recipe, runs, images, device, on_step=lambda step, n=len(runs): tell(n * step / recipe.steps)  # type: ignore[misc]
-                ):
+                on_step = partial(tell, len(runs) / recipe.steps)
+                for record in train_together(recipe, runs, images, device, on_step=on_step):
                     write_run(folder, record)
                 made += len(runs)
         except KeyboardInterrupt:
-            raise BuildInterrupted(_kept(len(jobs) - len(waiting) + int(made), len(jobs), folder)) from None
-    return tell(0)
+            raise BuildInterrupted(_kept(len(jobs) - len(waiting) + made, len(jobs), folder)) from None
+    return tell(0, 0)
 
 
 def _kept(done: int, total: int, folder: Path) -> str:

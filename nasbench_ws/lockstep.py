@@ -47,7 +47,7 @@ class _Term:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """One block of the macro, and the runs that have it, side by side. Parameters are (runs, *shape)."""
 
     block: Block[Slot]
@@ -83,10 +83,10 @@ class Lockstep:
             self.parameters += tensors
             return tensors
 
-        self._places: dict[Slot, _Place] = {}
+        self.places: dict[Slot, Place] = {}
         for slot in sorted(blocks, key=_order):
             members, channels = self._members[slot], len(self._members[slot]) * blocks[slot].out_channels
-            self._places[slot] = _Place(
+            self.places[slot] = Place(
                 blocks[slot],
                 members,
                 self._terms(members, lambda run, slot=slot: self._block_of(run, slot).inputs),  # type: ignore[misc]
@@ -146,7 +146,7 @@ class Lockstep:
                 sums.append(total)
             return sums[0] if len(sums) == 1 else torch.cat(sums, dim=2)
 
-        for slot, place in self._places.items():
+        for slot, place in self.places.items():
             done[slot] = _run_block(place, value(place.inputs), training, self.macro)
         pooled = value(self._outputs).mean(dim=(3, 4))  # (B, runs, C)
         weight, bias = self._classifier  # (runs, classes, C), (runs, classes)
@@ -170,7 +170,8 @@ class Lockstep:
         each = runs * self.macro.channels * pixels[0, ..., 0].numel() * self.dtype.itemsize
         loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
         correct = torch.zeros_like(loss)
-        for part, right in zip(*(x.split(max(1, SCORED_BYTES // each)) for x in (pixels, labels)), strict=True):
+        parts = (torch.split(x, max(1, SCORED_BYTES // each)) for x in (pixels, labels))
+        for part, right in zip(*parts, strict=True):
             images = _numbers(part, scale, offset).permute(0, 3, 1, 2).unsqueeze(1)  # (b, 1, C, H, W)
             logits = self.logits(images.expand(-1, runs, -1, -1, -1).contiguous(), training=False)
             right = right[:, None].expand(-1, runs)
@@ -186,7 +187,7 @@ def _order(slot: Slot) -> tuple[int, int, int, int, int, str]:
     return slot.cell, _DEPTH[slot.part], target, source, slot.layer, slot.operation or ""
 
 
-def _run_block(place: _Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
+def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
     """(B, runs, Cin, H, W) -> (B, runs, Cout, H, W); as plain.py's, for several runs."""
     block, (count, runs, channels, height, width) = place.block, x.shape
     if block.relu:
@@ -222,7 +223,7 @@ def _numbers(pixels: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
     return (pixels.to(scale.dtype).flatten(-3) * scale + offset).view(pixels.shape)
 
 
-class _Feed:
+class Feed:
     """The batches of every run: drawn here, cut and normalised on the device, where the images are, as bytes."""
 
     def __init__(self, images: Images, recipe: Recipe, runs: Sequence[tuple[Architecture, int]], net: Lockstep) -> None:
@@ -262,7 +263,7 @@ class _Feed:
 
 def train_together(
     recipe: Recipe, runs: Sequence[tuple[Architecture, int]], images: Images, device: str | torch.device = "cuda",
-    dtype: torch.dtype = torch.float32, on_step: Callable[[int], None] | None = None,
+    dtype: torch.dtype = torch.float32, on_step: Callable[[int], object] | None = None,
 ) -> list[RunRecord]:  # fmt: skip
     """Train every (child, seed) standalone, all of them in lockstep; a `RunRecord` each, in order.
 
@@ -274,7 +275,7 @@ def train_together(
     _check(device)
     macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
     net = Lockstep(recipe, macro, runs, device, dtype)
-    feed = _Feed(images, recipe, runs, net)
+    feed = Feed(images, recipe, runs, net)
     splits = {name: _on_device(images.splits[name], net.device) for name in ("valid", "test")}
     ends, started = recipe.recorded_steps, time.perf_counter()
     points: list[dict[str, npt.NDArray[np.float64]]] = []

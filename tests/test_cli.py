@@ -298,6 +298,8 @@ def test_a_truncated_table(run):
         (2, ["evaluate", "full", "--batch-norm", "runing"], "'runing' (did you mean running?)"),
         (2, ["evaluate", "full", "--match", "step"], "Invalid value for '--match'"),
         (2, ["build", "runs", "--seeds", "a"], "seeds 'a' cannot be read at 'a'; write 0-9 or 0,1,5"),
+        (2, ["build", "runs", "--lockstep", "4", "--workers", "2"],
+         "--lockstep 4 is one program, and --workers 2 are many; give one of them"),
         (2, ["build", "runs", "--shard", "2"], "shard '2' cannot be read; write i/n, counted from 0, such as 0/8"),
         (2, ["top", "--by", "accuracy"], "accuracy"),
         (2, ["top", "-n", "65"], "n must be 1 to 64"),

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from nasbench_ws import builder
 from nasbench_ws import train as alone
+from nasbench_ws.builder import BuildInterrupted, build_together
 from nasbench_ws.errors import UsageError
 from nasbench_ws.lockstep import Lockstep, train_together
+from nasbench_ws.runs import read_runs
 from nasbench_ws.schema import METRICS
 from nasbench_ws.space import DEEPER64
 from nasbench_ws.supernet import SuperNet
@@ -68,3 +71,29 @@ def test_a_device_that_is_not_there(tiny):
     assert text.startswith("there is no device 'cuda:99' here (")
     assert text.endswith("); take cpu, or leave --lockstep")
     assert train_together(recipe_of(tiny), [], tiny.images, "cuda:99") == []
+
+
+def test_a_build_keeps_what_is_finished_and_goes_on(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(builder, "load_images", tiny.load)
+    recipe, seen = recipe_of(tiny), []
+    options = {"together": 2, "device": "cpu", "architectures": CHILDREN[:3], "progress": seen.append}
+
+    def stop(progress):
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(BuildInterrupted) as caught:
+        build_together(recipe, [0], tmp_path, **{**options, "progress": stop})
+    kept = f"interrupted: 2 of 3 runs are finished and kept in {tmp_path}; the same command goes on from there"
+    assert caught.value.message == kept
+    assert len(list(read_runs(tmp_path))) == 2
+    found = build_together(recipe, [0], tmp_path, **options)
+    assert (found.done, found.failed, found.total) == (3, 0, 3)
+    assert (seen[0].done, seen[0].seconds_left, seen[-1].done) == (2, None, 3)
+    assert all(progress.seconds_left >= 0 for progress in seen[1:])
+    (last,) = [record for _, record in read_runs(tmp_path) if record.hash == CHILDREN[0].hash]
+    (own,) = train_together(recipe, [(CHILDREN[0], 0)], tiny.images, "cpu")
+    assert {name: last.curves[name] for name in METRICS} == {name: own.curves[name] for name in METRICS}
+    with pytest.raises(UsageError) as wrong:
+        build_together(recipe, [0], tmp_path, together=0)
+    assert str(wrong.value) == "0 runs together; give at least 1"
