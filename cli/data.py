@@ -79,11 +79,36 @@ def prepare(originals: Path, output: Path, fetch: bool) -> None:
 
 @data.command()
 @table_option
-def card(table: str) -> None:
+@click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
+def card(table: str, against: tuple[str, ...]) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
     from nasbench_ws.card import card as write
 
-    click.echo(write(load(table)), nl=False)
+    click.echo(write(load(table), [load(other) for other in against]), nl=False)
+
+
+@data.command()
+@click.argument("mean", type=click.Path(path_type=Path))
+@click.argument("std", type=click.Path(path_type=Path))
+@click.option("-o", "--output", default="paper.h5", show_default=True, metavar="TABLE.h5", help="The table to write.")
+def published(mean: Path, std: Path, output: str) -> None:
+    """Make a table of the paper's own CIFAR-10 accuracies.
+
+    MEAN and STD are its authors' two text files, with a number for each of the
+    64 children; get them with the authors' code.
+
+    \b
+    Example:
+      nasbench-ws data published mean.txt std.txt -o paper.h5
+      nasbench-ws data card --against paper.h5
+    """
+    from nasbench_ws.published import published as run
+    from nasbench_ws.published import read_numbers
+    from nasbench_ws.table import write_table
+
+    check_output(output)
+    write_table(Path(output), run(read_numbers(mean), read_numbers(std)))
+    click.echo(f"{load(output)}, digest {load(output).digest}")
 
 
 @click.command()

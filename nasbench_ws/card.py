@@ -8,16 +8,18 @@ Headings follow the datasheet habit (what, why, how, known limits). No torch her
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from nasbench_ws.assess import ceilings
 from nasbench_ws.metrics import kendall_tau, pearson, spearman
+from nasbench_ws.published import agreement
 from nasbench_ws.table import Table
 
 
-def card(table: Table) -> str:
-    """The card as Markdown."""
+def card(table: Table, against: Sequence[Table] = ()) -> str:
+    """The card as Markdown, with its agreement with other tables."""
     recipe, by_seed, truth = table.recipe, table.by_seed("test_accuracy"), table.truth
     children, seeds, points = table.content.shape
     params = table.column("params").astype(float)
@@ -102,6 +104,7 @@ def card(table: Table) -> str:
             for name, c in (("all", found["all"]), ("top quarter", found["top_quarter"]))
         ),
         "",
+        *_agreements(table, against),
         "## Known limits",
         "",
         f"* {seeds} seeds: the ranking among good children is mostly noise; read the ceiling of the top quarter.",
@@ -126,6 +129,23 @@ def _by_operation(table: Table) -> dict[str, list[float]]:
         ]
         for name in table.space.operations
     }
+
+
+def _agreements(table: Table, others: Sequence[Table]) -> list[str]:
+    if not others:
+        return []
+    found = [(f"{other.recipe.images}, macro {other.recipe.macro}", agreement(table, other)) for other in others]
+    return [
+        "## Agreement with other tables",
+        "",
+        "Kendall tau between the two tables' mean test accuracies (`nasbench-ws data published` makes a table of the "
+        "paper's, from its authors' files).",
+        "",
+        "| other table | all children | those without pooling |",
+        "|---|---|---|",
+        *(f"| {name} | {found['all']:.3f} | {found['without_pooling']:.3f} |" for name, found in found),
+        "",
+    ]
 
 
 def _f(value: float, digits: int = 4) -> str:

@@ -23,7 +23,7 @@ from nasbench_ws.errors import TableError
 from nasbench_ws.network import Macro, macro_to_dict
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import RunRecord, differences, read_runs
-from nasbench_ws.schema import CURVES, FAILED, METRICS, MISSING, STATUSES, Content
+from nasbench_ws.schema import CURVES, FAILED, METRICS, MISSING, PUBLISHED, STATUSES, Content
 from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import get_space
 from nasbench_ws.table import Table, load
@@ -92,7 +92,7 @@ def extract_runs(table: Table) -> list[RunRecord]:
     records = []
     for i, child in enumerate(content.space):
         for j, code in enumerate(columns["status"][i].tolist()):
-            if code == MISSING:
+            if code in (MISSING, PUBLISHED):  # nobody's run
                 continue
             failed = code == FAILED
             status: Any = STATUSES[code]

@@ -34,8 +34,9 @@ T = TypeVar("T")
 FORMAT = "nasbench-ws table"
 SCHEMA_VERSION = 1
 REMEDY = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
-STATUSES = ("ok", "diverged", "failed", "missing")  # a status is stored as its place here
-OK, DIVERGED, FAILED, MISSING = range(4)
+STATUSES = ("ok", "diverged", "failed", "missing", "published")  # a status is stored as its place here
+OK, DIVERGED, FAILED, MISSING, PUBLISHED = range(5)
+GOOD = (OK, PUBLISHED)  # with a last test accuracy; "published" is all that others have told, a mean of their seeds
 DIGEST_RULE = (
     "SHA-256 of: the canonical JSON (sorted keys, no blanks, ASCII) of the root attributes but digest and "
     "digest_rule; then, for each dataset in the order of their names, '<name> <shape> <dtype>\\n' in ASCII, such "

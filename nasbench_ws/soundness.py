@@ -28,6 +28,7 @@ from nasbench_ws.schema import (
     METRICS,
     MISSING,
     OK,
+    PUBLISHED,
     SCHEMA_VERSION,
     STATUSES,
     Content,
@@ -125,6 +126,9 @@ def _run_problems(content: Content) -> Iterator[str]:
         wrong = np.isnan(column) & (status == OK)[..., None]
         if wrong.any():
             yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
+        wrong = np.isnan(column[..., -1]) & (status == PUBLISHED)
+        if name == "test_accuracy" and wrong.any():
+            yield f"its last {name} of {where(wrong)} is NaN, and its status is published"
         wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
         if wrong.any():
             ended = STATUSES[status[wrong.any(2)][0]]

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
-from nasbench_ws.schema import COLUMNS, CURVES, OK, STATUSES, Content
+from nasbench_ws.schema import COLUMNS, CURVES, GOOD, STATUSES, Content
 from nasbench_ws.space import Architecture, ArchitectureLike
 from nasbench_ws.table_file import read_table, verify, write_table
 
@@ -136,7 +136,7 @@ class Table:
 
     def __repr__(self) -> str:
         children, seeds, epochs = self.content.shape
-        absent = int((self.content.columns["status"] != OK).sum())
+        absent = len(self.absent())
         without = f", without {absent} of {children * seeds} runs" if absent else ""
         size = f"{children} children x {seeds} seeds x {epochs} epochs"
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
@@ -195,7 +195,7 @@ class Table:
     def absent(self) -> list[tuple[Architecture, int, str]]:
         """Every run that did not end well: its child, its seed and its status."""
         status = self.content.columns["status"]
-        places = np.argwhere(status != OK).tolist()
+        places = np.argwhere(~np.isin(status, GOOD)).tolist()
         return [(self.space[i], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in places]
 
     def best(self, by: str, n: int = 1) -> list[Entry]:

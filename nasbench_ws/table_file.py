@@ -39,6 +39,7 @@ from nasbench_ws.schema import (
 )
 
 MAX_BYTES = 2**31  # of all columns: room for 2**20 children with 30 points each
+FIRST_CODES = 4  # statuses of the first tables; further ones are added behind
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -97,8 +98,11 @@ def verify(path: str | Path) -> list[str]:
         for name in COLUMNS:
             there = {key: value.tolist() if isinstance(value, np.ndarray) else value
                      for key, value in file[name].attrs.items()}  # fmt: skip
-            if there != _column_attributes(name):
-                found.append(f"its {name} has attributes {there}; they must be {_column_attributes(name)}")
+            expected = _column_attributes(name)
+            if "codes" in expected and len(there.get("codes", ())) >= FIRST_CODES:  # older tables have fewer
+                expected["codes"] = expected["codes"][: len(there["codes"])]
+            if there != expected:
+                found.append(f"its {name} has attributes {there}; they must be {expected}")
     return found
 
 
