@@ -14,7 +14,7 @@ import numpy as np
 
 from nasbench_ws.assess import ceilings
 from nasbench_ws.metrics import kendall_tau, pearson, spearman
-from nasbench_ws.published import agreement
+from nasbench_ws.published import agreement, without_pooling
 from nasbench_ws.table import Table
 
 
@@ -25,6 +25,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
     params = table.column("params").astype(float)
     seconds = table.by_seed("seconds")
     found = ceilings(by_seed)
+    plain = ceilings(by_seed[without_pooling(table.space)])["all"]
     best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
     curve = table.curves("valid_accuracy").mean(axis=(0, 1))
@@ -101,7 +102,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
             f"| {name} ({c['children']}) | "
             + " | ".join(_f(c[k]["mean"], 3) for k in ("single_seeds", "held_out", "split_half", "perfect"))
             + " |"
-            for name, c in (("all", found["all"]), ("top quarter", found["top_quarter"]))
+            for name, c in (("all", found["all"]), ("without pooling", plain), ("top quarter", found["top_quarter"]))
         ),
         "",
         *_agreements(table, against),

@@ -22,7 +22,7 @@ from nasbench_ws.metrics import kendall_tau
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.schema import PUBLISHED, Content
 from nasbench_ws.soundness import blank_columns, root_attributes
-from nasbench_ws.space import DEEPER64, Architecture
+from nasbench_ws.space import DEEPER64, Space
 from nasbench_ws.table import Table
 
 SEEDS = 10  # of the paper's, behind each mean
@@ -80,10 +80,11 @@ def agreement(first: Table, second: Table) -> dict[str, float]:
         spaces = f"{first.name} is of {first.space.name}, and {second.name} of {second.space.name}"
         raise UsageError(f"{spaces}; only tables of one space can be compared")
     own, other = first.truth, second.truth
-    without = np.array([not _pools(child) for child in first.space])
+    without = without_pooling(first.space)
     return {"all": kendall_tau(own, other), "without_pooling": kendall_tau(own[without], other[without])}
 
 
-def _pools(child: Architecture) -> bool:
-    return any("pool" in child.operation(edge) for edge in child.space.edges)
+def without_pooling(space: Space) -> NDArray[np.bool_]:
+    """Which children have no pooling on any edge: those that a cheap look cannot tell apart."""
+    return np.array([not any("pool" in child.operation(edge) for edge in space.edges) for child in space])
 

@@ -35,9 +35,9 @@ class Recipe:
     cells: int = 0  # ... and another number of cells, 0: the preset's
     output: str = ""  # ... and "concat" or "sum" of a cell's nodes, "": the preset's
     dilated_kernel: int = 0  # ... and 3 or 5 for dil_conv_5x5 (the paper's text says 3), 0: the preset's
-    epochs: float = 5.0  # passes over the training images of a standalone child
+    epochs: float = 10.0  # passes over the training images of a standalone child
     batch_size: int = 64  # images a step
-    points: int = 5  # recorded points of the curves, evenly spaced over training
+    points: int = 10  # recorded points of the curves, evenly spaced over training
     lr: float = 0.1  # highest learning rate
     lr_final: float = 0.0  # learning rate of the last step
     warmup: float = 0.2  # part of the steps over which the rate rises linearly from 0; then a cosine
