@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import click
 from nasbench_ws.cli.options import json_option, print_json, table_option
 
-from nasbench_ws.table import Entry, Statistic, Table, load, shipped
+from nasbench_ws.table import Entry, Table, load, shipped
 
 
 @click.command()
@@ -65,15 +66,11 @@ def query(architecture: str, table: str, as_json: bool) -> None:
         click.echo(f"  {edge[0]} -> {edge[1]}  {entry.architecture.operation(edge)}")
     click.echo(f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image")
     for label, statistic in (("validation", entry.valid_accuracy), ("test", entry.test_accuracy)):
-        click.echo(f"{label + ' accuracy':20}{_spread(statistic)}")
+        mean, std, values = statistic
+        click.echo(f"{label + ' accuracy':20}{mean:.4f} +- {std:.4f} over {len(values)} seeds:")
+        click.echo(textwrap.fill(" ".join(f"{value:.4f}" for value in values), 79, initial_indent=' ' * 20, subsequent_indent=' ' * 20))
     if own == own:
         click.echo(f"{'rank by test':20}{rank} of {len(opened)}")
-
-
-def _spread(statistic: Statistic) -> str:
-    values = ", ".join(f"{value:.4f}" for value in statistic.values[:6])
-    more = ", ..." if len(statistic.values) > 6 else ""
-    return f"{statistic.mean:.4f} +- {statistic.std:.4f} over {len(statistic.values)} seeds ({values}{more})"
 
 
 @click.command()

@@ -13,20 +13,20 @@ Every first question of a process waits for the imports here: only what a query 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError
+from nasbench_ws.sha256 import sha256
 from nasbench_ws.space import SPACES, Space
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nasbench_ws.network import Macro
     from nasbench_ws.recipe import Recipe
 
@@ -75,19 +75,18 @@ COLUMNS = {
         Column("seconds", _POINT, "<f8", "seconds", "wall-clock time since the run began, scoring included"),
     )
 }
-Columns = Mapping[str, NDArray[Any]]
+Columns: TypeAlias = "Mapping[str, NDArray[Any]]"
 
 
-@dataclass(frozen=True, eq=False)
 class Content:
     """A whole table in memory: what its file holds, word for word, and what the words mean.
 
-    Attributes stay as they were read, so that a table keeps its digest when a later Recipe has more keys.
+    `attributes` are the root's but for the digest and its rule (see root_attributes). They stay as they were read, so
+    that a table keeps its digest when a later Recipe has more keys. `source` is for messages.
     """
 
-    attributes: Mapping[str, str | int]  # of the root, but for the digest and its rule; see root_attributes
-    columns: Columns
-    source: str = "the table"  # for messages
+    def __init__(self, attributes: Mapping[str, str | int], columns: Columns, source: str = "the table") -> None:
+        self.attributes, self.columns, self.source = attributes, columns, source
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -129,13 +128,14 @@ class Content:
     @cached_property
     def digest(self) -> str:
         """As DIGEST_RULE says."""
-        digest = hashlib.sha256(canonical_json(dict(self.attributes)).encode())
+        size = sum(column.nbytes for column in self.columns.values())
+        digest = sha256(canonical_json(dict(self.attributes)).encode(), size)
         for name in sorted(self.columns):
             column = np.ascontiguousarray(self.columns[name])
             shape = "x".join(map(str, column.shape))
             digest.update(f"{name} {shape} {column.dtype.str}\n".encode())
             digest.update(column.data if column.dtype.kind != "S" else column.tobytes())
-        return digest.hexdigest()
+        return str(digest.hexdigest())
 
 
 ATTRIBUTES = (

@@ -12,17 +12,16 @@ operation name; which operations can be built is for `nasbench_ws.network` to sa
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import operator
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, SupportsIndex, TypeAlias
 
 from nasbench_ws.errors import ArchitectureError, UsageError, near_misses
+from nasbench_ws.sha256 import sha256
 
 MAX_CHILDREN = 2**20  # a hash is looked up among those of all children: some ten seconds at this size
 MAX_NODES = 5  # with 6 nodes two operations already make 2**21 children
@@ -45,11 +44,17 @@ def _integer(x: object) -> int | None:
 
 
 def _digest(spec: str) -> str:
-    return hashlib.sha256(spec.encode()).hexdigest()[:16]
+    return str(sha256(spec.encode()).hexdigest()[:16])
 
 
-@dataclass(frozen=True)
-class Space:
+class _Frozen:
+    """What `dataclass(frozen=True)` gives, but without the 5 ms that every first query would wait for it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self!r} cannot be changed; make another {type(self).__name__.lower()}")
+
+
+class Space(_Frozen):
     """All ways to put one of `operations` on each edge of a cell.
 
     Node 0 is the input; nodes 1 to `nodes` each take an edge from every earlier node. The children
@@ -60,12 +65,11 @@ class Space:
     nodes: int
     operations: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        listed = self.operations
-        operations: tuple[str, ...] = tuple(listed) if isinstance(listed, (list, tuple)) else ()
+    def __init__(self, name: str, nodes: SupportsIndex, operations: Sequence[str]) -> None:
+        listed, operations = operations, tuple(operations) if isinstance(operations, (list, tuple)) else ()
         if not operations:
             raise UsageError(f"a space needs a list of one operation name or more, not {listed!r}")
-        for word in (self.name, *operations):
+        for word in (name, *operations):
             if not (isinstance(word, str) and _WORD.fullmatch(word)):
                 raise UsageError(
                     f"{word!r} cannot name a space or an operation; "
@@ -73,17 +77,27 @@ class Space:
                 )
             if operations.count(word) > 1:
                 raise UsageError(f"the operation {word} is listed twice in {operations}; list each once")
-        nodes = _integer(self.nodes)
-        if nodes is None or not 1 <= nodes <= MAX_NODES:
-            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {self.nodes!r}")
-        children = len(operations) ** (nodes * (nodes + 1) // 2)
+        count = _integer(nodes)
+        if count is None or not 1 <= count <= MAX_NODES:
+            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {nodes!r}")
+        children = len(operations) ** (count * (count + 1) // 2)
         if children > MAX_CHILDREN:
             raise UsageError(
-                f"{len(operations)} operations and {nodes} nodes make {children:,} children, more than the "
+                f"{len(operations)} operations and {count} nodes make {children:,} children, more than the "
                 f"{MAX_CHILDREN:,} that can be enumerated; take fewer of either"
             )
-        object.__setattr__(self, "nodes", nodes)
-        object.__setattr__(self, "operations", operations)
+        vars(self).update(name=name, nodes=count, operations=operations)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Space):
+            return NotImplemented
+        return (self.name, self.nodes, self.operations) == (other.name, other.nodes, other.operations)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.nodes, self.operations))
+
+    def __repr__(self) -> str:
+        return f"Space(name={self.name!r}, nodes={self.nodes}, operations={self.operations})"
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -217,23 +231,22 @@ class Space:
         return f"{self.name} (nodes={self.nodes}, operations={', '.join(self.operations)})"
 
 
-@dataclass(frozen=True, repr=False)
-class Architecture:
+class Architecture(_Frozen):
     """One child of a space; `choices[i]` is where in `space.operations` the operation of edge i stands."""
 
     space: Space
     choices: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        allowed = range(len(self.space.operations))
-        integers = map(_integer, self.choices)
-        choices = tuple(choice for choice in integers if choice is not None and choice in allowed)
-        if not len(choices) == len(self.choices) == len(self.space.edges):
+    def __init__(self, space: Space, choices: Sequence[int]) -> None:
+        allowed = range(len(space.operations))
+        integers = map(_integer, choices)
+        known = tuple(choice for choice in integers if choice is not None and choice in allowed)
+        if not len(known) == len(choices) == len(space.edges):
             raise ArchitectureError(
-                f"{self.choices!r} are not the choices of a child of {self.space.name}; "
-                f"give {len(self.space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
+                f"{choices!r} are not the choices of a child of {space.name}; "
+                f"give {len(space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
             )
-        object.__setattr__(self, "choices", choices)
+        vars(self).update(space=space, choices=known)
 
     @cached_property
     def name(self) -> str:
@@ -273,6 +286,11 @@ class Architecture:
     def distance(self, other: ArchitectureLike) -> int:
         """The Hamming distance: the number of edges on which the operations differ."""
         return sum(map(operator.ne, self.choices, self.space.architecture(other).choices))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Architecture):
+            return NotImplemented
+        return self is other or (self.choices == other.choices and self.space == other.space)
 
     def __hash__(self) -> int:
         return hash(self.choices)  # children of two spaces rarely share a dictionary: not worth the time

@@ -18,13 +18,11 @@ import importlib
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.schema import COLUMNS, CURVES, GOOD, STATUSES, Content
@@ -33,6 +31,7 @@ from nasbench_ws.table_file import read_table, verify, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from nasbench_ws.network import Macro
     from nasbench_ws.recipe import Recipe
@@ -41,8 +40,7 @@ __all__ = ["Entry", "Statistic", "Table", "load", "shipped", "verify", "write_ta
 BY_CHILD = ("hash", "spec", "name", "params", "macs")
 
 
-@dataclass(frozen=True)
-class Statistic:
+class Statistic(NamedTuple):
     """One number by seed: NaN where there is none, and then the mean and the deviation are NaN too."""
 
     mean: float
@@ -54,20 +52,20 @@ class Statistic:
         return {"mean": _number(self.mean), "std": _number(self.std), "values": [_number(x) for x in self.values]}
 
 
-@dataclass(frozen=True)
 class Entry:
     """What a table knows of one child. Accuracies are those of the last epoch, in [0, 1]."""
 
-    architecture: Architecture
-    hash: str
-    name: str
-    spec: str
-    index: int
-    params: int
-    macs: int  # of one image's forward pass
-    valid_accuracy: Statistic
-    test_accuracy: Statistic
-    _table: Table = field(repr=False, compare=False)
+    def __init__(
+        self, table: Table, architecture: Architecture, params: int, macs: int, valid: Statistic, test: Statistic
+    ) -> None:
+        self._table, self.architecture = table, architecture
+        self.hash, self.name, self.spec = architecture.hash, architecture.name, architecture.spec
+        self.index = architecture.index
+        self.params, self.macs = params, macs  # of one image's forward pass
+        self.valid_accuracy, self.test_accuracy = valid, test
+
+    def __repr__(self) -> str:
+        return f"Entry({self.name!r} of {self._table.name!r}, test accuracy {self.test_accuracy.mean:.4f})"
 
     @property
     def status(self) -> tuple[str, ...]:
@@ -119,7 +117,7 @@ class Table:
             i = child.index
             params, macs, accuracies = self._numbers
             valid, test = (Statistic(mean[i], std[i], tuple(values[i])) for mean, std, values in accuracies)
-            entry = Entry(child, child.hash, child.name, child.spec, i, params[i], macs[i], valid, test, self)
+            entry = Entry(self, child, params[i], macs[i], valid, test)
             self._entries[i] = entry
         return entry
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench_ws.errors import NasbenchError, TableError
 from nasbench_ws.schema import (
@@ -37,6 +36,9 @@ from nasbench_ws.schema import (
     form_problems,
     identity_problems,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_BYTES = 2**31  # of all columns: room for 2**20 children with 30 points each
 FIRST_CODES = 4  # statuses of the first tables; further ones are added behind

@@ -505,3 +505,11 @@ def test_import_is_light() -> None:
     )
     output = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "{'nasbench_ws'}\n"
+
+
+def test_spaces_and_children_cannot_be_changed():
+    for thing in (DEEPER64, DEEPER64[5]):
+        with pytest.raises(AttributeError, match="cannot be changed; make another"):
+            thing.nodes = 3
+    assert DEEPER64 != "deeper64"
+    assert DEEPER64[5] != 5

@@ -151,7 +151,7 @@ def test_a_recipe_with_fewer_keys_keeps_its_digest(tmp_path: Path) -> None:
     del older["shift"]
     made = content()
     attributes = {**made.attributes, "recipe": json.dumps(older)}
-    write_table(tmp_path / "t.h5", replace(made, attributes=attributes))
+    write_table(tmp_path / "t.h5", Content(attributes, made.columns))
     assert load(tmp_path / "t.h5").recipe == Recipe()
     assert verify(tmp_path / "t.h5") == []
 
@@ -318,7 +318,7 @@ def test_a_part_that_cannot_be_is_refused_when_it_is_asked_for(path: Path, tmp_p
     attributes = {**made.attributes, "macro": '{"nam": 1}'}
 
     def edit(file: h5py.File) -> None:
-        file.attrs.update({"macro": attributes["macro"], "digest": replace(made, attributes=attributes).digest})
+        file.attrs.update({"macro": attributes["macro"], "digest": Content(attributes, made.columns).digest})
 
     broken = rewritten(path, tmp_path / "broken.h5", edit)
     assert load(broken).query("434").test_accuracy.mean == load(path).query("434").test_accuracy.mean
@@ -349,7 +349,7 @@ def test_a_changed_number_is_noticed(path: Path, tmp_path: Path) -> None:
     broken = rewritten(path, tmp_path / "broken.h5", edit)
     with h5py.File(broken) as file:
         columns = {name: file[name][()] for name in file}
-    found = replace(content(), columns=columns).digest
+    found = Content(content().attributes, columns).digest
     assert refused(TableError, lambda: load(broken)) == (
         f"{broken} is damaged: its contents have SHA-256 {found}, and it states {content().digest}; {REMEDY}"
     )
@@ -364,7 +364,7 @@ def test_rows_that_are_twice_there_or_out_of_order(path: Path, tmp_path: Path) -
             edit(hashes)
             file["hash"][...] = hashes
             columns = {name: file[name][()] for name in file}
-            file.attrs["digest"] = replace(content(), columns=columns).digest
+            file.attrs["digest"] = Content(content().attributes, columns).digest
 
         return change
 
@@ -507,13 +507,13 @@ def test_root_attributes_that_contradict_each_other() -> None:
     made = content()
     macro = {**json.loads(str(made.attributes["macro"])), "cells": 4}
     attributes = {**made.attributes, "macro": json.dumps(macro), "images": "cifar10"}
-    found = problems(replace(made, attributes=attributes))
+    found = problems(Content(attributes, made.columns))
     assert found[:2] == [
         "its recipe is for the images fashion14, and its images are cifar10",
         "its macro small is not the one that its recipe describes",
     ]
     recipe = replace(Recipe(), space="other").to_dict()
-    assert problems(replace(made, attributes={**made.attributes, "recipe": json.dumps(recipe)})) == [
+    assert problems(Content({**made.attributes, "recipe": json.dumps(recipe)}, made.columns)) == [
         "its recipe is for the space other, and its space is deeper64"
     ]
 
@@ -661,7 +661,7 @@ def test_one_seed_has_no_deviation() -> None:
     made = content()
     one = {n: c[:, :1] if "seed" in COLUMNS[n].axes[1:] else c for n, c in made.columns.items()}
     one["seeds"] = one["seeds"][:1]
-    entry = Table(replace(made, columns=one)).query(0)
+    entry = Table(Content(made.attributes, one)).query(0)
     assert math.isnan(entry.test_accuracy.std)
     assert entry.to_dict()["test_accuracy"]["std"] is None
     assert entry.test_accuracy.mean == entry.test_accuracy.values[0]
