@@ -68,7 +68,8 @@ def query(architecture: str, table: str, as_json: bool) -> None:
     for label, statistic in (("validation", entry.valid_accuracy), ("test", entry.test_accuracy)):
         mean, std, values = statistic
         click.echo(f"{label + ' accuracy':20}{mean:.4f} +- {std:.4f} over {len(values)} seeds:")
-        click.echo(textwrap.fill(" ".join(f"{value:.4f}" for value in values), 79, initial_indent=' ' * 20, subsequent_indent=' ' * 20))
+        listed = textwrap.fill(" ".join(f"{value:.4f}" for value in values), 59)
+        click.echo(textwrap.indent(listed, " " * 20))
     if own == own:
         click.echo(f"{'rank by test':20}{rank} of {len(opened)}")
 
