@@ -98,11 +98,11 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     for result in results:
         if metric not in result["metrics"]:
             known = ", ".join(result["metrics"])
-            raise UsageError(f"{_name(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
+            raise UsageError(f"{name_of(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
     ordered = sorted(results, key=lambda r: -_mean(r, metric))
     rows = [
         {
-            "name": _name(r), "strategy": r["strategy"], "batch_norm": r["batch_norm"],
+            "name": name_of(r), "strategy": r["strategy"], "batch_norm": r["batch_norm"],
             "mean": r["metrics"][metric]["mean"], "std": r["metrics"][metric]["std"],
             "interval": r["metrics"][metric]["interval"], "n": r["metrics"][metric]["n"],
             "macs": r["budget"]["macs"], "seconds": r["budget"]["seconds"],
@@ -127,22 +127,24 @@ def _pair(a: Result, b: Result, metric: str) -> Pair:
     seeds = sorted(values[0].keys() & values[1].keys())
     if len(seeds) < 2:
         raise UsageError(
-            f"{_name(a)} and {_name(b)} have {len(seeds)} seeds in common; evaluate both with at least 2 of the same"
+            f"{name_of(a)} and {name_of(b)} have {len(seeds)} seeds in common; evaluate both with at least 2 of the "
+            "same"
         )
     difference = paired_difference([values[0][s] for s in seeds], [values[1][s] for s in seeds])
-    return Pair(_name(a), _name(b), tuple(seeds), difference)
+    return Pair(name_of(a), name_of(b), tuple(seeds), difference)
 
 
 def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
     for value, result in zip(values, results, strict=True):
         if value != values[0]:
             raise UsageError(
-                f"{_name(results[0])} has {what} {values[0]}, and {_name(result)} {value}; results are compared at "
+                f"{name_of(results[0])} has {what} {values[0]}, and {name_of(result)} {value}; results are compared at "
                 f"one {what}: evaluate them alike"
             )
 
 
-def _name(result: Result) -> str:
+def name_of(result: Result) -> str:
+    """The strategy, with what is unusual of its plan."""
     extra = result["batch_norm"] if result["batch_norm"] != "running" else ""
     schedule = result["plan"]["schedule"]
     parts = [result["strategy"], extra, schedule if schedule != "shuffle" else ""]

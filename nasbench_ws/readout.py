@@ -19,7 +19,6 @@ import torch
 
 from nasbench_ws.augment import Batches
 from nasbench_ws.score import Scorer
-from nasbench_ws.space import Architecture
 from nasbench_ws.supernet import SuperNet
 from nasbench_ws.weights import Snapshot
 
@@ -78,20 +77,6 @@ def gradient_similarity(net: SuperNet, images: torch.Tensor, labels: torch.Tenso
     squares = (gradients**2) @ used.T  # of a child's gradient, on what it shares with another
     cosine = (gradients @ gradients.T) / torch.sqrt(squares * squares.T)
     return np.where((used @ used.T).numpy() > 0, cosine.numpy(), np.nan).astype(np.float64)
-
-
-def by_distance(changes: Array, children: Sequence[Architecture]) -> dict[str, dict[str, float]]:
-    """Mean change by Hamming distance ("0" to "3"), and at distance 1 by the edge that differs ("0->1", ...)."""
-    sums: dict[str, dict[str, list[float]]] = {"distance": {}, "edge": {}}
-    for i, a in enumerate(children):
-        for j, b in enumerate(children):
-            sums["distance"].setdefault(str(a.distance(b)), []).append(float(changes[i, j]))
-            if a.distance(b) == 1:
-                (edge,) = [e for e, x, y in zip(a.space.edges, a.choices, b.choices, strict=True) if x != y]
-                sums["edge"].setdefault(f"{edge[0]}->{edge[1]}", []).append(float(changes[i, j]))
-    return {
-        kind: {name: float(np.mean(values)) for name, values in sorted(parts.items())} for kind, parts in sums.items()
-    }
 
 
 class Average:

@@ -9,7 +9,8 @@ from test_laws import CHILDREN, DOUBLE, IMAGES, KEYS, MACRO, RECIPE, _scorer, _t
 
 from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.grouping import balanced_groups, curve_correlations, gradient_similarities, write_groups
-from nasbench_ws.readout import Average, by_distance, fine_tuned, gradient_similarity, interference
+from nasbench_ws.interference import by_distance
+from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interference
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.sharing import full, none
 from nasbench_ws.space import DEEPER64

@@ -1,0 +1,142 @@
+"""report, show: pages and pictures. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.records import write_atomic
+from nasbench_ws.result import Result
+from nasbench_ws.table import Entry, Table, load, shipped
+
+FIGURE_NAMES = ("scatter", "ranks", "window", "tuning", "interference")
+
+
+@click.command()
+@click.argument("results", nargs=-1, metavar="[RESULT.json]...")
+@click.option("--table", metavar="TABLE", help=TABLE_HELP + " Without results: the page is about it.")
+@click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help="The page to write.")
+@click.option("--figure", type=click.Choice(FIGURE_NAMES), help="Only this figure of one result, as an SVG file.")
+def report(results: tuple[str, ...], table: str | None, output: str, figure: str | None) -> None:
+    """One self-contained HTML page about results, or about a table.
+
+    RESULT.json are files of `nasbench-ws evaluate --out`.
+
+    \b
+    Example:
+      nasbench-ws report full.json mine.json -o report.html
+      nasbench-ws report --table fashion14 -o table.html
+      nasbench-ws report full.json --figure scatter -o scatter.svg
+    """
+    from nasbench_ws.report import FIGURES, results_page, table_page
+
+    check_output(output)
+    if not results:
+        if table is None or figure is not None:
+            raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
+        text = table_page(load(table))
+    else:
+        opened = [Result.load(path) for path in results]
+        truth = _truth(opened, table)
+        text = results_page(opened, truth) if figure is None else _alone(FIGURES[figure], figure, opened, truth)
+    write_atomic(Path(output), text.encode())
+    click.echo(f"{output}: {len(text) / 1024:.0f} KiB")
+
+
+def _truth(results: list[Result], table: str | None) -> Table | None:
+    """The table that is named, or a shipped one that the results were measured against."""
+    if table is not None:
+        return load(table)
+    for name in shipped():
+        if all(result["table"]["digest"] == load(name).digest for result in results):
+            return load(name)
+    click.echo(
+        "no shipped table is the one that these results were measured against: what needs it is left out; name it "
+        "with --table",
+        err=True,
+    )
+    return None
+
+
+def _alone(draw: Any, name: str, results: list[Result], truth: Table | None) -> str:
+    if len(results) != 1 or truth is None:
+        raise UsageError("--figure takes one result, and the table that it was measured against")
+    drawn: str | None = draw(results[0], truth)
+    if drawn is None:
+        raise UsageError(f"that result has nothing for the figure {name}; see `nasbench-ws report` for why")
+    return drawn + "\n"
+
+
+@click.command()
+@click.argument("architecture")
+@table_option
+@click.option("--svg", metavar="FILE", help="Draw its cell into a file.")
+@json_option
+def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
+    """A child: its cell, its curve, and its neighbours one operation away.
+
+    \b
+    Example:
+      nasbench-ws show 434
+      nasbench-ws show 434 --svg 434.svg
+    """
+    check_output(svg)
+    opened = load(table)
+    entry = opened.query(architecture)
+    near = [opened.query(child) for child in entry.architecture.neighbours()]
+    near.sort(key=lambda other: -other.test_accuracy.mean)
+    if svg is not None:
+        from nasbench_ws.report import draw_child
+
+        write_atomic(Path(svg), (draw_child(entry.architecture) + "\n").encode())
+    if as_json:
+        curve = entry.curve("valid_accuracy").mean(axis=0)
+        print_json({
+            **entry.to_dict(),
+            "curve": {f"{epoch:g}": _plain(value) for epoch, value in zip(opened.epochs, curve, strict=True)},
+            "neighbours": {other.name: _plain(other.test_accuracy.mean) for other in near},
+        })  # fmt: skip
+        return
+    click.echo(_text(entry, opened, near))
+    if svg is not None:
+        click.echo(f"its cell is drawn in {svg}")
+
+
+def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
+    lines = [f"{entry.name} of {table.space.name} in {table.name}, hash {entry.hash}", ""]
+    for target in range(1, table.space.nodes + 1):
+        terms = [f"{entry.architecture.operation((source, target))}({_node(source)})" for source in range(target)]
+        lines.append(f"  {_node(target)} = {' + '.join(terms)}")
+    outputs = [_node(number) for number in range(1, table.space.nodes + 1)]
+    lines += [
+        f"  output = {(' + ' if table.macro.output == 'sum' else ', ').join(outputs)}",
+        "",
+        f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image",
+        f"test accuracy {entry.test_accuracy.mean:.4f} +- {entry.test_accuracy.std:.4f} over {len(table.seeds)} seeds",
+        "",
+        "validation accuracy by epoch",
+    ]
+    curve = entry.curve("valid_accuracy").mean(axis=0)
+    low, high = min(curve), max(curve)
+    for epoch, value in zip(table.epochs, curve, strict=True):
+        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low else ""
+        lines.append(f"{epoch:8g}  {value:.4f}  {bar}".rstrip())
+    lines += ["", "one operation away, best first"]
+    for other in near:
+        edge = next(e for e in table.space.edges if entry.architecture.operation(e) != other.architecture.operation(e))
+        gain = other.test_accuracy.mean - entry.test_accuracy.mean
+        change = f"{edge[0]} -> {edge[1]}  {other.architecture.operation(edge)}"
+        lines.append(f"  {other.name:6}{other.test_accuracy.mean:.4f}  {gain:+.4f}  {change}")
+    return "\n".join(lines)
+
+
+def _node(number: int) -> str:
+    return f"x{number}"
+
+
+def _plain(value: float) -> float | None:
+    return None if value != value else float(value)

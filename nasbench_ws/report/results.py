@@ -1,0 +1,266 @@
+"""The page of one result or several: the verdict, then what it rests on. What a result lacks is left out, and said.
+
+    results_page([Result.load("full.json")], load("fashion14"))         # HTML
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from nasbench_ws.assess import rankable_taus
+from nasbench_ws.comparison import Comparison, compare, name_of
+from nasbench_ws.errors import UsageError
+from nasbench_ws.interference import by_distance, matrix
+from nasbench_ws.metrics import nan_as_worst
+from nasbench_ws.report import figures
+from nasbench_ws.report.canvas import prefixed
+from nasbench_ws.report.page import Section, facts, figure, number, page, paragraph, table
+from nasbench_ws.result import LABELS, Result
+from nasbench_ws.table import Table
+
+Array = npt.NDArray[np.float64]
+
+
+def results_page(results: Sequence[Result], truth: Table | None) -> str:
+    """HTML. `truth` is the table that the results were measured against; None where it is not at hand.
+
+    UsageError for no result, or a table of another digest.
+    """
+    if not results:
+        raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate --out`")
+    _check(results, truth)
+    sections = [_side_by_side(results)] if len(results) > 1 else []
+    for place, result in enumerate(results, start=1):
+        sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
+    names = ", ".join(sorted({str(r["table"]["name"]) for r in results}))
+    return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
+
+
+def _check(results: Sequence[Result], truth: Table | None) -> None:
+    for result in results:
+        if truth is not None and result["table"]["digest"] != truth.digest:
+            raise UsageError(
+                f"{name_of(result)} was measured against a table with digest {result['table']['digest'][:16]}, and "
+                f"{truth.name} has {truth.digest[:16]}; name its own table with --table, or evaluate again"
+            )
+
+
+# -- figures that can be had alone ---------------------------------------------------------------
+
+
+def _scatter(result: Result, truth: Table) -> str | None:
+    scores = result.scores
+    if not np.isfinite(scores).any():
+        return None
+    return figures.scatter(_names(truth), truth.truth, _spread(truth), scores, _tied(scores))
+
+
+def _ranks(result: Result, truth: Table) -> str | None:
+    usable = result.scores[np.isfinite(result.scores).any(axis=1)]
+    if len(usable) < 2:
+        return None
+    return figures.ranks(_names(truth), truth.truth, rankdata(-nan_as_worst(usable), axis=1))
+
+
+def _window(result: Result, truth: Table) -> str | None:
+    if not result["window"]:
+        return None
+    scores = np.array(result["window"]["scores"], dtype=np.float64)  # (I, k, n)
+    taus = np.array([rankable_taus(one, truth.truth) for one in scores])
+    return figures.window(taus, *_levels(result))
+
+
+def _tuning(result: Result, truth: Table) -> str | None:
+    tuned = result["readouts"].get("fine_tune")
+    if not tuned:
+        return None
+    taus = {m: {int(f): _numbers(r["kendall_tau"]) for f, r in by.items()} for m, by in tuned.items()}
+    return figures.tuning(taus, *_levels(result))
+
+
+def _interference(result: Result, truth: Table) -> str | None:
+    found = result["readouts"].get("interference")
+    return figures.interference(matrix(found, len(truth))) if found else None
+
+
+FIGURES: Mapping[str, Callable[[Result, Table], str | None]] = {
+    "scatter": _scatter, "ranks": _ranks, "window": _window, "tuning": _tuning, "interference": _interference,
+}  # fmt: skip
+HEADINGS = {  # title, what is seen, and why it may not be
+    "scatter": (
+        "Scores against the ground truth",
+        "A point a child; hover for its name. Bars are standard deviations: across, between the table's seeds; up, "
+        "between instances. An open point has the same score as another child in some instance.",
+        "every instance diverged",
+    ),
+    "ranks": (
+        "Ranks across instances",
+        "Where the instances rank each child: the bar holds the middle half, the line all of them, the tick is the "
+        "median. On the dashed line the rank is the true one.",
+        "it takes two instances or more",
+    ),
+    "window": (
+        "Over the last steps",
+        "Kendall tau after each of the last steps of training, a line an instance.",
+        "snapshots were not taken; evaluate with --last K",
+    ),
+    "tuning": (
+        "After fine-tuning",
+        "Each child is trained alone for some steps from the super-net's weights, then scored. How much of a gain is "
+        "batch norm's shows between the lines.",
+        "it was not measured; evaluate with --fine-tune 0,5,10",
+    ),
+    "interference": (
+        "Interference",
+        "Each child (row) is trained for some steps from the same snapshot; the columns are how all children's "
+        "accuracy changes. Mean over instances.",
+        "it was not measured; evaluate with --interference N",
+    ),
+}  # fmt: skip
+
+
+def _one(result: Result, truth: Table | None, before: str, place: int) -> list[Section]:
+    """The sections of one result."""
+    sections = [Section(f"{before}Verdict", paragraph(result.verdict, "verdict") + _numbers_table(result))]
+    left_out = []
+    for name, draw in FIGURES.items():
+        title, caption, why = HEADINGS[name]
+        if truth is None:
+            left_out.append(f"{title}: the table is not at hand.")
+            continue
+        drawn = draw(result, truth)
+        if drawn is None:
+            left_out.append(f"{title}: {why}.")
+            continue
+        body = figure(prefixed(drawn, f"r{place}"), caption)
+        sections.append(Section(before + title, body + (_by_distance(result, truth) if name == "interference" else "")))
+    if left_out:
+        sections.append(Section(f"{before}Left out", "".join(paragraph(text, "note") for text in left_out)))
+    sections.append(Section(f"{before}How it was made", _made(result)))
+    return sections
+
+
+def _numbers_table(result: Result) -> str:
+    def row(label: str, name: str, metrics: Mapping[str, Any]) -> list[str]:
+        one, baselines = metrics[name], result["baselines"]
+        low, high = one["interval"]
+        others = [number(baselines[b][name]["mean"]) for b in ("params", "macs", "random")]
+        return [label, number(one["mean"]), number(one["std"]), f"[{number(low)}, {number(high)}]", *others]
+
+    rows = [row(label, name, result["metrics"]) for name, label in LABELS.items() if name in result["metrics"]]
+    for mode, other in result["other_batch_norm"].items():
+        if "kendall_tau" in other["metrics"]:
+            rows.append(row(f"Kendall tau, batch norm {mode}", "kendall_tau", other["metrics"]))
+    if result["s_tau"]:
+        rows.append(["S-Tau, between instances", number(result["s_tau"]["mean"]), "", "", "", "", ""])
+    ceiling = result["ceiling"]["all"]
+    text = (
+        f"Noise ceiling: {number(ceiling['held_out']['mean'])} for a held-out seed against the mean of the others, "
+        f"{number(ceiling['perfect']['mean'])} for a predictor that knows the true means. The columns params, macs and "
+        "random are rankings that need no training."
+    )
+    head = ["metric", "mean", "std", "95 % interval", "params", "macs", "random"]
+    return table(head, rows) + paragraph(text, "note")
+
+
+def _by_distance(result: Result, truth: Table) -> str:
+    found = by_distance(matrix(result["readouts"]["interference"], len(truth)), list(truth.space))
+    rows = [[f"Hamming distance {name}", f"{value * 100:+.2f}"] for name, value in found["distance"].items()]
+    rows += [[f"distance 1, by edge {name}", f"{value * 100:+.2f}"] for name, value in found["edge"].items()]
+    return table(["children", "mean change (points)"], rows)
+
+
+def _side_by_side(results: Sequence[Result]) -> Section:
+    rows = [_row(result) for result in results if "kendall_tau" in result["metrics"]]
+    rows.sort(key=lambda row: -row.mean)
+    if not rows:
+        return Section("Side by side", paragraph("Every instance of every result diverged.", "note"))
+    front = [not any(_beats(other, row) for other in rows) for row in rows]
+    levels = _levels(results[0])
+    body = figure(figures.strategies(rows, *levels), "Mean over instances, best first.")
+    body += figure(
+        figures.pareto(rows, front),
+        "On the front (filled, joined): no other strategy here has a higher Kendall tau for as much training or less.",
+    )
+    try:
+        body += _pairs(compare(results))
+    except UsageError as error:  # not of one match, or without seeds in common: the figures stand, a test does not
+        body += paragraph(f"No paired differences: {error}.", "note")
+    return Section("Side by side", body)
+
+
+def _beats(a: figures.Row, b: figures.Row) -> bool:
+    """No worse in both, and not the same."""
+    return a.mean >= b.mean and a.macs <= b.macs and (a.mean, a.macs) != (b.mean, b.macs)
+
+
+def _pairs(found: Comparison) -> str:
+    rows = [
+        [f"{p.first} - {p.second}", f"{p.difference.mean:+.3f}", f"[{p.difference.low:+.3f}, {p.difference.high:+.3f}]",
+         p.difference.n, p.verdict]
+        for p in found.pairs
+    ]  # fmt: skip
+    note = f"Paired differences of Kendall tau over instances of the same seed, matched in {found.match}."
+    return paragraph(note, "note") + table(["difference", "mean", "95 % interval", "pairs", "verdict"], rows)
+
+
+def _made(result: Result) -> str:
+    budget, plan = result["budget"], result["plan"]
+    values = {
+        "instances": f"{result['instances']}, seeds {', '.join(map(str, result['seeds']))}",
+        "batch norm": result["batch_norm"],
+        "cost of an instance": (
+            f"{budget['steps']:,} steps, {budget['child_updates']:,} child updates, {budget['images']:,} images, "
+            f"{budget['macs'] / 1e12:.2f}T multiply-adds, {budget['weight_bytes'] / 1024:.0f} KiB of weights in "
+            f"{budget['super_nets']} super-nets, {budget['seconds']:.0f} s; matched in {budget['match']}"
+        ),
+        "diverged": len(result["diverged"]) or "none",
+        "plan": _joined(plan),
+        "recipe": _joined(result["recipe"]),
+        "versions": _joined(result["versions"]),
+        "table": f"{result['table']['name']}, digest {result['table']['digest']}",
+    }
+    return facts(values)
+
+
+def _joined(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in ("", None, [], 0))
+
+
+def _row(result: Result) -> figures.Row:
+    tau = result["metrics"]["kendall_tau"]
+    mean, low, high = (np.nan if x is None else float(x) for x in (tau["mean"], *tau["interval"]))
+    return figures.Row(name_of(result), mean, low, high, float(result["budget"]["macs"]))
+
+
+def _levels(result: Result) -> tuple[float, float]:
+    """Ceiling and parameter count, NaN where there is none."""
+    ceiling = result["ceiling"]["all"]["held_out"]["mean"]
+    params = result["baselines"]["params"]["kendall_tau"]["mean"]
+    return (np.nan if ceiling is None else ceiling), (np.nan if params is None else params)
+
+
+def _tied(scores: Array) -> npt.NDArray[np.bool_]:
+    """Children that share their score with another in some instance."""
+    equal = scores[:, :, None] == scores[:, None, :]
+    tied: npt.NDArray[np.bool_] = (equal.sum(axis=2) > 1).any(axis=0)
+    return tied
+
+
+def _names(truth: Table) -> list[str]:
+    return [child.name for child in truth.space]
+
+
+def _spread(truth: Table) -> Array:
+    by_seed = truth.by_seed("test_accuracy")
+    spread: Array = by_seed.std(axis=1, ddof=1) if by_seed.shape[1] > 1 else np.zeros(len(by_seed))
+    return spread
+
+
+def _numbers(values: Any) -> Array:
+    return np.array(values, dtype=np.float64)  # null becomes NaN
