@@ -48,15 +48,15 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
 
 
 def _truth(results: list[Result], table: str | None) -> Table | None:
-    """The table that is named, or a shipped one that the results were measured against."""
+    """The table that is named, or the shipped one that the results name."""
+    names = {result["table"]["name"] for result in results}
+    if table is None and len(names) == 1 and names <= shipped().keys():
+        (table,) = names
     if table is not None:
         return load(table)
-    for name in shipped():
-        if all(result["table"]["digest"] == load(name).digest for result in results):
-            return load(name)
     click.echo(
-        "no shipped table is the one that these results were measured against: what needs it is left out; name it "
-        "with --table",
+        f"these results are of {', '.join(sorted(names))}, which does not ship: what needs the table is left out; name "
+        "its file with --table",
         err=True,
     )
     return None

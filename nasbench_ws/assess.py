@@ -31,30 +31,38 @@ def assess(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
     left out of the metrics and counted in `diverged`; a child without one is ranked last.
     """
+    usable, diverged = _usable(scores, table)
+    by_seed = table.by_seed("test_accuracy")
+    found: dict[str, Any] = {"diverged": diverged, "metrics": measured(scores, table), "s_tau": None}
+    if len(usable) > 1:
+        found["s_tau"] = dict(stability_tau(usable)._asdict())
+    found["ceiling"] = ceilings(by_seed)
+    found["baselines"] = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
+    found["baselines"]["random"] = _random(table.truth)
+    found["verdict"] = verdict(found)
+    return found
+
+
+def measured(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
+    """The metrics alone of (instances, n) scores, each with its interval; none where every instance diverged."""
+    usable, _ = _usable(scores, table)
+    if not len(usable):
+        return {}
+    rng = np.random.Generator(np.random.PCG64(derive("intervals")))
+    values = measure(usable, table.truth)
+    found = intervals(usable, table.by_seed("test_accuracy"), rng=rng)
+    return {name: {**_plain(interval), "values": values[name].tolist()} for name, interval in found.items()}
+
+
+def _usable(scores: npt.ArrayLike, table: Table) -> tuple[Array, int]:
+    """Instances with a finite score, NaN ranked last; and how many have none. MetricError for other children."""
     matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if matrix.shape[1] != len(table):
         raise MetricError(
             f"{matrix.shape[1]} scores for the {len(table)} children of the table; give one for each, in its order"
         )
     usable = matrix[np.isfinite(matrix).any(axis=1)]
-    diverged = len(matrix) - len(usable)
-    by_seed, truth = table.by_seed("test_accuracy"), table.truth
-    found: dict[str, Any] = {"diverged": diverged, "metrics": {}, "s_tau": None}
-    baselines = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
-    baselines["random"] = _random(truth)
-    ceiling = ceilings(by_seed)
-    if len(usable):
-        usable = nan_as_worst(usable)
-        rng = np.random.Generator(np.random.PCG64(derive("intervals")))
-        values = measure(usable, truth)
-        for name, interval in intervals(usable, by_seed, rng=rng).items():
-            found["metrics"][name] = {**_plain(interval), "values": values[name].tolist()}
-        if len(usable) > 1:
-            found["s_tau"] = dict(stability_tau(usable)._asdict())
-    found["ceiling"] = ceiling
-    found["baselines"] = baselines
-    found["verdict"] = verdict(found)
-    return found
+    return nan_as_worst(usable) if len(usable) else usable, len(matrix) - len(usable)
 
 
 def ceilings(by_seed: Array) -> dict[str, Any]:

@@ -16,15 +16,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nasbench_ws.assess import assess, rankable_taus, window_taus
-from nasbench_ws.errors import ResultError
+from nasbench_ws.assess import assess, measured, rankable_taus, window_taus
+from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 FORMAT = "nasbench-ws result"
 REQUIRED = (
@@ -58,27 +62,11 @@ class Result:
         versions: Mapping[str, str],
     ) -> Result:
         """Assess scores (mode: (instances, children)) against the table; the first mode is the result's own."""
-        first, *others = scores
-        found = assess(scores[first], table)
         data = {
             "strategy": strategy,
-            "table": {"name": table.name, "digest": table.digest},
-            "children": [entry.hash for entry in table],
             "instances": len(seeds),
             "seeds": list(seeds),
-            "batch_norm": first,
-            "scores": scores[first].tolist(),
-            "metrics": found["metrics"],
-            "s_tau": found["s_tau"],
-            "ceiling": found["ceiling"],
-            "baselines": found["baselines"],
-            "verdict": found["verdict"],
-            "other_batch_norm": {
-                mode: {"scores": scores[mode].tolist(), "metrics": assess(scores[mode], table)["metrics"]}
-                for mode in others
-            },
-            "window": None if window is None else _window(window, window_trained, table),
-            "readouts": _measured(readouts, table),
+            **_assessed(table, scores, window, window_trained, readouts),
             "budget": dict(budget),
             "diverged": [dict(one) for one in diverged],
             "trained": [dict(one) for one in trained],
@@ -94,12 +82,32 @@ class Result:
     @property
     def scores(self) -> npt.NDArray[np.float64]:
         """(instances, children) validation accuracies; NaN where a child's super-net diverged."""
-        return np.array(self.data["scores"], dtype=np.float64)
+        return _array(self.data["scores"])
 
     @property
     def verdict(self) -> str:
         """One sentence."""
         return str(self.data["verdict"])
+
+    def against(self, table: Table) -> Result:
+        """The same scores, measured against another table of the same children, such as one with more seeds.
+
+        ResultError where the children are others.
+        """
+        hashes = [entry.hash for entry in table]
+        if self.data["children"] != hashes:
+            raise ResultError(
+                f"{self!r} has scores of {len(self.data['children'])} children, and those of {table.name} are others; "
+                "measure it against a table of the same space"
+            )
+        scores = {self.data["batch_norm"]: self.scores}
+        scores |= {mode: _array(other["scores"]) for mode, other in self.data["other_batch_norm"].items()}
+        window = self.data["window"]
+        found = _assessed(
+            table, scores, _array(window["scores"]) if window else None, window["trained"] if window else [],
+            _unmeasured(self.data["readouts"]),
+        )  # fmt: skip
+        return Result(json.loads(json.dumps(without_nan({**self.data, **found}))))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN is None."""
@@ -125,6 +133,45 @@ class Result:
             raise ResultError(f"{path} has scores of shape {found}, not {shape}; evaluate again with --out")
         return cls(data)
 
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with a row for each batch norm mode, instance and child."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise UsageError("to_frame needs pandas; get it with: pip install 'nasbench-ws[pandas]'") from error
+        modes, scores = self._by_mode()
+        seeds, children = self.data["seeds"], self.data["children"]
+        return pd.DataFrame({
+            "strategy": self.data["strategy"],
+            "batch_norm": np.repeat(modes, len(seeds) * len(children)),
+            "seed": np.tile(np.repeat(seeds, len(children)), len(modes)),
+            "hash": np.tile(children, len(modes) * len(seeds)),
+            "score": scores.ravel(),
+        })  # fmt: skip
+
+    def to_xarray(self) -> xr.Dataset:
+        """An xarray data set: `score` by batch norm mode, seed of the instance, and hash of the child."""
+        try:
+            import xarray as xr
+        except ImportError as error:
+            raise UsageError("to_xarray needs xarray; get it with: pip install 'nasbench-ws[xarray]'") from error
+        modes, scores = self._by_mode()
+        coordinates = {"batch_norm": modes, "seed": self.data["seeds"], "hash": self.data["children"]}
+        units = {"units": "fraction", "long_name": "validation accuracy with inherited weights"}
+        attributes = {"strategy": self.data["strategy"], "table": self.data["table"]["digest"], "verdict": self.verdict}
+        return xr.Dataset({"score": (tuple(coordinates), scores, units)}, coordinates, attributes)
+
+    def _by_mode(self) -> tuple[list[str], npt.NDArray[np.float64]]:
+        """Batch norm modes, and (modes, instances, children) scores."""
+        others = self.data["other_batch_norm"]
+        scores = [self.scores, *(_array(other["scores"]) for other in others.values())]
+        return [self.data["batch_norm"], *others], np.stack(scores)
+
+    def _repr_html_(self) -> str:
+        from nasbench_ws.report.results import summary  # which imports this module
+
+        return summary(self)
+
     def __repr__(self) -> str:
         tau = self.data["metrics"].get("kendall_tau", {}).get("mean")
         shown = "none" if tau is None else f"{tau:.3f}"
@@ -132,6 +179,31 @@ class Result:
 
     def __str__(self) -> str:
         return render(self.data)
+
+
+def _assessed(
+    table: Table, scores: Mapping[str, npt.NDArray[np.float64]], window: npt.NDArray[np.float64] | None,
+    window_trained: Sequence[Any], readouts: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Everything in a result that a table has a part in."""
+    first, *others = scores
+    found = assess(scores[first], table)
+    return {
+        "table": {"name": table.name, "digest": table.digest},
+        "children": [entry.hash for entry in table],
+        "batch_norm": first,
+        "scores": scores[first].tolist(),
+        **{key: found[key] for key in ("metrics", "s_tau", "ceiling", "baselines", "verdict")},
+        "other_batch_norm": {
+            mode: {"scores": scores[mode].tolist(), "metrics": measured(scores[mode], table)} for mode in others
+        },
+        "window": None if window is None else _window(window, window_trained, table),
+        "readouts": _measured(readouts, table),
+    }
+
+
+def _array(values: Any) -> npt.NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)  # null becomes NaN
 
 
 def _window(window: npt.NDArray[np.float64], trained: Sequence[Any], table: Table) -> dict[str, Any]:
@@ -153,6 +225,15 @@ def _measured(readouts: Mapping[str, Any], table: Table) -> Any:
         return {"scores": readouts.tolist(), "kendall_tau": rankable_taus(readouts, table.truth).tolist()}
     if isinstance(readouts, Mapping):
         return {key: _measured(value, table) for key, value in readouts.items()}
+    return readouts
+
+
+def _unmeasured(readouts: Any) -> Any:
+    """What `_measured` was given."""
+    if isinstance(readouts, Mapping) and readouts.keys() == {"scores", "kendall_tau"}:
+        return _array(readouts["scores"])
+    if isinstance(readouts, Mapping):
+        return {key: _unmeasured(value) for key, value in readouts.items()}
     return readouts
 
 

@@ -144,6 +144,11 @@ class Space(_Frozen):
         `x` is an Architecture of this space; an index, as int or NumPy integer; or a text: digits,
         canonical string, hash, a prefix of the hash (4 hex digits or more), or decimal index. Digits
         come first: a text of as many decimals as there are edges is never an index.
+
+        >>> DEEPER64.architecture("124").spec
+        'deeper64:|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|'
+        >>> DEEPER64.architecture(59).name, DEEPER64.architecture("889c9").index
+        ('434', 59)
         """
         if type(x) is str or type(x) is int:  # only these: True and 1.0 are the same key as 1
             known = self._known.get(x)
@@ -284,7 +289,11 @@ class Architecture(_Frozen):
         )
 
     def distance(self, other: ArchitectureLike) -> int:
-        """The Hamming distance: the number of edges on which the operations differ."""
+        """The Hamming distance: the number of edges on which the operations differ.
+
+        >>> DEEPER64.architecture("124").distance("134")
+        1
+        """
         return sum(map(operator.ne, self.choices, self.space.architecture(other).choices))
 
     def __eq__(self, other: object) -> bool:

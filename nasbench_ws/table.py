@@ -31,6 +31,7 @@ from nasbench_ws.table_file import read_table, verify, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
     from numpy.typing import NDArray
 
     from nasbench_ws.network import Macro
@@ -110,7 +111,13 @@ class Table:
         return self.content.macro
 
     def query(self, arch: ArchitectureLike) -> Entry:
-        """The entry of a child, by any of its names. ArchitectureError where it names none, or several."""
+        """The entry of a child, by any of its names. ArchitectureError where it names none, or several.
+
+        >>> load("fashion14").query("434").hash
+        '889c9c1e36d3f058'
+        >>> load("fashion14").query("889c9").name
+        '434'
+        """
         child = self.space.architecture(arch)
         entry = self._entries.get(child.index)
         if entry is None:
@@ -140,7 +147,12 @@ class Table:
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
 
     def curves(self, name: str) -> NDArray[np.float64]:
-        """A column by child, seed and epoch."""
+        """A column by child, seed and epoch.
+
+        >>> table = load("fashion14")
+        >>> table.curves("test_accuracy").shape == (len(table), len(table.seeds), len(table.epochs))
+        True
+        """
         if name not in CURVES:
             self._refuse(name, CURVES)
         curves: NDArray[np.float64] = self.content.columns[name]
@@ -225,6 +237,32 @@ class Table:
         data["status"] = np.repeat(np.array(STATUSES)[self.content.columns["status"].ravel()], runs)
         data |= {name: (self.curves(name) if level == "epoch" else self.by_seed(name)).ravel() for name in CURVES}
         return pd.DataFrame(data)
+
+    def to_xarray(self) -> xr.Dataset:
+        """An xarray data set: every column over architecture (hash), seed and epoch, with its units."""
+        try:
+            import xarray as xr
+        except ImportError as error:
+            raise UsageError("to_xarray needs xarray; get it with: pip install 'nasbench-ws[xarray]'") from error
+        variables = {}
+        for name, column in COLUMNS.items():
+            if name in ("seeds", "epochs", "hash"):
+                continue
+            values = self.content.columns[name]
+            values = values.astype("U") if column.dtype == "S" else values
+            values = np.array(STATUSES)[values] if name == "status" else values
+            variables[name] = (column.axes, values, {"units": column.units, "long_name": column.meaning})
+        coordinates = {"architecture": self.column("hash"), "seed": self.seeds, "epoch": self.epochs}
+        return xr.Dataset(variables, coordinates, {"table": self.name, "digest": self.digest})
+
+    def _repr_html_(self) -> str:
+        from nasbench_ws.report.page import number, paragraph, table
+
+        rows = [
+            (entry.name, number(entry.test_accuracy.mean, 4), number(entry.test_accuracy.std, 4), f"{entry.params:,}")
+            for entry in sorted(self, key=lambda entry: -np.nan_to_num(entry.test_accuracy.mean))[:5]
+        ]
+        return paragraph(repr(self)) + table(["best children", "test accuracy", "std of seeds", "parameters"], rows)
 
     @cached_property
     def _numbers(self) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from nasbench_ws.images import Images, Split
+from nasbench_ws.plan import Plan
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.result import Result
 from nasbench_ws.schema import CURVES, Content
 from nasbench_ws.soundness import blank_columns, root_attributes
 from nasbench_ws.space import DEEPER64
@@ -90,3 +92,40 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assess, "RANDOM_RANKINGS", 20)
     monkeypatch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=20))
     monkeypatch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
+
+
+BUDGET = {
+    "per": "instance", "match": "child-updates", "steps": 6400, "images": 409_600, "child_updates": 6400,
+    "macs": 345_678_901_234, "weight_bytes": 17_408, "seconds": 21.7, "parameters": 4352, "super_nets": 1,
+}  # fmt: skip
+
+
+
+
+def scored(seed: int = 0, instances: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).random((instances, 64))
+
+
+@pytest.fixture
+def make(tiny: Tiny, quick: None) -> Callable[..., Result]:
+    def make(**changes: Any) -> Result:
+        scores = changes.get("scores", {"running": scored()})
+        instances = len(next(iter(scores.values())))
+        plan = Plan(changes.get("strategy", "full"), tiny.recipe, batch_norm=tuple(scores), last=changes.pop("last", 0))
+        given: dict[str, Any] = {
+            "strategy": "full",
+            "table": tiny.table,
+            "plan": {**plan.to_dict(), "schedule": "shuffle"},
+            "seeds": list(range(instances)),
+            "scores": scores,
+            "window": None,
+            "window_trained": [],
+            "readouts": {},
+            "budget": BUDGET,
+            "diverged": [],
+            "trained": [dict.fromkeys(("111", "112"), 100)] * instances,
+            "versions": {"nasbench-ws": "0.1.0", "python": "3.11.7"},
+        }
+        return Result.make(**(given | changes))
+
+    return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,8 +146,53 @@ def test_questions_never_import_torch(tmp_path):
         "import sys\nsys.argv = ['nasbench-ws', *{words!r}]\nfrom nasbench_ws.cli import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\nassert 'torch' not in sys.modules\n"
     )
-    for words in (["--help"], ["query", "434"], ["top"], ["tables"], ["strategies"], ["evaluate", "--help"]):
+    for words in (
+        ["--help"], ["query", "434"], ["top"], ["tables"], ["strategies"], ["evaluate", "--help"], ["show", "434"],
+        ["report", "--table", "fashion14", "-o", str(tmp_path / "table.html")],
+    ):  # fmt: skip
         subprocess.run([sys.executable, "-P", "-c", code.format(words=words)], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_show_tells_a_child_and_draws_it(run, tmp_path):
+    code, out, _ = run("show", "434", "--svg", "434.svg")
+    table = load("fashion14")
+    assert code == 0
+    assert out.startswith("434 of deeper64 in fashion14, hash 889c9c1e36d3f058\n\n  x1 = dil_conv_5x5(x0)\n")
+    assert "  x2 = sep_conv_5x5(x0) + dil_conv_5x5(x1)\n  output = x1, x2\n" in out
+    near = [line.split()[0] for line in out.split("best first\n")[1].splitlines()[:9]]
+    assert sorted(near) == sorted(child.name for child in table.query("434").architecture.neighbours())
+    accuracies = [table.query(name).test_accuracy.mean for name in near]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert out.endswith("its cell is drawn in 434.svg\n")
+    assert (tmp_path / "434.svg").read_text().startswith("<svg ")
+    assert all(len(line) <= 80 for line in out.splitlines())
+    found = json.loads(run("show", "434", "--json")[1])
+    assert list(found["neighbours"]) == near
+    assert list(found["curve"].values())[-1] == table.query("434").valid_accuracy.mean
+
+
+def test_report_writes_a_page_or_a_figure(run, tmp_path):
+    assert run("evaluate", "full", *QUICK, "--out", "full.json")[0] == 0
+    code, out, _ = run("report", "full.json", "--table", "small.h5", "-o", "full.html")
+    assert code == 0
+    assert re.fullmatch(r"full\.html: \d+ KiB\n", out)
+    assert "<h2>Scores against the ground truth</h2>" in (tmp_path / "full.html").read_text()
+    _, _, err = run("report", "full.json", "-o", "without.html")
+    assert err == (
+        "these results are of small.h5, which does not ship: what needs the table is left out; name its file with "
+        "--table\n"
+    )
+    assert run("report", "full.json", "--table", "small.h5", "--figure", "scatter", "-o", "one.svg")[0] == 0
+    assert (tmp_path / "one.svg").read_text().startswith("<svg ")
+    for words, text in (
+        ([], "there is nothing to report; give a result's file, or --table for the page of a table"),
+        (["full.json", "--figure", "ranks"], "--figure takes one result, and the table that it was measured against"),
+        (["full.json", "--table", "small.h5", "--figure", "ranks"],
+         "that result has nothing for the figure ranks; see `nasbench-ws report` for why"),
+    ):  # fmt: skip
+        code, _, err = run("report", *words)
+        assert (code, text in err) == (2, True), err
+    assert run("report", "nothing.json")[0] == 9
 
 
 # ------------------------------------------------------------------------------------------------- evaluate

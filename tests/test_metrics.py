@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import itertools
 import math
 import tracemalloc
@@ -35,10 +34,6 @@ def vectors(values, least=2, most=40):
 
 def varies(*arrays):
     return all((array != array[0]).any() for array in arrays)
-
-
-def test_doctests():
-    assert doctest.testmod(metrics).failed == 0
 
 
 @pytest.mark.parametrize("name", CORRELATIONS)

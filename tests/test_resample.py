@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import itertools
 import math
 
@@ -26,10 +25,6 @@ def world(instances, seeds, noise, children=64):
     true = np.linspace(0.80, 0.86, children)
     scores = true + noise.normal(size=(instances, children)) * 0.02
     return scores, true[:, None] + noise.normal(size=(children, seeds)) * 0.01
-
-
-def test_doctests():
-    assert doctest.testmod(resample).failed == 0
 
 
 # ---------------------------------------------------------------------------------------------- intervals

@@ -10,50 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import BUDGET, scored
 from scipy import stats
 
 from nasbench_ws.assess import assess
 from nasbench_ws.errors import OutputError, ResultError
 from nasbench_ws.metrics import EVALUATION
-from nasbench_ws.plan import Plan
 from nasbench_ws.records import digest
 from nasbench_ws.result import REQUIRED, Result, render
 
 N = 64
-BUDGET = {
-    "per": "instance", "match": "child-updates", "steps": 6400, "images": 409_600, "child_updates": 6400,
-    "macs": 345_678_901_234, "weight_bytes": 17_408, "seconds": 21.7, "parameters": 4352, "super_nets": 1,
-}  # fmt: skip
-
-
-def scored(seed: int = 0, instances: int = 2) -> np.ndarray:
-    return np.random.default_rng(seed).random((instances, N))
-
-
-@pytest.fixture
-def make(tiny: Any, quick: None) -> Callable[..., Result]:
-    def make(**changes: Any) -> Result:
-        scores = changes.get("scores", {"running": scored()})
-        instances = len(next(iter(scores.values())))
-        plan = Plan(changes.get("strategy", "full"), tiny.recipe, batch_norm=tuple(scores), last=changes.pop("last", 0))
-        given: dict[str, Any] = {
-            "strategy": "full",
-            "table": tiny.table,
-            "plan": {**plan.to_dict(), "schedule": "shuffle"},
-            "seeds": list(range(instances)),
-            "scores": scores,
-            "window": None,
-            "window_trained": [],
-            "readouts": {},
-            "budget": BUDGET,
-            "diverged": [],
-            "trained": [dict.fromkeys(("111", "112"), 100)] * instances,
-            "versions": {"nasbench-ws": "0.1.0", "python": "3.11.7"},
-        }
-        return Result.make(**(given | changes))
-
-    return make
-
 
 # -- what is stored -----------------------------------------------------------------------------------
 

@@ -26,9 +26,10 @@ p { margin: .4rem 0; } .verdict { font-size: 1.15rem; border-left: 4px solid var
 .note { color: var(--faint); font-size: .92rem; }
 figure { margin: .6rem 0; max-width: 42rem; } svg { width: 100%; height: auto; display: block; }
 .cells { display: flex; flex-wrap: wrap; gap: 1rem; } .cells figure { flex: 1 1 15rem; margin: 0; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .7rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } .text td { text-align: left; white-space: normal; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .6rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; white-space: normal; }
+.text td { text-align: left; white-space: normal; }
 """
 
 

@@ -27,27 +27,23 @@ Array = npt.NDArray[np.float64]
 
 
 def results_page(results: Sequence[Result], truth: Table | None) -> str:
-    """HTML. `truth` is the table that the results were measured against; None where it is not at hand.
+    """HTML. `truth` is the table to measure against, again where it is another one; None where none is at hand.
 
-    UsageError for no result, or a table of another digest.
+    UsageError for no result, ResultError for a table of other children.
     """
     if not results:
         raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate --out`")
-    _check(results, truth)
+    again = [truth is not None and result["table"]["digest"] != truth.digest for result in results]
+    if truth is not None:
+        results = [result.against(truth) if stale else result for result, stale in zip(results, again, strict=True)]
     sections = [_side_by_side(results)] if len(results) > 1 else []
+    if any(again):
+        text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
+        sections.insert(0, Section("Measured again", paragraph(text, "note")))
     for place, result in enumerate(results, start=1):
         sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
     names = ", ".join(sorted({str(r["table"]["name"]) for r in results}))
     return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
-
-
-def _check(results: Sequence[Result], truth: Table | None) -> None:
-    for result in results:
-        if truth is not None and result["table"]["digest"] != truth.digest:
-            raise UsageError(
-                f"{name_of(result)} was measured against a table with digest {result['table']['digest'][:16]}, and "
-                f"{truth.name} has {truth.digest[:16]}; name its own table with --table, or evaluate again"
-            )
 
 
 # -- figures that can be had alone ---------------------------------------------------------------
@@ -126,7 +122,7 @@ HEADINGS = {  # title, what is seen, and why it may not be
 
 def _one(result: Result, truth: Table | None, before: str, place: int) -> list[Section]:
     """The sections of one result."""
-    sections = [Section(f"{before}Verdict", paragraph(result.verdict, "verdict") + _numbers_table(result))]
+    sections = [Section(f"{before}Verdict", summary(result))]
     left_out = []
     for name, draw in FIGURES.items():
         title, caption, why = HEADINGS[name]
@@ -143,6 +139,11 @@ def _one(result: Result, truth: Table | None, before: str, place: int) -> list[S
         sections.append(Section(f"{before}Left out", "".join(paragraph(text, "note") for text in left_out)))
     sections.append(Section(f"{before}How it was made", _made(result)))
     return sections
+
+
+def summary(result: Result) -> str:
+    """The verdict and the metrics, as HTML."""
+    return paragraph(result.verdict, "verdict") + _numbers_table(result)
 
 
 def _numbers_table(result: Result) -> str:

@@ -119,7 +119,8 @@ def _cost(truth: Table, names: list[str], accuracy: Array) -> Section:
         f"{spearman(params, accuracy):.2f}, Pearson {pearson(params, accuracy):.2f}): what a super-net has to beat."
     )
     if np.isfinite(seconds).any():
-        text += f" The runs took {np.nansum(seconds) / 3600:.1f} hours of one thread, {np.nanmedian(seconds):.0f} s each."
+        hours = np.nansum(seconds) / 3600
+        text += f" The runs took {hours:.1f} hours of one thread, {np.nanmedian(seconds):.0f} s each."
     return Section("Cost", figure(figures.cost(names, params, accuracy), text))
 
 
