@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from nasbench_ws.cli.options import (
+    dask_option,
     fetch,
     locate,
     print_json,
@@ -15,12 +16,12 @@ from nasbench_ws.cli.options import (
     seeds,
     shard,
     table_option,
+    where_to_run,
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
 
 from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
-from nasbench_ws.pool import available_cpus
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.table import load
 
@@ -32,6 +33,7 @@ from nasbench_ws.table import load
 @recipe_option
 @root_option
 @workers_option
+@dask_option
 @click.option("--shard", "shard_text", default="0/1", metavar="I/N", help="Part I (from 0) of N, for an array of jobs.")
 @click.option("--resume-from", metavar="SOURCE", help="A table or folder whose finished runs are taken over.")
 @click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
@@ -39,7 +41,8 @@ from nasbench_ws.table import load
 @click.option("--device", default="cuda", show_default=True, metavar="DEVICE", help="Of --lockstep, as torch names it.")
 def build(
     folder: str, seed_text: str, archs: str | None, changes: str, data_root: str | None, download: bool,
-    workers: int | None, shard_text: str, resume_from: str | None, retries: int, lockstep: int | None, device: str,
+    workers: int | None, dask: str | None, shard_text: str, resume_from: str | None, retries: int,
+    lockstep: int | None, device: str,
 ) -> None:  # fmt: skip
     """Train every child standalone; each finished run is a file in FOLDER.
 
@@ -55,19 +58,20 @@ def build(
     from nasbench_ws.builder import Progress, build_together
     from nasbench_ws.builder import build as run
 
-    if lockstep is not None and workers is not None:
-        raise UsageError(f"--lockstep {lockstep} is one program, and --workers {workers} are many; give one of them")
+    for many, value in (("--workers", workers), ("--dask", dask)):
+        if lockstep is not None and value is not None:
+            raise UsageError(f"--lockstep {lockstep} is one program, and {many} {value} are many; give one of them")
 
     recipe = Recipe().override(changes)
     fetch(recipe.images, data_root, download)
-    with Bar("build") as bar:
+    with Bar("build") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
             failed = f", {p.failed} failed" if p.failed else ""
             bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}", p.seconds_left)
 
         if lockstep is None:
-            make = partial(run, workers=workers or available_cpus(), retries=retries)
+            make = partial(run, workers=count, executor=executor, retries=retries)
         else:
             make = partial(build_together, together=lockstep, device=device)
         found = make(

@@ -12,19 +12,21 @@ from typing import Any
 import click
 from nasbench_ws.cli.options import (
     check_output,
+    dask_option,
     fetch,
     json_option,
     print_json,
     recipe_option,
     root_option,
     table_option,
+    where_to_run,
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
 
 from nasbench_ws.comparison import compare as compare_results
 from nasbench_ws.plan import MATCHES, Plan
-from nasbench_ws.pool import Progress, available_cpus
+from nasbench_ws.pool import Progress
 from nasbench_ws.result import Result
 from nasbench_ws.schedule import SCHEDULES
 from nasbench_ws.table import load
@@ -49,13 +51,15 @@ from nasbench_ws.table import load
 @recipe_option
 @root_option
 @workers_option
+@dask_option
 @click.option("--work", metavar="DIR", help="Where finished parts are kept until the end.  [FILE.parts, or the cache]")
 @click.option("--out", metavar="FILE", help="Save the result as JSON.")
 @json_option
 def evaluate(
     strategy: str, table: str, instances: int, seed: int, steps: int | None, match: Any, schedule: str | None,
     batch_norm: tuple[str, ...], last: int, average: float, fine_tune: str, interference: int, changes: str,
-    data_root: str | None, download: bool, workers: int | None, work: str | None, out: str | None, as_json: bool,
+    data_root: str | None, download: bool, workers: int | None, dask: str | None, work: str | None, out: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Train a strategy's super-nets and measure how they rank the children.
 
@@ -80,8 +84,7 @@ def evaluate(
         plan = replace(plan, steps=steps)
     fetch(plan.recipe.images, data_root, download)
     folder = Path(work) if work else _work_folder(out, strategy)
-    count = workers or available_cpus()
-    with Bar(f"evaluate {strategy}") as bar:
+    with Bar(f"evaluate {strategy}") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
             bar.show(p.fraction, f"{p.done} of {p.total} super-nets", p.seconds_left)
@@ -89,7 +92,7 @@ def evaluate(
         try:
             result = run(
                 strategy, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, workers=count,
-                folder=folder, on_progress=on_progress,
+                executor=executor, folder=folder, on_progress=on_progress,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(

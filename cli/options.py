@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from nasbench_ws.errors import OutputError, UsageError
+from nasbench_ws.pool import available_cpus
 from nasbench_ws.table import shipped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,8 +43,27 @@ def fetch(images: str, data_root: str | None, download: bool) -> None:
 
 def workers_option(command: Command) -> Command:
     return click.option(
-        "--workers", type=click.IntRange(1), help="Worker processes, one thread each.  [default: processors]"
+        "--workers", type=click.IntRange(1),
+        help="Worker processes of one thread, or tasks on the way to --dask.  [default: processors]",
     )(command)
+
+
+def dask_option(command: Command) -> Command:
+    return click.option(
+        "--dask", metavar="ADDRESS|FILE", help="On the workers of a dask scheduler: its address, or scheduler file."
+    )(command)
+
+
+@contextlib.contextmanager
+def where_to_run(dask: str | None, workers: int | None) -> Iterator[tuple[Executor | None, int]]:
+    """The executor, None for processes here, and how many tasks it shall have at a time."""
+    if dask is None:
+        yield None, workers or available_cpus()
+        return
+    from nasbench_ws.cluster import dask_executor, threads
+
+    with dask_executor(dask) as executor:
+        yield executor, workers or 2 * threads(executor)  # one at work, one on the way
 
 
 def recipe_option(command: Command) -> Command:

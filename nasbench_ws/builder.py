@@ -248,6 +248,7 @@ class _Builder:
         self.raised: Counter[Job] = Counter()  # attempts that ended in an exception
         self.died: Counter[Job] = Counter()  # attempts during which a worker died
         self.begun, self.macs_made = time.monotonic(), 0
+        self.macs_left = sum(job.macs for job in self.waiting)
 
     def run(self) -> None:
         self._tell()
@@ -271,6 +272,7 @@ class _Builder:
             self.waiting.popleft()
             if _is_there(self.folder, job.arch.hash, job.seed):  # another builder has made it meanwhile
                 self.done.add(job)
+                self.macs_left -= job.macs
                 self._tell()
                 continue
             try:
@@ -287,6 +289,9 @@ class _Builder:
 
     def _settle(self, job: Job, future: Future[RunRecord | str]) -> None:
         error = _error(future)
+        if error is not None and self.pool.executor and not isinstance(error, BrokenExecutor):
+            self._try_again(job, f"{type(error).__name__}: {error}")  # such as dask's word for workers that died
+            return
         if error is not None:
             self.died[job] += 1
             if self.died[job] > self.retries or (self.pool.executor and isinstance(error, BrokenExecutor)):
@@ -301,11 +306,15 @@ class _Builder:
         if isinstance(outcome, RunRecord):
             self._keep(job, outcome)
             return
+        self._try_again(job, str(outcome))
+
+    def _try_again(self, job: Job, error: str) -> None:
+        """Or, after the last try, record the failure."""
         self.raised[job] += 1
         if self.raised[job] <= self.retries:
             self.waiting.appendleft(job)
         else:
-            self._keep(job, self._failure(job, str(outcome)))
+            self._keep(job, self._failure(job, error))
 
     def _failure(self, job: Job, error: str) -> RunRecord:
         return RunRecord(
@@ -323,6 +332,7 @@ class _Builder:
         write_run(self.folder, record if record.macro is not None else replace(record, macro=self.macro))
         (self.failed if record.status == "failed" else self.done).add(job)
         self.macs_made += job.macs
+        self.macs_left -= job.macs
         self._tell()
 
     def keep_ended(self) -> None:
@@ -333,11 +343,7 @@ class _Builder:
                 self._keep(job, outcome)
 
     def progress(self) -> Progress:
-        left: float | None = None
-        if self.macs_made:
-            ahead = {*self.waiting, *self.flying.values()} - self.done - self.failed
-            remaining = sum(job.macs for job in ahead)
-            left = (time.monotonic() - self.begun) * remaining / self.macs_made
+        left = (time.monotonic() - self.begun) * self.macs_left / self.macs_made if self.macs_made else None
         return Progress(len(self.done), len(self.failed), self.total, left)
 
     def _tell(self) -> None:

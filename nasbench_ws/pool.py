@@ -66,7 +66,8 @@ def execute(
 ) -> None:
     """Run every task; call `on_done(id, result)` in this process as each ends.
 
-    `workers` None or 0: in this process, one after the other. An `executor` is used as it is, and left open.
+    `workers` None or 0: in this process, one after the other. An `executor` is used as it is, and left open; it is
+    given `workers` tasks at a time, None or 0: all.
     A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError.
     KeyboardInterrupt ends the workers at once; what was handed over stays handed over.
     """
@@ -79,7 +80,7 @@ def execute(
         for name, task in tasks.items():
             _attempt(name, task, function, on_done, fail, retries, meter)
         return
-    _Pool(function, tasks, on_done, fail, retries, meter, workers or 1, executor).run()
+    _Pool(function, tasks, on_done, fail, retries, meter, workers or len(tasks), executor).run()
 
 
 def _raise(name: Hashable, error: BaseException) -> None:
@@ -219,8 +220,7 @@ class _Pool:
         return self._own
 
     def _submit(self) -> None:
-        places = len(self._tasks) if self._given is not None else self._workers
-        while self._waiting and len(self._running) < places:
+        while self._waiting and len(self._running) < self._workers:
             name = self._waiting[0]
             if self._running and not self._suspects.isdisjoint((name, *self._running.values())):
                 return
