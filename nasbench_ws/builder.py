@@ -10,7 +10,8 @@ only then: what is interrupted is lost, what is finished is kept. Not here: trai
 
 A run that raises is tried again `retries` times, then recorded as failed, and others go on; a later build tries
 it anew. A worker that dies (out of memory, most often) takes the runs of all workers with it: each of them is
-tried again alone, in a fresh process, and the one that kills its worker again ends the build.
+tried again alone, in a fresh process, and the one that kills its worker again ends the build. Several builders may
+share a folder: what one makes, the others leave to it (claims.py).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import SupportsIndex
 
+from nasbench_ws.claims import BEAT_SECONDS, Claims
 from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.images import SPLITS, load_images
 from nasbench_ws.merging import Source, runs_of
@@ -36,6 +38,7 @@ from nasbench_ws.space import Architecture, ArchitectureLike, get_space
 from nasbench_ws.versions import versions
 from nasbench_ws.workers import Load, Task, Train, Workers, one_thread_a_process, sigterm_as_interrupt
 
+ELSEWHERE_SECONDS = 1.0  # between looks at runs that another builder makes
 LONGEST_ERROR = 4000  # characters kept of a failed run's traceback: its end
 
 
@@ -140,6 +143,7 @@ def build(
         builder.keep_ended()
         raise BuildInterrupted(_kept(len(builder.done), len(jobs), folder)) from None
     finally:
+        builder.claims.release_all()
         pool.stop()
         for future in builder.flying:
             future.cancel()
@@ -161,7 +165,8 @@ def build_together(
 ) -> Progress:
     """As `build`, with `together` runs at a time in lockstep on one device (lockstep.py); what is cut off loses those.
 
-    Every run that ends is kept. UsageError where the device cannot be had; otherwise errors as of `build`.
+    Every run that ends is kept; those that another builder in the folder is at are left to it. UsageError where the
+    device cannot be had; otherwise errors as of `build`.
     """
     if together < 1:
         raise UsageError(f"{together} runs together; give at least 1")
@@ -176,10 +181,11 @@ def build_together(
         _take_over(resume_from, folder, recipe, images.digest, jobs)
     statuses = finished(folder, recipe, images.digest)
     waiting = [job for job in jobs if statuses.get((job.arch.hash, job.seed), "failed") == "failed"]
-    begun, made = time.monotonic(), 0
+    begun, made, claims = time.monotonic(), 0, Claims(folder)
 
     def tell(share: float, step: int) -> Progress:
         """After `step` steps of the runs at hand, each of which is `share` of a run."""
+        claims.beat()
         part = made + share * step
         left = (time.monotonic() - begun) * (len(waiting) - part) / part if part else None
         now = Progress(len(jobs) - len(waiting) + made, 0, len(jobs), left)
@@ -191,14 +197,26 @@ def build_together(
     with sigterm_as_interrupt():
         try:
             for start in range(0, len(waiting), together):
-                runs = [(job.arch, job.seed) for job in waiting[start : start + together]]
-                on_step = partial(tell, len(runs) / recipe.steps)
+                batch = [(job.arch, job.seed) for job in waiting[start : start + together]]
+                runs = [(arch, seed) for arch, seed in batch if _is_free(folder, claims, arch.hash, seed)]
+                on_step = partial(tell, len(batch) / recipe.steps)
                 for record in train_together(recipe, runs, images, device, on_step=on_step):
                     write_run(folder, record)
-                made += len(runs)
+                made += len(batch)
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(len(jobs) - len(waiting) + made, len(jobs), folder)) from None
-    return tell(0, 0)
+        finally:
+            claims.release_all()
+    there = sum(_is_there(folder, job.arch.hash, job.seed) for job in jobs)
+    found = Progress(there, 0, len(jobs), 0.0)
+    if progress is not None:
+        progress(found)
+    return found
+
+
+def _is_free(folder: Path, claims: Claims, hash: str, seed: int) -> bool:
+    """Whether a run is this builder's to make: none has made it, or is about to."""
+    return claims.take(hash, seed) and not _is_there(folder, hash, seed)
 
 
 def _kept(done: int, total: int, folder: Path) -> str:
@@ -249,17 +267,27 @@ class _Builder:
         self.died: Counter[Job] = Counter()  # attempts during which a worker died
         self.begun, self.macs_made = time.monotonic(), 0
         self.macs_left = sum(job.macs for job in self.waiting)
+        self.claims = Claims(folder)
+        self.elsewhere: list[Job] = []  # which another builder makes, in the same folder
 
     def run(self) -> None:
         self._tell()
-        while self.waiting or self.flying:
+        while self.waiting or self.flying or self.elsewhere:
             broken = not self._start()
+            self.claims.beat()
             if self.flying and not broken:
-                wait(self.flying, return_when=FIRST_COMPLETED)
+                wait(self.flying, timeout=BEAT_SECONDS, return_when=FIRST_COMPLETED)
+            elif self.elsewhere and not broken:
+                time.sleep(ELSEWHERE_SECONDS)
+            if not self.waiting:  # another builder may have ended, well or badly
+                self.waiting.extend(self.elsewhere)
+                self.elsewhere.clear()
             if broken or any(isinstance(_error(future), BrokenExecutor) for future in self._ended()):
                 self.pool.stop()  # its processes end, and with them every run under way
             for future in sorted(self._ended(), key=lambda future: _error(future) is not None):  # runs, then errors
-                self._settle(self.flying[future], future)
+                job = self.flying[future]
+                self._settle(job, future)
+                self.claims.release(job.arch.hash, job.seed)
                 del self.flying[future]
 
     def _start(self) -> bool:
@@ -274,6 +302,9 @@ class _Builder:
                 self.done.add(job)
                 self.macs_left -= job.macs
                 self._tell()
+                continue
+            if not self.claims.take(job.arch.hash, job.seed):
+                self.elsewhere.append(job)
                 continue
             try:
                 self.flying[self.pool.submit(job.arch, job.seed)] = job

@@ -29,7 +29,7 @@ figure { margin: .6rem 0; max-width: 42rem; } svg { width: 100%; height: auto; d
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; }
-.text td { text-align: left; white-space: normal; }
+.text td { text-align: left; white-space: normal; } .text th { vertical-align: top; white-space: nowrap !important; }
 """
 
 

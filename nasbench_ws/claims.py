@@ -1,0 +1,97 @@
+"""Who makes which run, where several builders share a folder: a small file for each run under way.
+
+    claims = Claims(folder)
+    if claims.take(hash, seed): ...        # False: another builder makes it
+    claims.beat()                          # now and then, or others will think that this one is dead
+    claims.release(hash, seed)
+
+A claim whose builder is dead is taken over: at once where that ran on this machine, else when it has not been renewed
+for STALE_SECONDS. At worst a run is made twice, with the same numbers; none is lost by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+
+from nasbench_ws.records import refusal
+
+BEAT_SECONDS = 30.0
+STALE_SECONDS = 600.0  # by the file system's clock
+
+
+class Claims:
+    """Those of one builder, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / ".claims"
+        self._own: set[Path] = set()
+        self._who = f"{socket.gethostname()} {os.getpid()} {os.urandom(4).hex()}"
+        self._beaten = time.monotonic()
+
+    def take(self, hash: str, seed: int) -> bool:
+        """Whether the run is this builder's to make."""
+        path = self._path(hash, seed)
+        if path in self._own:
+            return True
+        with refusal(path):
+            self._folder.mkdir(exist_ok=True)
+            if _is_stale(path):
+                path.unlink(missing_ok=True)
+            try:
+                with path.open("x") as file:
+                    file.write(self._who)
+            except FileExistsError:
+                return False
+        self._own.add(path)
+        return True
+
+    def release(self, hash: str, seed: int) -> None:
+        path = self._path(hash, seed)
+        if path in self._own:
+            self._own.discard(path)
+            with contextlib.suppress(OSError):  # then it becomes stale
+                path.unlink()
+
+    def release_all(self) -> None:
+        for path in list(self._own):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        self._own.clear()
+
+    def beat(self) -> None:
+        """Renew what is held, every BEAT_SECONDS at most."""
+        if time.monotonic() - self._beaten < BEAT_SECONDS:
+            return
+        self._beaten = time.monotonic()
+        for path in self._own:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    def _path(self, hash: str, seed: int) -> Path:
+        return self._folder / f"{hash}-{seed}"
+
+
+def _is_stale(path: Path) -> bool:
+    """Whether the claim's builder is dead, as far as can be seen from here."""
+    try:
+        age = time.time() - path.stat().st_mtime
+        words = path.read_text().split()
+    except OSError:
+        return False  # there is none, or it has just gone
+    if len(words) == 3 and words[0] == socket.gethostname() and words[1].isdecimal():
+        return not _runs(int(words[1]))
+    return age > STALE_SECONDS  # of another machine, or not yet written
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
