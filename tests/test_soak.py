@@ -1,0 +1,191 @@
+"""Killed at any moment, on a full disk, on a disk that cannot be written: nothing finished is lost or damaged.
+
+The plain run kills a few times; `pytest -m slow tests/test_soak.py` a hundred times each, in about twenty minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_builder import DIGEST, FEW, RECIPE, quick, tiny
+from test_cli import QUICK, write_small_table
+
+from nasbench_ws.builder import build
+from nasbench_ws.errors import OutputError
+from nasbench_ws.images import Images
+from nasbench_ws.merging import merge
+from nasbench_ws.records import read_record
+from nasbench_ws.runs import RunRecord, finished, read_runs
+from nasbench_ws.schema import METRICS
+from nasbench_ws.space import DEEPER64, Architecture
+from nasbench_ws.table import verify
+
+BUILD = """
+import sys
+from test_soak import RECIPE, brief, tiny
+from nasbench_ws.builder import build
+if __name__ == "__main__":
+    build(RECIPE, range(int(sys.argv[2])), sys.argv[1], train=brief, load=tiny, workers=2)
+"""
+
+
+def brief(recipe: object, arch: Architecture, seed: int, images: Images) -> RunRecord:
+    """What workers run: numbers that depend on the child and seed alone, after some time."""
+    time.sleep(float(os.environ["NAP"]))
+    return quick(recipe, arch, seed, images)  # type: ignore[arg-type]
+
+
+def kill_again_and_again(
+    start: Callable[[], subprocess.Popen[bytes]], check: Callable[[], int], kills: int, longest: float
+) -> int:
+    """Start, kill with SIGKILL after a random time, check; at the end let it finish. Returns how many were killed."""
+    killed, rng = 0, random.Random(kills)
+    for _ in range(kills):
+        process = start()
+        try:
+            process.wait(rng.uniform(0.2, longest))
+        except subprocess.TimeoutExpired:
+            if rng.random() < 0.5:
+                os.killpg(process.pid, signal.SIGKILL)  # with its workers, as a machine that goes down
+            else:
+                process.kill()  # alone
+            process.wait()
+            killed += 1
+        check()
+    process = start()
+    assert process.wait(300) == 0
+    return killed
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize(
+    ("kills", "seeds", "nap", "longest"), [(2, 1, 0.02, 2.0), pytest.param(100, 16, 0.1, 6.0, marks=pytest.mark.slow)]
+)
+def test_a_build_killed_again_and_again(
+    tmp_path: Path, environment: dict[str, str], kills: int, seeds: int, nap: float, longest: float
+) -> None:
+    runs, script = tmp_path / "runs", tmp_path / "build.py"
+    script.write_text(BUILD)
+    seen: dict[Path, bytes] = {}
+    options: Any = {"env": {**environment, "NAP": str(nap)}, "start_new_session": True}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, str(script), str(runs), str(seeds)], **options)
+
+    def check() -> int:
+        now = {path: path.read_bytes() for path, _ in read_runs(runs)}  # which reads every run, and its digest
+        assert seen.items() <= now.items()
+        seen.update(now)
+        return len(now)
+
+    killed = kill_again_and_again(start, check, kills, longest)
+    assert killed >= kills // 2
+    print(f"{killed} of {kills} killed, {len(seen)} runs by then")
+    assert check() == seeds * len(DEEPER64)
+    build(RECIPE, range(seeds), tmp_path / "whole", train=quick, load=tiny, workers=1)
+    broken, whole = merge([runs], tmp_path / "broken.h5"), merge([tmp_path / "whole"], tmp_path / "whole.h5")
+    assert verify(tmp_path / "broken.h5") == []
+    for name in METRICS:
+        np.testing.assert_array_equal(broken.curves(name), whole.curves(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [100])
+def test_an_evaluation_killed_again_and_again(tmp_path: Path, environment: dict[str, str], kills: int) -> None:
+    write_small_table(tmp_path / "small.h5")
+    code = "import sys; from nasbench_ws.cli import main; main()"
+    words = ["evaluate", "groups:similar:8", *QUICK, "--instances", "24", "--workers", "2"]
+    seen: dict[Path, bytes] = {}
+
+    def start(out: str = "killed.json") -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-c", code, *words, "--out", out]
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, env=environment, cwd=tmp_path, start_new_session=True, **quiet)
+
+    def check() -> int:
+        parts = list((tmp_path / "killed.json.parts").glob("*/*.json"))
+        now = {path: path.read_bytes() for path in parts if read_record(path, "nasbench-ws part")}
+        if not (tmp_path / "killed.json").exists():
+            assert seen.items() <= now.items()
+            seen.update(now)
+        return len(now)
+
+    killed = kill_again_and_again(start, check, kills, 12.0)
+    assert killed >= kills // 2
+    print(f"{killed} of {kills} killed, {len(seen)} parts by then")
+    assert start("whole.json").wait(600) == 0
+    found = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("killed", "whole")]
+    assert found[0]["scores"] == found[1]["scores"]
+    assert found[0]["metrics"] == found[1]["metrics"]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A file system of the test's own, 256 KiB; called again with "remount,ro" or the like."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("no file system can be mounted here")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", str(folder)], capture_output=True, check=False)
+
+
+def test_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = disk("size=256k")
+    with pytest.raises(OutputError) as caught:
+        build(RECIPE, range(40), folder / "runs", train=quick, load=tiny, architectures=FEW)
+    assert str(caught.value).endswith(
+        "cannot be written: No space left on device; free some space and run the same command again"
+    )
+    kept = dict(read_runs(folder / "runs"))
+    assert 10 < len(kept) < 160
+    disk("remount,size=8m")
+    found = build(RECIPE, range(40), folder / "runs", train=quick, load=tiny, architectures=FEW)
+    assert (found.done, found.failed) == (160, 0)
+    assert kept.items() <= dict(read_runs(folder / "runs")).items()
+    table = merge([folder / "runs"], tmp_path / "t.h5")
+    disk("remount,size=1m")
+    fill(folder / "filler")
+    with pytest.raises(OutputError):
+        merge([folder / "runs"], folder / "big.h5")
+    assert not (folder / "big.h5").exists()
+    assert table.digest == merge([folder / "runs"], tmp_path / "again.h5").digest
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+def test_a_disk_that_cannot_be_written(disk: Callable[[str], Path]) -> None:
+    folder = disk("size=1m")
+    build(RECIPE, [0], folder / "runs", train=quick, load=tiny, architectures=FEW)
+    disk("remount,ro,size=1m")
+    with pytest.raises(OutputError) as caught:
+        build(RECIPE, [0, 1], folder / "runs", train=quick, load=tiny, architectures=FEW)
+    text = "cannot be written: Read-only file system; choose a place that can be written"
+    assert str(caught.value).endswith(text)
+    assert len(finished(folder / "runs", RECIPE, DIGEST)) == len(FEW)
