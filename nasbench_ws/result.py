@@ -24,6 +24,7 @@ import numpy.typing as npt
 from nasbench_ws.assess import assess, measured, rankable_taus, window_taus
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.records import read_record, without_nan, write_record
+from nasbench_ws.result_shape import problems
 from nasbench_ws.table import Table
 
 if TYPE_CHECKING:
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT = "nasbench-ws result"
-REQUIRED = (
-    "strategy", "table", "instances", "scores", "metrics", "ceiling", "baselines", "budget", "recipe", "versions",
-    "plan", "children", "seeds", "verdict", "batch_norm", "s_tau", "other_batch_norm", "window", "readouts",
-    "diverged",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,16 +117,9 @@ class Result:
     def load(cls, path: str | Path) -> Result:
         """ResultError where the file is broken, altered, or of another kind."""
         data = read_record(Path(path), FORMAT)
-        missing = [key for key in REQUIRED if key not in data]
-        if missing:
-            raise ResultError(f"{path} has no {missing[0]!r}; it is not a whole result: evaluate again with --out")
-        shape = (data["instances"], len(data["children"]))
-        try:
-            found = np.array(data["scores"], dtype=np.float64).shape
-        except (TypeError, ValueError):
-            found = ()
-        if found != shape:
-            raise ResultError(f"{path} has scores of shape {found}, not {shape}; evaluate again with --out")
+        problem = next(problems(data), None)
+        if problem is not None:
+            raise ResultError(f"{path}: {problem}; it is not a whole result: evaluate again with --out")
         return cls(data)
 
     def to_frame(self) -> pd.DataFrame:

@@ -21,7 +21,7 @@ except ImportError:
 SMALL = 2**21  # bytes; some 10 ms
 
 
-def sha256(data: bytes = b"", size: int = 0) -> Any:
+def sha256(data: bytes | memoryview = b"", size: int = 0) -> Any:
     """A hash object, as hashlib's."""
     if size > SMALL:
         import hashlib

@@ -303,7 +303,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Table:
     if isinstance(name_or_path, str) and name_or_path in tables:
         return Table(read_table(tables[name_or_path]), name_or_path)
     path = Path(name_or_path)
-    if not path.exists():
+    if not os.path.exists(path):  # Path's own raises for a name that is too long
         listed = ", ".join(tables) or "none"
         raise TableError(
             f"there is no table {str(name_or_path)!r}{near_misses(str(name_or_path), tables)}: neither a file nor "

@@ -16,6 +16,7 @@ No torch here.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,15 @@ from nasbench_ws.schema import (
     form_problems,
     identity_problems,
 )
+from nasbench_ws.sha256 import sha256
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES = 2**31  # of all columns: room for 2**20 children with 30 points each
 FIRST_CODES = 4  # statuses of the first tables; further ones are added behind
+SEAL = b"nasbench-ws table\nsha256 of all bytes from 512 on: "
+BLOCK = 512  # bytes before those of HDF5, which looks for its own at 0, 512, 1024, ...
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -61,7 +65,17 @@ def write_table(path: str | Path, content: Content) -> None:
             dataset.attrs.update(_column_attributes(name))
         file.flush()
         image = file.id.get_file_image()
-    write_atomic(Path(path), image)
+    write_atomic(Path(path), sealed(image))
+
+
+def sealed(image: bytes) -> bytes:
+    """An HDF5 file's bytes behind a block that says what they are, and their digest. HDF5 passes over it."""
+    return _seal(image) + image
+
+
+def _seal(image: bytes | memoryview) -> bytes:
+    digest: str = sha256(image, len(image)).hexdigest()
+    return (SEAL + digest.encode() + b"\n").ljust(BLOCK, b"\0")
 
 
 def _column_attributes(name: str) -> dict[str, Any]:
@@ -109,15 +123,21 @@ def verify(path: str | Path) -> list[str]:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    """Before HDF5's library sees a byte of it: that one may run for ever, or crash, on a file that is broken."""
+    if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise TableError(f"{path} is a folder; name a table's file, or make one of a folder of runs with `merge`")
     try:
-        with path.open("rb") as file:
-            magic = file.read(len(MAGIC))
-    except OSError as error:
-        raise TableError(f"{path} cannot be read: {error.strerror or error}; name the file of a table") from error
-    if magic != MAGIC:
-        raise TableError(f"{path} is not an HDF5 file; name the file of a table, such as `merge` writes")
+        if os.path.getsize(path) > MAX_BYTES:
+            raise TableError(f"{path} has more than the {MAX_BYTES:,} bytes that are read; name the file of a table")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error  # a name with a zero byte
+        raise TableError(f"{path} cannot be read: {said}; name the file of a table") from error
+    if not data.startswith(SEAL):
+        what = "HDF5, but not a table of nasbench-ws" if data.startswith(MAGIC) else "not a table of nasbench-ws"
+        raise TableError(f"{path} is {what}; name a file that `merge` wrote")
+    if data[:BLOCK] != _seal(memoryview(data)[BLOCK:]):
+        raise TableError(f"{path} is damaged or cut short: its bytes have another digest than it states; {REMEDY}")
 
 
 def _content(path: Path, file: h5py.File) -> tuple[Content, str]:
