@@ -57,6 +57,7 @@ def build(
     """
     from nasbench_ws.builder import Progress, build_together
     from nasbench_ws.builder import build as run
+    from nasbench_ws.estimate import disk_mib
 
     for many, value in (("--workers", workers), ("--dask", dask)):
         if lockstep is not None and value is not None:
@@ -67,6 +68,7 @@ def build(
     with Bar("build") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
+            bar.once(f"{p.total - p.done} runs to make; each is a file, {disk_mib(p.total - p.done):.1f} MiB in all")
             failed = f", {p.failed} failed" if p.failed else ""
             bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}", p.seconds_left)
 

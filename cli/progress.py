@@ -29,6 +29,11 @@ class Bar:
         if self._drawn and self._terminal:
             print(file=sys.stderr)
 
+    def once(self, text: str) -> None:
+        """A line before the first."""
+        if not self._drawn:
+            print(f"{self.title}: {text}", file=sys.stderr, flush=True)
+
     def show(self, fraction: float, text: str, seconds_left: float | None) -> None:
         now = time.monotonic()
         if not self._terminal and self._drawn and now - self._last < LINE_SECONDS and fraction < 1:

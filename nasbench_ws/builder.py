@@ -29,6 +29,7 @@ from typing import SupportsIndex
 
 from nasbench_ws.claims import BEAT_SECONDS, Claims
 from nasbench_ws.errors import RunError, UsageError
+from nasbench_ws.estimate import training_seconds
 from nasbench_ws.images import SPLITS, load_images
 from nasbench_ws.merging import Source, runs_of
 from nasbench_ws.network import Macro, child_network, mac_count
@@ -49,7 +50,7 @@ class Progress:
     done: int
     failed: int
     total: int
-    seconds_left: float | None  # by the multiply-adds that remain; None before the first run
+    seconds_left: float | None  # by the multiply-adds that remain, at the pace so far; at first, that of estimate.py
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -374,7 +375,11 @@ class _Builder:
                 self._keep(job, outcome)
 
     def progress(self) -> Progress:
-        left = (time.monotonic() - self.begun) * self.macs_left / self.macs_made if self.macs_made else None
+        if self.macs_made:
+            left = (time.monotonic() - self.begun) * self.macs_left / self.macs_made
+        else:
+            images = self.recipe.steps * self.recipe.batch_size
+            left = training_seconds(self.macs_left * images, self.pool.count)
         return Progress(len(self.done), len(self.failed), self.total, left)
 
     def _tell(self) -> None:

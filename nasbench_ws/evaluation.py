@@ -23,6 +23,7 @@ import numpy as np
 
 from nasbench_ws.augment import Batches
 from nasbench_ws.errors import UsageError
+from nasbench_ws.estimate import training_seconds
 from nasbench_ws.images import Images, Split, load_images
 from nasbench_ws.network import child_network, mac_count
 from nasbench_ws.plan import BACKWARD, Part, Plan
@@ -99,7 +100,13 @@ def evaluate(
         if folder is not None:
             write_record(Path(folder) / identity / f"{task[0]}-{task[1]}.json", FORMAT, outcome)
 
-    execute(run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress)
+    macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
+    work = sum(parts[number].steps * float(macs[list(parts[number].children)].mean()) for _, number in tasks)
+    seconds = training_seconds(work * plan.recipe.batch_size, workers or 1)
+    execute(
+        run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress, seconds=seconds
+    )  # fmt: skip
     gathered = [[outcomes[seed, number] for number in range(len(parts))] for seed in seeds]
     return _result(plan, truth, named, parts, len(children), list(seeds), gathered)
 

@@ -36,7 +36,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Progress:
-    """`fraction` is of the sizes, tasks under way included; `seconds_left` is None before there is a basis."""
+    """`fraction` is of the sizes, tasks under way included; `seconds_left` is None where nobody knows yet."""
 
     done: int
     failed: int
@@ -63,17 +63,19 @@ def execute(
     retries: int = 1,
     on_failed: Callable[[Id, BaseException], None] | None = None,
     on_progress: OnProgress | None = None,
+    seconds: float | None = None,
 ) -> None:
     """Run every task; call `on_done(id, result)` in this process as each ends.
 
     `workers` None or 0: in this process, one after the other. An `executor` is used as it is, and left open; it is
     given `workers` tasks at a time, None or 0: all.
     A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError.
+    `seconds` are what all of it may take, for the first reports.
     KeyboardInterrupt ends the workers at once; what was handed over stays handed over.
     """
-    meter = _Meter(tasks, on_progress)
+    meter = _Meter(tasks, on_progress, seconds)
+    meter.report()
     if not tasks:
-        meter.report()
         return
     fail = _raise if on_failed is None else on_failed
     if executor is None and not workers:
@@ -111,7 +113,8 @@ def _attempt(
 class _Meter:
     """How far the work is, and how long the rest will take at the pace so far."""
 
-    def __init__(self, tasks: Mapping[Any, Task], on_progress: OnProgress | None) -> None:
+    def __init__(self, tasks: Mapping[Any, Task], on_progress: OnProgress | None, seconds: float | None) -> None:
+        self._guess = seconds
         self._sizes = {name: task.size for name, task in tasks.items()}
         self._total = sum(self._sizes.values()) or 1.0
         self._under_way: dict[Any, float] = {}
@@ -141,7 +144,7 @@ class _Meter:
         ended = self._done + self._failed == len(self._sizes)
         fraction = 1.0 if ended else (self._ended + sum(self._under_way.values())) / self._total
         passed = self._reported - self._started
-        left = passed / fraction * (1 - fraction) if fraction > 0.01 else None
+        left = passed / fraction * (1 - fraction) if fraction > 0.01 else self._guess
         self._on_progress(Progress(self._done, self._failed, len(self._sizes), min(fraction, 1.0), left))
 
 

@@ -145,14 +145,14 @@ def test_a_task_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch: pyte
     done, reports = progressing(tasks, flaky)
     assert done == {"a": "well", "b": "well"}
     fractions = [report.fraction for report in reports]
-    assert fractions == [0.1, 0.25, 0.25, 0.3, 0.5, 0.55, 0.8, 1.0]  # the second try loses no ground
-    assert [report.failed for report in reports] == [0] * 8
+    assert fractions == [0.0, 0.1, 0.25, 0.25, 0.3, 0.5, 0.55, 0.8, 1.0]  # the second try loses no ground
+    assert [report.failed for report in reports] == [0] * 9
 
 
 def test_progress_is_of_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "POLL_SECONDS", -1)
     _, reports = progressing({"long": Task((3,), 3), "short": Task((1,), 1)}, stepping)
-    assert [report.fraction for report in reports] == [0.25, 0.5, 0.75, 0.75, 1.0, 1.0]
+    assert [report.fraction for report in reports] == [0.0, 0.25, 0.5, 0.75, 0.75, 1.0, 1.0]
     assert reports[-1] == Progress(2, 0, 2, 1.0, 0.0)
     progressing({x: Task((1,), 0.1) for x in range(10)}, stepping)  # tenths add up to one in the end
 
@@ -166,9 +166,11 @@ def test_time_left_is_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> Non
         on_step(1)
 
     _, reports = progressing({x: Task((), 1) for x in range(4)}, second)
-    assert [report.seconds_left for report in reports] == [30, 30, 20, 20, 10, 10, 0, 0]  # a step, its end, a step, ...
+    assert [report.seconds_left for report in reports] == [None, 30, 30, 20, 20, 10, 10, 0, 0]  # a step, its end, ...
     _, reports = progressing({0: Task((), 999), 1: Task((), 1)}, second)
-    assert reports[0].seconds_left is None  # one step of a thousand: no basis
+    assert [report.seconds_left for report in reports[:2]] == [None, None]  # one step of a thousand: no basis
+    _, reports = progressing({0: Task((), 999), 1: Task((), 1)}, second, seconds=77.0)
+    assert [report.seconds_left for report in reports[:2]] == [77.0, 77.0]  # but for what somebody says
 
 
 def test_a_task_that_keeps_failing() -> None:

@@ -24,8 +24,10 @@ from test_cli import QUICK, write_small_table
 
 from nasbench_ws.builder import build
 from nasbench_ws.errors import OutputError
+from nasbench_ws.evaluation import evaluate
 from nasbench_ws.images import Images
 from nasbench_ws.merging import merge
+from nasbench_ws.plan import Plan
 from nasbench_ws.records import read_record
 from nasbench_ws.runs import RunRecord, finished, read_runs
 from nasbench_ws.schema import METRICS
@@ -75,7 +77,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seeds", "nap", "longest"), [(2, 1, 0.02, 2.0), pytest.param(100, 16, 0.1, 6.0, marks=pytest.mark.slow)]
+    ("kills", "seeds", "nap", "longest"), [(2, 1, 0.05, 3.0), pytest.param(100, 16, 0.1, 6.0, marks=pytest.mark.slow)]
 )
 def test_a_build_killed_again_and_again(
     tmp_path: Path, environment: dict[str, str], kills: int, seeds: int, nap: float, longest: float
@@ -189,3 +191,54 @@ def test_a_disk_that_cannot_be_written(disk: Callable[[str], Path]) -> None:
     text = "cannot be written: Read-only file system; choose a place that can be written"
     assert str(caught.value).endswith(text)
     assert len(finished(folder / "runs", RECIPE, DIGEST)) == len(FEW)
+
+
+READ = """
+import sys, threading
+from nasbench_ws import load
+from nasbench_ws.space import DEEPER64
+
+def ask():
+    table = load(sys.argv[1])
+    sums.append(sum(table.query(child.hash).test_accuracy.mean for child in DEEPER64))
+
+sums = []
+threads = [threading.Thread(target=ask) for _ in range(int(sys.argv[2]))]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(*sums)
+"""
+
+
+def test_many_readers_beside_a_builder(disk: Callable[[str], Path], tmp_path: Path) -> None:
+    """16 processes, one of 16 threads, ask one table on a disk that cannot be written, while runs are made."""
+    folder = disk("size=8m")
+    build(RECIPE, [0, 1], folder / "runs", train=quick, load=tiny)
+    table = merge([folder / "runs"], folder / "t.h5")
+    disk("remount,ro,size=8m")
+    command = [sys.executable, "-P", "-c", READ, str(folder / "t.h5")]
+    readers = [
+        subprocess.Popen([*command, "16" if i == 0 else "1"], stdout=subprocess.PIPE, text=True) for i in range(16)
+    ]
+    found = build(RECIPE, [2], tmp_path / "runs", train=quick, load=tiny, workers=1)
+    said = [reader.communicate()[0].split() for reader in readers]
+    assert [len(words) for words in said] == [16] + [1] * 15
+    assert {float(word) for words in said for word in words} == {sum(table.truth.tolist())}
+    assert found.done == 64
+
+
+@pytest.mark.slow
+def test_fifty_instances_take_no_more_memory_than_ten(tmp_path: Path, tiny_loaded: Any) -> None:
+    """In one process: what it holds after each super-net."""
+    held: list[int] = []
+
+    def note(progress: Any) -> None:
+        if progress.done > len(held):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            held.append(pages * os.sysconf("SC_PAGE_SIZE"))
+
+    plan = Plan("full", tiny_loaded.recipe, steps=640, last=8, batch_norm=("running", "recalibrate:64"))
+    evaluate("full", tiny_loaded.table, plan=plan, instances=50, folder=tmp_path, on_progress=note)
+    print(f"{held[9] / 2**20:.1f} MiB after 10 instances, {held[-1] / 2**20:.1f} after {len(held)}")
+    assert len(held) == 50
+    assert held[-1] < held[9] + 4 * 2**20
