@@ -41,11 +41,14 @@ class Claims:
             self._folder.mkdir(exist_ok=True)
             if _is_stale(path):
                 path.unlink(missing_ok=True)
+            whole = self._folder / f".{os.urandom(8).hex()}"  # a claim appears with its owner in it, or not at all
+            whole.write_text(self._who)
             try:
-                with path.open("x") as file:
-                    file.write(self._who)
+                os.link(whole, path)
             except FileExistsError:
                 return False
+            finally:
+                whole.unlink()
         self._own.add(path)
         return True
 

@@ -74,7 +74,7 @@ def test_the_dead_hold_up_nobody(tmp_path: Path) -> None:
     os.utime(path, (old, old))
     assert Claims(tmp_path).take("abc", 1)
     path = tmp_path / ".claims" / "abc-2"
-    path.write_text("")  # killed between making and filling it
+    path.write_text("")  # of nobody knows whom
     assert not Claims(tmp_path).take("abc", 2)
     os.utime(path, (old, old))
     assert Claims(tmp_path).take("abc", 2)

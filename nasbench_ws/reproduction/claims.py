@@ -1,0 +1,256 @@
+"""What came of it: each finding has the paper's figure, ours with n and interval, and a verdict by a stated test.
+
+Nothing is decided by hand. A difference "holds" where its 95 % interval lies on the side that the claim says, "does not
+hold" where it lies on the other side, and is undecided where it holds 0 or there is one instance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_ws import paper
+from nasbench_ws.assess import rankable_taus
+from nasbench_ws.interference import by_distance, matrix
+from nasbench_ws.metrics import kendall_tau_matrix, measure, nan_as_worst, survival
+from nasbench_ws.reproduction.experiments import Scale
+from nasbench_ws.resample import t_interval
+from nasbench_ws.result import Result
+from nasbench_ws.table import Table
+
+Array = npt.NDArray[np.float64]
+CLAIMS = {
+    1: "The best children of different runs, or of consecutive steps, differ widely",
+    2: "Even so the super-net carries information: it filters bad children, and serves for a brief fine-tuning",
+    3: "Interference between children is a main cause",
+    4: "Sharing less, in the right way, lowers the variance and raises tau; random groups hurt",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`mean` with `low` and `high`, its 95 % interval (NaN where there is none), over `n`; `paper` is words."""
+
+    claim: int
+    what: str
+    paper: str
+    mean: float
+    low: float
+    high: float
+    n: int
+    verdict: str = ""  # holds, does not hold, undecided; "" where it is a figure alone
+    test: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; NaN is None."""
+        return {key: None if isinstance(value, float) and math.isnan(value) else value
+                for key, value in asdict(self).items()}  # fmt: skip
+
+
+def findings(results: Mapping[str, Result], table: Table, scale: Scale) -> list[Finding]:
+    """Everything that the results have something to say of, claim by claim."""
+    found: list[Finding] = []
+    for claim, decide in ((1, _stability), (2, _information), (3, _interference), (4, _sharing)):
+        found += [finding for finding in decide(results, table) if finding.claim == claim]
+    return found
+
+
+# -- 1: stability ------------------------------------------------------------------------------------
+
+
+def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
+    found = []
+    seeds = _between(table.by_seed("test_accuracy").T)
+    for name, result in results.items():
+        if name not in ("seeds", "orders", "shuffle"):
+            continue
+        theirs, scores = paper.STABILITY[name], _usable(result)
+        agreement = _between(scores)
+        found.append(_figure(1, f"S-Tau between instances: {name}", f"{theirs.s_tau:.2f}", agreement))
+        found.append(_figure(1, f"GT-Tau: {name}", f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}", _taus(result)))
+        for metric, label, value in (("top_rank@1", "T1R", theirs.t1r), ("top_rank@3", "T3R", theirs.t3r)):
+            values = measure(scores, table.truth, [metric])[metric]
+            found.append(_figure(1, f"{label} of 64: {name}", f"{value:.1f}", values))
+        gap = agreement - seeds.mean()
+        text = f"S-Tau of {name} minus that of the table's seeds ({seeds.mean():.2f})"
+        difference = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
+        found.append(_decided(1, text, f"{difference:+.2f}", gap, sign=-1, test="t, each instance's mean tau with the others"))
+        if result["window"] and name == "shuffle":
+            theirs = paper.STABILITY["epochs"]
+            window = _window(result)
+            within = np.array([_between(one).mean() for one in window])
+            found.append(_figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
+            spread = np.array([rankable_taus(one, table.truth).std() for one in window])
+            found.append(_figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
+    return found
+
+
+# -- 2: information ----------------------------------------------------------------------------------
+
+
+def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
+    found = []
+    params = _params(table)
+    if "shuffle" in results:
+        result = results["shuffle"]
+        theirs = f"{paper.STABILITY['shuffle'].gt_tau:+.2f}"
+        found.append(_decided(2, "GT-Tau of full sharing is above 0", theirs, _taus(result), test="t over instances"))
+        for mode in result["other_batch_norm"]:
+            gain = _taus(result, mode) - _taus(result)
+            found.append(_figure(2, f"GT-Tau gained by batch norm {mode}", "not separated", gain))
+        for k in (5, 10):
+            kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in _usable(result)])
+            text = f"of the true top {k}, kept when the worse half by rank is dropped, above one half"
+            found.append(_decided(2, text, "not tested", kept - 0.5, test="t over instances"))
+        gap = _taus(result) - params
+        theirs = f"{paper.STABILITY['shuffle'].gt_tau - paper.PARAMETER_COUNT:+.2f}"
+        found.append(_decided(2, "GT-Tau of full sharing minus parameter count's", theirs, gap, test="t over instances"))
+        if result["window"]:
+            window = _window(result)
+            single = np.array([rankable_taus(one, table.truth).mean() for one in window])
+            for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
+                gain = rankable_taus(scores, table.truth) - single
+                theirs = f"{paper.WINDOW[f'{name} of 64'] - paper.WINDOW['single']:+.2f}"
+                text = f"{name} of the last scores instead of one: GT-Tau gained"
+                found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
+    tuned = results["seeds"]["readouts"].get("fine_tune", {}) if "seeds" in results else {}
+    for mode, by_count in tuned.items():
+        counts = sorted(by_count, key=int)
+        gain = _array(by_count[counts[-1]]["kendall_tau"]) - _array(by_count[counts[0]]["kendall_tau"])
+        text = f"{counts[-1]} steps of fine-tuning, batch norm {mode}: GT-Tau gained"
+        theirs = f"{paper.FINE_TUNED - paper.STABILITY['seeds'].gt_tau:+.2f}, batch norm not separated"
+        found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
+    return found
+
+
+# -- 3: interference ---------------------------------------------------------------------------------
+
+
+def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
+    measured = results["seeds"]["readouts"].get("interference") if "seeds" in results else None
+    if not measured:
+        return []
+    children = list(table.space)
+    each = [by_distance(matrix([instance], len(children)), children) for instance in measured]
+    cosines = [matrix([instance], len(children), "gradient_cosine") for instance in measured]
+    found = []
+    for name in each[0]["distance"]:
+        values = np.array([one["distance"][name] for one in each]) * 100
+        text = f"points gained by a child at distance {name} when one is trained"
+        found.append(_figure(3, text, f"{paper.INTERFERENCE[name]:+.1f}", values))
+    for name in each[0]["edge"]:
+        values = np.array([one["edge"][name] for one in each]) * 100
+        theirs = f"{paper.INTERFERENCE_BY_EDGE[name]:+.1f}"
+        found.append(_figure(3, f"at distance 1, where edge {name} differs", theirs, values))
+    gap = np.array([one["distance"]["1"] - one["distance"]["3"] for one in each]) * 100
+    theirs = f"{paper.INTERFERENCE['1'] - paper.INTERFERENCE['3']:+.1f}"
+    found.append(_decided(3, "near (distance 1) minus far (3), points", theirs, gap, test="t, paired by instance"))
+    far = np.array([one["distance"]["3"] for one in each]) * 100
+    text = "training a child harms those at distance 3, points"
+    found.append(_decided(3, text, f"{paper.INTERFERENCE['3']:+.1f}", far, sign=-1, test="t over instances"))
+    alike = []
+    for instance, cosine in zip(measured, cosines, strict=True):
+        changes, other = matrix([instance], len(children)), ~np.eye(len(children), dtype=bool)
+        alike.append(np.corrcoef(changes[other], cosine[other])[0, 1])
+    text = "Pearson between change and gradient cosine, over pairs of children"
+    found.append(_decided(3, text, "not measured", np.array(alike), test="t over instances"))
+    return found
+
+
+# -- 4: sharing less ---------------------------------------------------------------------------------
+
+
+def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
+    if "shuffle" not in results:
+        return []
+    full, found, params = results["shuffle"], [], _params(table)
+    for name, result in results.items():
+        kind, _, rest = name.partition("-")
+        m, _, match = rest.partition("-")
+        if kind in ("similar", "random"):
+            words = {"steps": f"{m} times the compute", "compute": "equal compute"}[match]
+            row = paper.GROUPING[int(m)]
+            theirs = f"{getattr(row, kind):.2f}, {m} times the compute"
+            label = "every child alone" if int(m) == len(table) else f"{m} {kind} groups"
+            found.append(_figure(4, f"GT-Tau of {label}, {words}", theirs, _taus(result)))
+            gap = getattr(row, kind) - paper.GROUPING[1].similar
+            sign = -1 if kind == "random" else 1
+            text = f"{label} minus full sharing, {words}"
+            found.append(_decided(4, text, f"{gap:+.2f}", _taus(result) - _taus(full), sign=sign, test="t, paired by seed"))
+        elif kind == "prefix":
+            mean, std = paper.PREFIX.get(int(m), (math.nan, math.nan))
+            theirs = f"{mean:.2f} +- {std:.2f}, 2,000 epochs"
+            found.append(_figure(4, f"GT-Tau with the first {m} cells shared, equal compute", theirs, _taus(result)))
+    for name, result in results.items():
+        other = results.get(name.replace("similar", "random", 1))
+        if name.startswith("similar-") and other is not None and other is not result:
+            m, match = name.split("-")[1:]
+            words = "equal compute" if match == "compute" else f"{m} times the compute"
+            gap = paper.GROUPING[int(m)].similar - paper.GROUPING[int(m)].random
+            text = f"{m} similar groups minus {m} random ones, {words}"
+            found.append(_decided(4, text, f"{gap:+.2f}", _taus(result) - _taus(other), test="t, paired by seed"))
+    if "drift" in results:
+        gap_ = _taus(results["drift"]) - _taus(full)
+        text = "weights that drift while unused minus frozen ones: GT-Tau"
+        found.append(_figure(4, text, "not separated", gap_, test="t, paired by seed"))
+    best = max(results, key=lambda name: float(np.nanmean(_taus(results[name]))))
+    text = f"the best of all of these ({best}) minus parameter count ({params:.2f})"
+    found.append(_decided(4, text, f"{0.80 - paper.PARAMETER_COUNT:+.2f}", _taus(results[best]) - params, test="t over instances"))
+    return found
+
+
+# -- what all of them use ------------------------------------------------------------------------------
+
+
+def _figure(claim: int, what: str, theirs: str, values: Sequence[float] | Array, test: str = "") -> Finding:
+    known = _array(values)[np.isfinite(_array(values))]
+    if not len(known):
+        return Finding(claim, what, theirs, math.nan, math.nan, math.nan, 0, "", test)
+    interval = t_interval(known)
+    return Finding(claim, what, theirs, interval.mean, interval.low, interval.high, interval.n, "", test)
+
+
+def _decided(claim: int, what: str, theirs: str, values: Sequence[float] | Array, test: str, sign: int = 1) -> Finding:
+    """A figure that the claim says is above 0 (`sign` 1) or below it (-1)."""
+    one = _figure(claim, what, theirs, values, test)
+    low, high = sorted((sign * one.low, sign * one.high))
+    verdict = "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+    return Finding(one.claim, what, theirs, one.mean, one.low, one.high, one.n, verdict, test)
+
+
+def _between(scores: Array) -> Array:
+    """Each row's mean tau with the others, (rows,); NaN with one row."""
+    if len(scores) < 2:
+        return np.full(len(scores), np.nan)
+    taus = kendall_tau_matrix(scores)
+    between: Array = (taus.sum(axis=1) - 1) / (len(taus) - 1)
+    return between
+
+
+def _taus(result: Result, mode: str | None = None) -> Array:
+    """GT-Tau by instance."""
+    metrics = result["metrics"] if mode is None else result["other_batch_norm"][mode]["metrics"]
+    values = metrics.get("kendall_tau", {}).get("values", [])
+    return _array(values) if len(values) == result["instances"] else np.full(result["instances"], np.nan)
+
+
+def _usable(result: Result) -> Array:
+    scores = result.scores
+    return nan_as_worst(scores[np.isfinite(scores).any(axis=1)])
+
+
+def _window(result: Result) -> Array:
+    return _array(result["window"]["scores"])  # (I, k, n)
+
+
+def _params(table: Table) -> float:
+    return float(measure(table.column("params").astype(float)[None], table.truth, ["kendall_tau"])["kendall_tau"][0])
+
+
+def _array(values: Any) -> Array:
+    return np.asarray(values, dtype=np.float64)
