@@ -47,8 +47,19 @@ class Claims:
                 os.link(whole, path)
             except FileExistsError:
                 return False
+            except OSError:  # a file system without hard links
+                return self._took(path)
             finally:
                 whole.unlink()
+        self._own.add(path)
+        return True
+
+    def _took(self, path: Path) -> bool:
+        try:
+            with path.open("x") as file:
+                file.write(self._who)
+        except FileExistsError:
+            return False
         self._own.add(path)
         return True
 

@@ -253,6 +253,30 @@ def ndcg(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     return _single(f"ndcg@{_index(k)}", scores, truth)
 
 
+def survival(scores: npt.ArrayLike, truth: npt.ArrayLike, *, drop: float, k: int) -> float:
+    """Of the K best children, the fraction left when the part `drop` of all that is scored lowest is dropped.
+
+    As a search that prunes its space by a super-net does. Ties in scores: the expected value over random tie-breaking;
+    among the K best is a child with fewer than K children strictly better. In [0, 1]; a random score leaves 1 - drop.
+
+    >>> survival([0.9, 0.8, 0.7, 0.1], [0.5, 0.7, 0.6, 0.4], drop=0.5, k=2)
+    0.5
+    >>> survival([1, 1, 1, 1], [0.5, 0.7, 0.6, 0.4], drop=0.25, k=2)
+    0.75
+    """
+    if not 0 <= drop < 1:
+        raise MetricError(f"drop is {drop}; it is a part of the children, at least 0 and less than 1")
+    s, y = _vector(scores, "scores"), _vector(truth, "truth")
+    if len(s) != len(y):
+        raise MetricError(f"{len(s)} scores and {len(y)} truths; give one of each for each child")
+    count = _count(k, len(y), "children")
+    best = (y[None, :] > y[:, None]).sum(axis=1) < count
+    left = len(s) - math.floor(drop * len(s) + 1e-9)
+    above, level = (s[None, :] > s[:, None]).sum(axis=1), (s[None, :] == s[:, None]).sum(axis=1)
+    stays = np.clip((left - above) / level, 0.0, 1.0)  # the chance that a child's place among its equals is kept
+    return float(stays[best].mean())
+
+
 # ------------------------------------------------------------------------------------------- many at once
 
 

@@ -2,9 +2,9 @@
 
     scale = SCALES["smoke"]
     results = run(load("fashion14"), scale, "reproduction/")       # goes on where it stopped
-    print(render(findings(results, load("fashion14"), scale)))
+    print(render(findings(results, load("fashion14"))))
 
-experiments.py says what is run, claims.py decides by stated tests, text.py shows it. No torch here until something runs.
+experiments.py says what is run, claims.py decides by stated tests, text.py shows it. No torch until something runs.
 """
 
 from nasbench_ws.reproduction.claims import CLAIMS, Finding, findings

@@ -1,0 +1,75 @@
+"""reproduce: the paper's experiments and claims, on any table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from nasbench_ws.cli.options import (
+    check_output,
+    dask_option,
+    fetch,
+    json_option,
+    print_json,
+    root_option,
+    table_option,
+    where_to_run,
+    workers_option,
+)
+from nasbench_ws.cli.progress import Bar
+
+from nasbench_ws.pool import Progress
+from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render, run
+from nasbench_ws.reproduction.experiments import hours
+from nasbench_ws.table import load
+
+
+@click.command()
+@click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, len(CLAIMS)))
+@click.option("--scale", "scale_name", type=click.Choice(list(SCALES)), default="smoke", show_default=True)
+@click.option("--out", metavar="DIR", help="Where results are kept, and taken from.  [default: reproduction-SCALE]")
+@table_option
+@root_option
+@workers_option
+@dask_option
+@json_option
+def reproduce(
+    claims: tuple[int, ...], scale_name: str, out: str | None, table: str, data_root: str | None, download: bool,
+    workers: int | None, dask: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """The paper's experiments: its figures beside ours, each with a verdict.
+
+    CLAIM is 1 (instability), 2 (information), 3 (interference) or 4 (sharing
+    less); all of them without one. The same command goes on where it stopped.
+
+    \b
+    Example:
+      nasbench-ws reproduce --scale smoke
+      nasbench-ws reproduce 3 --scale standard --json
+    """
+    scale, truth = SCALES[scale_name], load(table)
+    folder = Path(out or f"reproduction-{scale_name}")
+    check_output(str(folder / "findings.json"), folder=True)
+    fetch(truth.recipe.images, data_root, download)
+    chosen = claims or tuple(CLAIMS)
+    wanted = [one for one in experiments(truth, scale, chosen) if not (folder / f"{one.name}.json").exists()]
+    with Bar("reproduce") as bar, where_to_run(dask, workers) as (executor, count):
+        bar.once(f"{len(wanted)} experiments to run, some {hours(truth, wanted, count):.1f} h of training")
+
+        def on_progress(name: str, place: int, of: int, p: Progress) -> None:
+            bar.show((place - 1 + p.fraction) / of, f"{name}, {place} of {of}", None)
+
+        try:
+            results = run(
+                truth, scale, folder, chosen, workers=count, executor=executor, root=data_root, on_progress=on_progress
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
+    found = findings(results, truth)
+    data = {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
+    (folder / "findings.json").write_text(json.dumps(data, indent=1) + "\n")
+    if as_json:
+        print_json(data)
+    else:
+        click.echo(f"{scale.note}\n\n{render(found)}")
