@@ -24,7 +24,7 @@ import numpy as np
 from nasbench_ws.augment import Batches
 from nasbench_ws.errors import UsageError
 from nasbench_ws.estimate import training_seconds
-from nasbench_ws.images import Images, Split, load_images
+from nasbench_ws.images import Images, load_images
 from nasbench_ws.network import child_network, mac_count
 from nasbench_ws.plan import BACKWARD, Part, Plan
 from nasbench_ws.pool import OnProgress, Task, execute
@@ -32,7 +32,7 @@ from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interf
 from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.result import Result
 from nasbench_ws.runs import check_writable
-from nasbench_ws.schedule import audit, get_schedule, realise
+from nasbench_ws.schedule import audit, get_schedule, name_of, realise
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.space import Architecture, get_space
 from nasbench_ws.strategy import Strategy, resolve
@@ -79,6 +79,7 @@ def evaluate(
     _check_match(plan, truth)
     setting = Setting(plan, root)
     images = load_images(plan.recipe.images, ("train", "valid"), root=root)
+    _check_images(images, truth)
     children, parts, named = _parts(setting, images)
     seeds = range(first_seed, first_seed + instances)
     _refuse_early(plan, truth, images, children, parts, named, seeds)
@@ -116,11 +117,22 @@ def _check_match(plan: Plan, table: Table) -> None:
     theirs = table.recipe
     for name in ("space", "images", "macro", "channels", "cells", "output", "dilated_kernel"):
         ours, stored = getattr(plan.recipe, name), getattr(theirs, name)
-        if ours != stored:
+        elsewhere = name == "images" and ours.startswith("folder:") and stored.startswith("folder:")
+        if ours != stored and not elsewhere:
             raise UsageError(
                 f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
                 f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
             )
+
+
+def _check_images(images: Images, table: Table) -> None:
+    """A folder's name says nothing of what is in it; their digest does. A table of published numbers has none."""
+    stored = table.content.attributes["images_digest"]
+    if stored not in ("", images.digest):
+        raise UsageError(
+            f"the images {images.name} have digest {images.digest}, and the table's {stored}; a super-net is compared "
+            "with children of the same images: find those, or build a table with these"
+        )
 
 
 def _refuse_early(
@@ -130,7 +142,7 @@ def _refuse_early(
     """Raise now what would otherwise be raised after hours of training."""
     _ = table.truth
     for mode in (*plan.batch_norm, *(["recalibrate"] if plan.fine_tune else [])):
-        Scorer(_first_valid(images, 1), "valid", BatchNorm.parse(mode))
+        Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
     macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
     schedule = get_schedule(plan.schedule or strategy.schedule)
     for part in parts:
@@ -228,16 +240,9 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
 
 
-def _first_valid(images: Images, count: int) -> Images:
-    """The same images with only the first of the validation split."""
-    valid = images.valid
-    first = Split(valid.pixels[:count], valid.labels[:count])
-    return replace(images, splits={**images.splits, "valid": first})
-
-
 def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[str, Any]:
     """Fine-tuning of every child, with and without recalibration, and interference between children."""
-    some = _first_valid(images, plan.last_images)
+    some = images.first_valid(plan.last_images)
     found: dict[str, Any] = {}
 
     def stream(child: int) -> Batches:
@@ -263,7 +268,7 @@ class _Snapshots:
         self.scores: list[list[float]] = []
         self._from = steps - plan.last
         if plan.last:
-            some = _first_valid(images, plan.last_images)
+            some = images.first_valid(plan.last_images)
             self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
 
     def take(self, step: int, net: SuperNet) -> None:
@@ -295,12 +300,11 @@ def _result(
     def accuracies(mode: str) -> Any:
         return joined(lambda outcome: outcome["scores"][mode]["accuracy"])
 
-    schedule = plan.schedule or strategy.schedule
     window = joined(lambda o: o["window"], plan.last) if plan.last and not _any_diverged(gathered) else None
     return Result.make(
         strategy=plan.strategy,
         table=table,
-        plan={**plan.to_dict(), "schedule": schedule if isinstance(schedule, str) else _name(schedule)},
+        plan={**plan.to_dict(), "schedule": name_of(plan.schedule or strategy.schedule)},
         seeds=seeds,
         scores={mode: accuracies(mode) for mode in plan.batch_norm},
         window=window,
@@ -348,10 +352,6 @@ def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable
             for instance in gathered
         ]
     return found
-
-
-def _name(schedule: Callable[..., Any]) -> str:
-    return getattr(schedule, "__name__", type(schedule).__name__)  # an object with __call__ has none
 
 
 def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nasbench_ws.errors import StrategyError, UsageError, near_misses
+from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
 from nasbench_ws.space import Architecture
 
 Children = Sequence[Architecture]
@@ -92,12 +92,26 @@ def get_schedule(name: str | Schedule) -> Schedule:
     return SCHEDULES[name]
 
 
+def name_of(schedule: str | Schedule) -> str:
+    if isinstance(schedule, str):
+        return schedule
+    return getattr(schedule, "__name__", type(schedule).__name__)  # an object with __call__ has none
+
+
 def realise(
     schedule: Schedule, children: Children, steps: int, seed: int, check: bool = True
 ) -> npt.NDArray[np.int32]:
     """The numbers of the children of each step: (steps, children a step), checked by `audit` unless told not."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    drawn = [tuple(numbers) for numbers in itertools.islice(schedule(children, rng), steps)]
+    try:
+        drawn = [tuple(numbers) for numbers in itertools.islice(schedule(children, rng), steps)]
+    except NasbenchError:
+        raise
+    except Exception as error:
+        raise StrategyError(
+            f"the schedule {name_of(schedule)} raised {type(error).__name__}: {error}; "
+            "it must yield, for ever, sequences of the numbers of the children that a step trains"
+        ) from error
     if len(drawn) < steps:
         raise StrategyError(f"the schedule ended after {len(drawn)} of {steps} steps; it must go on for ever")
     widths = {len(numbers) for numbers in drawn}

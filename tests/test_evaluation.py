@@ -542,6 +542,20 @@ def untrained(run: Callable[..., Result], parts_run: list[tuple[int, int]]) -> C
     return refused
 
 
+def test_images_are_told_by_their_digest(tiny: Any) -> None:
+    """A folder elsewhere with the same images will do; one of the same name with others will not."""
+    table = tiny.remade(replace(tiny.recipe, images="folder:there"))
+    module._check_match(Plan("full", replace(tiny.recipe, images="folder:here")), table)
+    module._check_images(tiny.images, table)
+    others = replace(tiny.images, digest="8" * 64)
+    with pytest.raises(UsageError) as caught:
+        module._check_images(others, table)
+    assert str(caught.value) == (
+        f"the images tiny have digest {'8' * 64}, and the table's {'7' * 64}; a super-net is compared with children of "
+        "the same images: find those, or build a table with these"
+    )
+
+
 @pytest.mark.parametrize(
     ("field", "value", "stored"),
     [

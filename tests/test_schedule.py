@@ -102,6 +102,29 @@ def test_schedules_that_cannot_be(schedule, message):
     assert str(caught.value) == message
 
 
+def moody(children, rng):
+    yield (0,)
+    raise KeyError("no such mood")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        (moody, "the schedule moody raised KeyError: 'no such mood'"),
+        (_forever([0]), "the schedule schedule raised TypeError: 'int' object is not iterable"),
+        (lambda children: None, "the schedule <lambda> raised TypeError: "),
+    ],
+)
+def test_a_schedule_that_raises_is_named(schedule, said):
+    with pytest.raises(StrategyError) as caught:
+        realise(schedule, CHILDREN, 64, 0)
+    assert str(caught.value).startswith(said)
+    assert str(caught.value).endswith(
+        "; it must yield, for ever, sequences of the numbers of the children that a step trains"
+    )
+    assert caught.value.__cause__ is not None
+
+
 def test_a_starved_child_is_named():
     with pytest.raises(StrategyError) as caught:
         realise(_forever([(i,) for i in range(63)]), CHILDREN, 64 * 20, 0)
