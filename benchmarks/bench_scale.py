@@ -50,14 +50,16 @@ class Simulated(Executor):
 
     messages = 0
 
-    def submit(self, task: Any, arch: Architecture, seed: int) -> Future[RunRecord]:  # type: ignore[override]
-        self.messages += 2
+    def submit(  # type: ignore[override]
+        self, work: Any, make: Any, number: int, run: tuple[Architecture, int], on_step: Any
+    ) -> Future[RunRecord]:
+        (arch, seed), self.messages = run, self.messages + 2
         rng = np.random.default_rng([arch.index, seed])
         curves = {name: tuple(rng.random(POINTS).tolist()) for name in CURVES}
         future: Future[RunRecord] = Future()
         record = RunRecord(
             hash=arch.hash, spec=arch.spec, seed=seed, status="ok", error="",
-            epochs=tuple(float(i + 1) for i in range(POINTS)), curves=curves, recipe=task.recipe.to_dict(),
+            epochs=tuple(float(i + 1) for i in range(POINTS)), curves=curves, recipe=make.recipe.to_dict(),
             images_digest="d" * 64, versions={"torch": "none"}, device="simulated",
         )  # fmt: skip
         future.set_result(record)

@@ -122,7 +122,7 @@ def doctor() -> None:
     import torch
 
     from nasbench_ws import engine
-    from nasbench_ws.pool import available_cpus
+    from nasbench_ws.processes import available_cpus
 
     for name, version in versions().items():
         click.echo(f"{name:16}{version}")

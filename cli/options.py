@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from nasbench_ws.errors import OutputError, UsageError
-from nasbench_ws.pool import available_cpus
+from nasbench_ws.processes import available_cpus
 from nasbench_ws.records import refusal
 from nasbench_ws.table import shipped
 

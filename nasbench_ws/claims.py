@@ -1,12 +1,12 @@
 """Who makes which run, where several builders share a folder: a small file for each run under way.
 
-    claims = Claims(folder)
-    if claims.take(hash, seed): ...        # False: another builder makes it
-    claims.beat()                          # now and then, or others will think that this one is dead
-    claims.release(hash, seed)
+    with Claims(folder) as claims:             # a thread renews what is held, and the end releases it
+        if claims.take(hash, seed): ...        # False: another builder makes it
+        claims.release(hash, seed)
 
-A claim whose builder is dead is taken over: at once where that ran on this machine, else when it has not been renewed
-for STALE_SECONDS. At worst a run is made twice, with the same numbers; none is lost by it.
+A claim whose builder is dead is taken over: at once where that ran on this machine and its process is no more, else
+when it has not been renewed for STALE_SECONDS; a process's number alone proves no life, for after a restart another
+has it. At worst a run is made twice, with the same numbers; none is lost by it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 import time
 from pathlib import Path
+from typing import Self
 
 from nasbench_ws.records import refusal
 
@@ -30,7 +32,16 @@ class Claims:
         self._folder = folder / ".claims"
         self._own: set[Path] = set()
         self._who = f"{socket.gethostname()} {os.getpid()} {os.urandom(4).hex()}"
-        self._beaten = time.monotonic()
+        self._ended = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._renew, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for path in list(self._own):
+            self._drop(path)
 
     def take(self, hash: str, seed: int) -> bool:
         """Whether the run is this builder's to make."""
@@ -66,24 +77,18 @@ class Claims:
     def release(self, hash: str, seed: int) -> None:
         path = self._path(hash, seed)
         if path in self._own:
-            self._own.discard(path)
-            with contextlib.suppress(OSError):  # then it becomes stale
-                path.unlink()
+            self._drop(path)
 
-    def release_all(self) -> None:
-        for path in list(self._own):
-            with contextlib.suppress(OSError):
-                path.unlink()
-        self._own.clear()
+    def _drop(self, path: Path) -> None:
+        self._own.discard(path)
+        with contextlib.suppress(OSError):  # then it becomes stale
+            path.unlink()
 
-    def beat(self) -> None:
-        """Renew what is held, every BEAT_SECONDS at most."""
-        if time.monotonic() - self._beaten < BEAT_SECONDS:
-            return
-        self._beaten = time.monotonic()
-        for path in self._own:
-            with contextlib.suppress(OSError):
-                os.utime(path)
+    def _renew(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            for path in list(self._own):
+                with contextlib.suppress(OSError):
+                    os.utime(path)
 
     def _path(self, hash: str, seed: int) -> Path:
         return self._folder / f"{hash}-{seed}"
@@ -96,9 +101,8 @@ def _is_stale(path: Path) -> bool:
         words = path.read_text().split()
     except OSError:
         return False  # there is none, or it has just gone
-    if len(words) == 3 and words[0] == socket.gethostname() and words[1].isdecimal():
-        return not _runs(int(words[1]))
-    return age > STALE_SECONDS  # of another machine, or not yet written
+    here = len(words) == 3 and words[0] == socket.gethostname() and words[1].isdecimal()
+    return age > STALE_SECONDS or (here and not _runs(int(words[1])))
 
 
 def _runs(process: int) -> bool:

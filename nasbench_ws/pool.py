@@ -6,26 +6,32 @@ only its own task; an error of this package is the user's to mend and stops ever
 
     execute(run_part, {"a": Task((setting, 0), 800)}, on_done, workers=2)
 
-`function(*arguments, on_step)` runs in a worker with one thread. No torch here.
+`function(*arguments, on_step)` runs in a process of its own (processes.py), on an executor, or here. No torch here.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import contextlib
 import queue
-import signal
 import time
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from nasbench_ws.errors import NasbenchError, RunError
+from nasbench_ws.meter import Meter, OnProgress, Progress
+from nasbench_ws.processes import Processes, one_thread_a_process, sigterm_as_interrupt, tell
 
+__all__ = ["OnProgress", "Progress", "Readiness", "Task", "TaskError", "execute"]
 Id = TypeVar("Id", bound=Hashable)
+Readiness = Literal["start", "wait", "done"]
 POLL_SECONDS = 0.2
 REPORT_SECONDS = 0.5  # how often a worker says how far it is
+ELSEWHERE_SECONDS = 1.0  # between questions whether a task that had to wait is ready
 
 
 @dataclass(frozen=True)
@@ -34,23 +40,15 @@ class Task:
     size: float = 1.0  # in any unit that time is proportional to
 
 
-@dataclass(frozen=True)
-class Progress:
-    """`fraction` is of the sizes, tasks under way included; `seconds_left` is None where nobody knows yet."""
+class TaskError(Exception):
+    """What a task raised, as text: exceptions of any kind need not survive the way back. str() is the traceback."""
 
-    done: int
-    failed: int
-    total: int
-    fraction: float
-    seconds_left: float | None
+    def __init__(self, summary: str, text: str) -> None:
+        super().__init__(summary, text)
+        self.summary, self.text = summary, text
 
-
-OnProgress = Callable[[Progress], None]
-
-
-def available_cpus() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    def __str__(self) -> str:
+        return self.text
 
 
 def execute(
@@ -61,244 +59,215 @@ def execute(
     workers: int | None = None,
     executor: Executor | None = None,
     retries: int = 1,
-    on_failed: Callable[[Id, BaseException], None] | None = None,
+    on_failed: Callable[[Id, Exception], None] | None = None,
     on_progress: OnProgress | None = None,
     seconds: float | None = None,
+    ready: Callable[[Id], Readiness] = lambda _: "start",
 ) -> None:
     """Run every task; call `on_done(id, result)` in this process as each ends.
 
     `workers` None or 0: in this process, one after the other. An `executor` is used as it is, and left open; it is
     given `workers` tasks at a time, None or 0: all.
-    A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError.
-    `seconds` are what all of it may take, for the first reports.
-    KeyboardInterrupt ends the workers at once; what was handed over stays handed over.
+    A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError: with a
+    TaskError where it raised, a RunError where its worker died each time, or what the executor says.
+    `seconds` are what all of it may take, for the first reports. `ready` is asked before a task starts: "wait" puts it
+    off, "done" leaves it out, for somebody else does it, or has done.
+    KeyboardInterrupt, and SIGTERM, end the workers at once; what has ended by then is handed over.
     """
-    meter = _Meter(tasks, on_progress, seconds)
+    meter = Meter([task.size for task in tasks.values()], on_progress, seconds)
     meter.report()
-    if not tasks:
-        return
     fail = _raise if on_failed is None else on_failed
-    if executor is None and not workers:
-        for name, task in tasks.items():
-            _attempt(name, task, function, on_done, fail, retries, meter)
-        return
-    _Pool(function, tasks, on_done, fail, retries, meter, workers or len(tasks), executor).run()
+    with sigterm_as_interrupt(), one_thread_a_process():
+        _Pool(function, tasks, on_done, fail, retries, ready, meter, workers, executor).run()
 
 
-def _raise(name: Hashable, error: BaseException) -> None:
-    raise RunError(
-        f"task {name} failed: {type(error).__name__}: {error}; what finished is kept, run the same command again"
-    ) from error
+def _raise(name: Hashable, error: Exception) -> None:
+    said = error.summary if isinstance(error, TaskError) else f"{type(error).__name__}: {error}"
+    raise RunError(f"task {name} failed: {said}; what finished is kept, run the same command again") from error
 
 
-def _attempt(
-    name: Any, task: Task, function: Callable[..., Any], on_done: Any, fail: Any, retries: int, meter: _Meter
-) -> None:
-    for attempt in range(retries + 1):
+def _work(
+    function: Callable[..., Any], number: int, arguments: tuple[Any, ...], on_step: Callable[[float], None] | None
+) -> Any:
+    """A task, wherever it runs. `on_step` None: its parent process is told, now and then."""
+    try:
+        return function(*arguments, on_step=on_step or _Teller(number))
+    except NasbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        summary = "".join(traceback.format_exception_only(error)).strip()
+        raise TaskError(summary, traceback.format_exc()) from error
+
+
+class _Teller:
+    def __init__(self, number: int) -> None:
+        self._number, self._told = number, 0.0
+
+    def __call__(self, step: float) -> None:
+        if time.monotonic() - self._told > REPORT_SECONDS:
+            self._told = time.monotonic()
+            tell((self._number, step))
+
+
+class _Here(Executor):
+    """Each task at once, in this process."""
+
+    def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
         try:
-            result = function(*task.arguments, on_step=lambda step: meter.step(name, step))
-        except NasbenchError:
-            raise
+            future.set_result(function(*arguments, **options))
         except Exception as error:
-            if attempt == retries:
-                fail(name, error)
-                meter.end(name, failed=True)
-                return
-        else:
-            on_done(name, result)
-            meter.end(name)
-            return
-
-
-class _Meter:
-    """How far the work is, and how long the rest will take at the pace so far."""
-
-    def __init__(self, tasks: Mapping[Any, Task], on_progress: OnProgress | None, seconds: float | None) -> None:
-        self._guess = seconds
-        self._sizes = {name: task.size for name, task in tasks.items()}
-        self._total = sum(self._sizes.values()) or 1.0
-        self._under_way: dict[Any, float] = {}
-        self._done = self._failed = 0
-        self._ended = 0.0
-        self._on_progress = on_progress
-        self._started = time.monotonic()
-        self._reported = 0.0
-
-    def step(self, name: Any, step: float) -> None:
-        before = self._under_way.get(name, 0.0)  # of an earlier try, perhaps
-        self._under_way[name] = max(before, min(step, self._sizes[name]))
-        if time.monotonic() - self._reported > POLL_SECONDS:
-            self.report()
-
-    def end(self, name: Any, failed: bool = False) -> None:
-        self._under_way.pop(name, None)
-        self._ended += self._sizes[name]
-        self._failed += failed
-        self._done += not failed
-        self.report()
-
-    def report(self) -> None:
-        if self._on_progress is None:
-            return
-        self._reported = time.monotonic()
-        ended = self._done + self._failed == len(self._sizes)
-        fraction = 1.0 if ended else (self._ended + sum(self._under_way.values())) / self._total
-        passed = self._reported - self._started
-        left = passed / fraction * (1 - fraction) if fraction > 0.01 else self._guess
-        self._on_progress(Progress(self._done, self._failed, len(self._sizes), min(fraction, 1.0), left))
-
-
-_queue: Any = None  # a worker's way to say how far it is
-
-
-def _start_worker(steps: Any) -> None:
-    global _queue
-    _queue = steps
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    import torch
-
-    torch.set_num_threads(1)  # on small networks one thread a process beats threads by far
-
-
-def _work(function: Callable[..., Any], name: Any, arguments: tuple[Any, ...]) -> Any:
-    last = 0.0
-
-    def on_step(step: int) -> None:
-        nonlocal last
-        if _queue is not None and time.monotonic() - last > REPORT_SECONDS:
-            last = time.monotonic()
-            _queue.put((name, step))
-
-    return function(*arguments, on_step=on_step)
+            future.set_exception(error)
+        return future
 
 
 class _Pool:
-    """Tasks on an executor: submitted as places come free, tried again, counted.
+    """Tasks on their way: submitted as places come free, tried again, counted. They go by their numbers.
 
     When a worker dies, its pool breaks, and every task under way ends with it. Which of them killed it cannot
     be known: each is suspected, and then runs alone, so that the next death has one cause.
     """
 
     def __init__(
-        self, function: Any, tasks: Mapping[Any, Task], on_done: Any, fail: Any, retries: int, meter: _Meter,
-        workers: int, executor: Executor | None,
+        self, function: Any, tasks: Mapping[Any, Task], on_done: Any, on_failed: Any, retries: int, ready: Any,
+        meter: Meter, workers: int | None, executor: Executor | None,
     ) -> None:  # fmt: skip
-        self._function, self._tasks, self._on_done, self._fail = function, tasks, on_done, fail
+        self._function, self._names, self._tasks = function, list(tasks), list(tasks.values())
+        self._on_done, self._on_failed, self._ready = on_done, on_failed, ready
         self._retries, self._meter = retries, meter
-        self._workers = min(workers, len(tasks))
-        self._given = executor
-        self._waiting = list(tasks)
-        self._tries: dict[Any, int] = {}
-        self._suspects: set[Any] = set()
-        self._running: dict[Future[Any], Any] = {}
-        self._own: ProcessPoolExecutor | None = None
-        self._steps: Any = None
+        here = executor is None and not workers
+        self._given = _Here() if here else executor
+        self._on_step = meter.step if here else None
+        self._places = 1 if here else min(workers or len(tasks), len(tasks))
+        self._own: Processes | None = None
+        self._waiting = deque(range(len(tasks)))
+        self._elsewhere: deque[int] = deque()  # which had to wait, until when they are asked about again
+        self._ask_again = 0.0
+        self._running: dict[Future[Any], int] = {}
+        self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._tries: Counter[int] = Counter()
+        self._suspects: set[int] = set()
 
     def run(self) -> None:
         try:
-            while self._waiting or self._running:
+            while self._waiting or self._running or self._elsewhere:
                 self._submit()
-                done, _ = wait(self._running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                ended = self._wait()
                 self._listen()
-                if any(isinstance(future.exception(), BrokenExecutor) for future in done):
-                    done = wait(self._running).done  # the pool is ending all of them
-                broken = [future for future in done if isinstance(future.exception(), BrokenExecutor)]
-                for future in done - set(broken):
-                    self._settle(future)
-                if broken:
-                    self._mend(broken)
-        except BaseException:
-            self._stop()
+                self._settle(ended)
+        except KeyboardInterrupt:
+            for future, number in self._running.items():
+                if future.done() and _error(future) is None:
+                    self._on_done(self._names[number], future.result())
             raise
-        self._discard()
-
-    def _executor(self) -> Executor:
-        if self._given is not None:
-            return self._given
-        if self._own is None:
-            context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-            self._steps = context.Queue()
-            os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a worker imports its libraries
-            self._own = ProcessPoolExecutor(self._workers, context, _start_worker, (self._steps,))
-        return self._own
+        finally:
+            for future in self._running:
+                future.cancel()
+            self._stop()
 
     def _submit(self) -> None:
-        while self._waiting and len(self._running) < self._workers:
-            name = self._waiting[0]
-            if self._running and not self._suspects.isdisjoint((name, *self._running.values())):
+        if not self._waiting and time.monotonic() > self._ask_again:
+            self._waiting, self._elsewhere = self._elsewhere, self._waiting
+        while self._waiting and len(self._running) < self._places:
+            number = self._waiting[0]
+            alone = self._suspects and not self._suspects.isdisjoint((number, *self._running.values()))
+            if self._running and alone:
                 return
+            readiness = self._ready(self._names[number])
+            if readiness != "start":
+                self._put_off(readiness)
+                continue
+            on_step = self._on_step and partial(self._on_step, number)
             try:
-                future = self._executor().submit(_work, self._function, name, self._tasks[name].arguments)
+                future = self._executor().submit(_work, self._function, number, self._tasks[number].arguments, on_step)
             except BrokenExecutor as error:
                 if self._given is not None:
                     raise _unusable(error) from error
                 if self._running:  # which will tell
                     return
-                self._discard()
+                self._stop()
                 continue
-            self._running[future] = self._waiting.pop(0)
-            if self._own is not None and len(self._running) > 1:
-                # The pool's own thread was woken before that task's process was started, and does not watch it: its
-                # death would be noticed only when another task ends, perhaps in an hour. Anything wakes it again.
-                self._own.submit(int)
+            self._running[future] = self._waiting.popleft()
+            future.add_done_callback(self._ended.put)
+
+    def _put_off(self, readiness: Readiness) -> None:
+        number = self._waiting.popleft()
+        if readiness == "done":
+            self._meter.end(number)
+        else:
+            self._elsewhere.append(number)
+            self._ask_again = time.monotonic() + ELSEWHERE_SECONDS
+
+    def _executor(self) -> Executor | Processes:
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            self._own = Processes(self._places)
+        return self._own
+
+    def _wait(self) -> list[Future[Any]]:
+        """What has ended, after a while at most. Not `wait`, which looks at every future under way each time."""
+        ended = []
+        with contextlib.suppress(queue.Empty):
+            ended.append(self._ended.get(timeout=POLL_SECONDS))
+            while True:
+                ended.append(self._ended.get_nowait())
+        if any(isinstance(_error(future), BrokenExecutor) for future in ended):
+            ended = list(wait(self._running).done)  # the pool is ending all of them
+        return [future for future in ended if future in self._running]
 
     def _listen(self) -> None:
-        while self._steps is not None:
-            try:
-                name, step = self._steps.get_nowait()
-            except (queue.Empty, OSError):
-                return
-            if name in self._running.values():
-                self._meter.step(name, step)
+        for number, step in self._own.told() if self._own is not None else ():
+            if number in self._running.values():
+                self._meter.step(number, step)
 
-    def _settle(self, future: Future[Any]) -> None:
-        name = self._running.pop(future)
-        error = future.exception()
-        if error is None:
-            self._on_done(name, future.result())
-            self._meter.end(name)
-            return
-        if isinstance(error, NasbenchError):
-            raise error
-        self._try_again(name, error)
+    def _settle(self, ended: list[Future[Any]]) -> None:
+        errors = {future: _error(future) for future in ended}
+        for future in sorted(ended, key=lambda future: errors[future] is not None):  # results are safe before errors
+            error = errors[future]
+            if isinstance(error, BrokenExecutor):
+                continue
+            number = self._running.pop(future)
+            if error is None:
+                self._on_done(self._names[number], future.result())
+                self._meter.end(number)
+            elif isinstance(error, NasbenchError):
+                raise error
+            else:
+                self._try_again(number, error)
+        broken = [self._running.pop(future) for future in ended if future in self._running]
+        if broken:
+            self._mend(broken, next(error for error in errors.values() if isinstance(error, BrokenExecutor)))
 
-    def _try_again(self, name: Any, error: BaseException) -> None:
+    def _try_again(self, number: int, error: BaseException) -> None:
         """Or, after the last try, hand the error over."""
-        self._tries[name] = self._tries.get(name, 0) + 1
-        if self._tries[name] <= self._retries:
-            self._waiting.insert(0, name)
+        self._tries[number] += 1
+        if self._tries[number] <= self._retries:
+            self._waiting.appendleft(number)
             return
-        self._fail(name, error)
-        self._meter.end(name, failed=True)
+        self._on_failed(self._names[number], error)
+        self._meter.end(number, failed=True)
 
-    def _mend(self, broken: list[Future[Any]]) -> None:
+    def _mend(self, broken: list[int], error: BrokenExecutor) -> None:
         """Go on after a worker's death in a new pool."""
-        names = [self._running.pop(future) for future in broken]
-        error = broken[0].exception()
-        assert error is not None
         if self._given is not None:
             raise _unusable(error) from error
-        self._discard()
-        self._suspects.update(names)
-        if len(names) == 1:
+        self._stop()
+        self._suspects.update(broken)
+        if len(broken) == 1:
             died = RunError("its worker process died each time, perhaps for want of memory; try fewer workers")
-            self._try_again(names[0], died)
+            self._try_again(broken[0], died)
         else:
-            self._waiting[:0] = names
-
-    def _discard(self) -> None:
-        if self._own is not None:
-            self._own.shutdown()
-            self._own = None
+            self._waiting.extendleft(reversed(broken))
 
     def _stop(self) -> None:
-        for future in self._running:
-            future.cancel()
         if self._own is not None:
-            processes = list((self._own._processes or {}).values())
-            self._own.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.terminate()
+            self._own.stop()
+            self._own = None
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    return CancelledError("it was cancelled") if future.cancelled() else future.exception()
 
 
 def _unusable(error: BaseException) -> RunError:

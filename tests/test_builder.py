@@ -135,10 +135,14 @@ class Here(concurrent.futures.Executor):
     def __init__(self) -> None:
         self.order: list[tuple[str, int]] = []
 
-    def submit(self, fn: Any, /, arch: Any, seed: Any) -> Any:  # type: ignore[override]
+    def submit(self, work: Any, make: Any, number: int, run: Any, *rest: Any) -> Any:  # type: ignore[override]
+        arch, seed = run
         self.order.append((arch.name, seed))
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        future.set_result(fn(arch, seed))
+        try:
+            future.set_result(work(make, number, run, *rest))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
 
@@ -330,12 +334,11 @@ def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path, notes: Path) -> N
 def test_a_run_that_kills_its_worker_ends_the_build_and_is_named(tmp_path: Path, notes: Path) -> None:
     message = refused(RunError, lambda: made(tmp_path / "runs", train=deadly, workers=2))
     assert message == (
-        "the worker of 222 seed 0 died 2 times: A process in the process pool was terminated abruptly while the future "
-        "was running or pending. Out of memory is the usual reason, for which fewer workers help; a script must call "
-        "build under `if __name__ == '__main__':`. What is finished is kept in "
+        "the worker of 222 seed 0 died each time. Out of memory is the usual reason, for which fewer workers help; a "
+        "script must call build under `if __name__ == '__main__':`. What is finished is kept in "
         f"{tmp_path}/runs, and the same command goes on from there"
     )
-    assert len(list(notes.glob("222.*"))) == 2
+    assert len(list(notes.glob("222.*"))) in (2, 3)  # twice alone, and before that perhaps beside another
     statuses = finished(tmp_path / "runs", RECIPE)
     assert (DEEPER64.architecture("333").hash, 0) in statuses
     assert set(statuses.values()) == {"ok"}
@@ -347,7 +350,7 @@ def test_a_broken_executor_of_the_caller(tmp_path: Path) -> None:
             raise concurrent.futures.BrokenExecutor("all gone")
 
     assert refused(RunError, lambda: made(tmp_path, executor=Broken())) == (
-        "the executor is broken: all gone; the same command goes on in a new one"
+        "the executor is broken: all gone; what finished is kept, run the same command with a new one"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -47,16 +48,16 @@ def test_two_builders_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_claim_holds_while_its_builder_lives(tmp_path: Path) -> None:
-    ours, theirs = Claims(tmp_path), Claims(tmp_path)
+    ours = Claims(tmp_path)
     assert ours.take("abc", 0)
     assert ours.take("abc", 0)
-    assert not theirs.take("abc", 0)
-    assert theirs.take("abc", 1)
-    theirs.release("abc", 0)  # not theirs to release
-    assert not theirs.take("abc", 0)
-    ours.release("abc", 0)
-    assert theirs.take("abc", 0)
-    theirs.release_all()
+    with Claims(tmp_path) as theirs:
+        assert not theirs.take("abc", 0)
+        assert theirs.take("abc", 1)
+        theirs.release("abc", 0)  # not theirs to release
+        assert not theirs.take("abc", 0)
+        ours.release("abc", 0)
+        assert theirs.take("abc", 0)
     assert list((tmp_path / ".claims").iterdir()) == []
 
 
@@ -73,6 +74,12 @@ def test_the_dead_hold_up_nobody(tmp_path: Path) -> None:
     old = time.time() - STALE_SECONDS - 5
     os.utime(path, (old, old))
     assert Claims(tmp_path).take("abc", 1)
+    # after a restart another process has the number of one that is dead
+    path = tmp_path / ".claims" / "abc-3"
+    path.write_text(f"{socket.gethostname()} {os.getpid()} ffff")
+    assert not Claims(tmp_path).take("abc", 3)
+    os.utime(path, (old, old))
+    assert Claims(tmp_path).take("abc", 3)
     path = tmp_path / ".claims" / "abc-2"
     path.write_text("")  # of nobody knows whom
     assert not Claims(tmp_path).take("abc", 2)
@@ -81,16 +88,16 @@ def test_the_dead_hold_up_nobody(tmp_path: Path) -> None:
 
 
 def test_a_heartbeat_renews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = Claims(tmp_path)
-    assert claims.take("abc", 0)
-    path = tmp_path / ".claims" / "abc-0"
-    old = time.time() - STALE_SECONDS - 5
-    os.utime(path, (old, old))
-    claims.beat()  # too soon
-    assert path.stat().st_mtime == pytest.approx(old, abs=1)
-    monkeypatch.setattr("nasbench_ws.claims.BEAT_SECONDS", 0.0)
-    claims.beat()
-    assert path.stat().st_mtime == pytest.approx(time.time(), abs=5)
+    monkeypatch.setattr("nasbench_ws.claims.BEAT_SECONDS", 0.05)
+    with Claims(tmp_path) as claims:
+        assert claims.take("abc", 0)
+        path, old = tmp_path / ".claims" / "abc-0", time.time() - STALE_SECONDS - 5
+        os.utime(path, (old, old))
+        until = time.monotonic() + 10
+        while path.stat().st_mtime < old + 1:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert path.stat().st_mtime == pytest.approx(time.time(), abs=5)
 
 
 def test_a_folder_that_takes_no_claims(tmp_path: Path) -> None:

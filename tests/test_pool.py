@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from nasbench_ws import pool
+from nasbench_ws import meter, pool
 from nasbench_ws.errors import RunError, UsageError
-from nasbench_ws.pool import Progress, Task, available_cpus, execute
+from nasbench_ws.pool import Progress, Task, TaskError, execute
+from nasbench_ws.processes import available_cpus
 
 OnStep = Callable[[float], None]
 
@@ -43,6 +44,17 @@ def refusing(text: str, on_step: OnStep) -> None:
     raise UsageError(text)
 
 
+class AwkwardError(Exception):
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("cannot be made again from this")
+
+
+def awkward(text: str, on_step: OnStep) -> None:
+    if text == "exit":
+        sys.exit(3)
+    raise AwkwardError(1, 2)
+
+
 def first_time(marker: Path) -> bool:
     if marker.exists():
         return False
@@ -64,7 +76,7 @@ def flaky(marker: Path, on_step: OnStep) -> str:
 def about_the_worker(on_step: OnStep) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
-        "threads": sys.modules["torch"].threads,  # type: ignore[attr-defined]  # of the stand-in below
+        "torch": "torch" in sys.modules,
         "omp": os.environ.get("OMP_NUM_THREADS"),
         "ctrl_c_ignored": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
     }
@@ -86,15 +98,6 @@ def long_the_first_time(marker: Path, on_step: OnStep) -> str:
 def sleeping(seconds: float, on_step: OnStep) -> int:
     time.sleep(seconds)
     return os.getpid()
-
-
-@pytest.fixture
-def light_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers import a torch that does nothing but note its threads: seconds less, and seen to be told."""
-    folder = tmp_path / "stand-in"
-    folder.mkdir()
-    (folder / "torch.py").write_text("threads = None\n\ndef set_num_threads(n):\n    global threads\n    threads = n\n")
-    monkeypatch.syspath_prepend(folder)
 
 
 class Collected(dict[Any, Any]):
@@ -140,7 +143,7 @@ def test_nothing_to_do() -> None:
 
 
 def test_a_task_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "POLL_SECONDS", -1)  # every step is reported
+    monkeypatch.setattr(meter, "POLL_SECONDS", -1)  # every step is reported
     tasks = {"a": Task((tmp_path / "marker",), 10), "b": Task((tmp_path / "marker",), 10)}
     done, reports = progressing(tasks, flaky)
     assert done == {"a": "well", "b": "well"}
@@ -150,7 +153,7 @@ def test_a_task_that_fails_once_is_tried_again(tmp_path: Path, monkeypatch: pyte
 
 
 def test_progress_is_of_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "POLL_SECONDS", -1)
+    monkeypatch.setattr(meter, "POLL_SECONDS", -1)
     _, reports = progressing({"long": Task((3,), 3), "short": Task((1,), 1)}, stepping)
     assert [report.fraction for report in reports] == [0.0, 0.25, 0.5, 0.75, 0.75, 1.0, 1.0]
     assert reports[-1] == Progress(2, 0, 2, 1.0, 0.0)
@@ -185,12 +188,13 @@ def test_a_task_that_keeps_failing() -> None:
     assert str(caught.value) == (
         "task ('bad', 0) failed: ValueError: no; what finished is kept, run the same command again"
     )
-    assert isinstance(caught.value.__cause__, ValueError)
+    assert isinstance(caught.value.__cause__, TaskError)
+    assert isinstance(caught.value.__cause__.__cause__, ValueError)
     assert done == {"good": 2}
     failed = Collected()
     done, reports = progressing(tasks, mixed, on_failed=failed)
     assert done == {"good": 2, "never": 4}
-    assert [(type(error), str(error)) for error in failed.values()] == [(ValueError, "no")]
+    assert [(type(error), error.summary) for error in failed.values()] == [(TaskError, "ValueError: no")]
     assert (reports[-1].done, reports[-1].failed) == (2, 1)
 
 
@@ -252,7 +256,6 @@ def run_any(what: Callable[..., Any], argument: Any, on_step: OnStep) -> Any:
     return what(argument, on_step=on_step) if argument is not None else what(on_step=on_step)
 
 
-@pytest.mark.usefixtures("light_workers")
 def test_two_workers(tmp_path: Path) -> None:
     """Results, a second try, and a task that keeps failing, in two processes with one thread each."""
     tasks = {
@@ -260,6 +263,8 @@ def test_two_workers(tmp_path: Path) -> None:
         "about": Task((about_the_worker, None)),
         "flaky": Task((flaky, tmp_path / "marker")),
         "bad": Task((raising, "no")),
+        "odd": Task((awkward, "raise")),  # an exception that does not travel
+        "exit": Task((awkward, "exit")),
         **{x: Task((double, x)) for x in range(4)},
     }
     failed = Collected()
@@ -267,13 +272,18 @@ def test_two_workers(tmp_path: Path) -> None:
     about = done.pop("about")
     assert done.pop("slow") != about["pid"] != os.getpid()
     assert done == {"flaky": "well", **{x: 2 * x for x in range(4)}}
-    assert [(name, type(error), str(error)) for name, error in failed.items()] == [("bad", ValueError, "no")]
-    assert (about["threads"], about["omp"], about["ctrl_c_ignored"]) == (1, os.environ["OMP_NUM_THREADS"], True)
-    assert (reports[-1].done, reports[-1].failed) == (7, 1)
+    assert {name: error.summary for name, error in failed.items()} == {
+        "bad": "ValueError: no",
+        "odd": "test_pool.AwkwardError: cannot be made again from this",
+        "exit": "SystemExit: 3",
+    }
+    assert str(failed["bad"]).startswith("Traceback (most recent call last):")
+    assert str(failed["bad"]).endswith("ValueError: no\n")
+    assert (about["torch"], about["omp"], about["ctrl_c_ignored"]) == (False, "1", True)
+    assert (reports[-1].done, reports[-1].failed) == (7, 3)
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.usefixtures("light_workers")
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int) -> None:
     marker = tmp_path / "marker"
@@ -292,7 +302,6 @@ def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.usefixtures("light_workers")
 def test_an_interruption_ends_the_workers_at_once() -> None:
     done = Collected()
 
@@ -310,7 +319,6 @@ def test_an_interruption_ends_the_workers_at_once() -> None:
     assert done == {0: 0}
 
 
-@pytest.mark.usefixtures("light_workers")
 def test_an_error_of_this_package_stops_the_workers() -> None:
     started = time.monotonic()
     with pytest.raises(UsageError, match=r"^yours to mend$"):
@@ -335,6 +343,74 @@ def test_a_given_executor_is_used_and_left_open(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"^mine$"):
             execute(run_any, {"bad": Task((refusing, "mine"))}, Collected(), executor=threads)
         assert threads.submit(int, "3").result() == 3
+
+
+def test_tasks_that_somebody_else_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out where they are done, put off while they are not, and asked about again: now and then."""
+    monkeypatch.setattr(pool, "ELSEWHERE_SECONDS", 0.05)
+    asked: list[str] = []
+
+    def ready(name: str) -> Any:
+        asked.append(name)
+        answers = {"ours": ["start"], "theirs": ["wait", "wait", "done"], "given up": ["wait", "start"]}[name]
+        return answers[min(asked.count(name), len(answers)) - 1]
+
+    tasks = {name: Task((1,)) for name in ("theirs", "ours", "given up")}
+    done, reports = progressing(tasks, double, ready=ready)
+    assert list(done) == ["ours", "given up"]
+    assert asked == ["theirs", "ours", "given up", "theirs", "given up", "theirs"]
+    assert (reports[-1].done, reports[-1].failed) == (3, 0)
+
+
+class Forgetful(Executor):
+    """One that cancels the first task that it is given, and loses touch with the second."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
+        self.count += 1
+        future: Future[Any] = Future()
+        if self.count == 1:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        elif self.count == 2:
+            future.set_exception(ConnectionError("no such machine"))
+        else:
+            future.set_result(function(*arguments, **options))
+        return future
+
+
+def test_what_an_executor_gives_up_is_tried_again() -> None:
+    done, _ = progressing({0: Task((double, 1))}, run_any, executor=Forgetful(), retries=2)
+    assert done == {0: 2}
+    failed = Collected()
+    progressing({0: Task((double, 1))}, run_any, executor=Forgetful(), retries=1, on_failed=failed)
+    assert [str(error) for error in failed.values()] == ["no such machine"]
+
+
+def test_what_ended_unnoticed_is_handed_over_before_an_interruption() -> None:
+    done = Collected()
+
+    def interrupt(name: Any, result: Any) -> None:
+        done(name, result)
+        if name == 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(run_any, {x: Task((double, x)) for x in range(3)}, interrupt, executor=pool._Here())
+    assert done == {0: 0, 1: 2, 2: 4}
+
+
+def test_sigterm_is_an_interruption() -> None:
+    def ended(on_step: OnStep) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        execute(ended, {0: Task(())}, Collected())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 class Broken(Executor):
