@@ -141,7 +141,7 @@ def _refuse_early(
 ) -> None:  # fmt: skip
     """Raise now what would otherwise be raised after hours of training."""
     _ = table.truth
-    for mode in (*plan.batch_norm, *(["recalibrate"] if plan.fine_tune else [])):
+    for mode in (*plan.batch_norm, *(_tuning_modes(plan) if plan.fine_tune else [])):
         Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
     macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
     schedule = get_schedule(plan.schedule or strategy.schedule)
@@ -240,6 +240,12 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
 
 
+def _tuning_modes(plan: Plan) -> tuple[str, ...]:
+    """Fine-tuned children are scored with recalibration too, or batch norm's part in the gain could not be told."""
+    recalibrates = any(BatchNorm.parse(mode).mode == "recalibrate" for mode in plan.batch_norm)
+    return plan.batch_norm if recalibrates else (*plan.batch_norm, "recalibrate")
+
+
 def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[str, Any]:
     """Fine-tuning of every child, with and without recalibration, and interference between children."""
     some = images.first_valid(plan.last_images)
@@ -249,8 +255,7 @@ def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[s
         return make_batches(net.recipe, images, net, seed, extra=net.children[child].hash)
 
     if plan.fine_tune:
-        modes = dict.fromkeys((*plan.batch_norm, "recalibrate"))
-        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in modes}
+        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in _tuning_modes(plan)}
         tuned = fine_tuned(net, stream, plan.fine_tune, scorers, plan.extra_lr)
         found["fine_tune"] = {m: {str(f): s.tolist() for f, s in by_count.items()} for m, by_count in tuned.items()}
     if plan.interference:

@@ -15,8 +15,6 @@ from nasbench_ws.pool import Progress
 from nasbench_ws.result import Result
 from nasbench_ws.table import Table
 
-MODES = ("running", "recalibrate")  # of batch norm, both of every super-net
-
 
 @dataclass(frozen=True)
 class Scale:
@@ -26,6 +24,8 @@ class Scale:
     instances: int
     steps: int
     last: int  # snapshots at the end: k of GT-Tau-Mean-k
+    calibration: int  # training images for recalibrating batch norm; every super-net is scored with and without
+    last_images: int  # validation images for them, for fine-tuning and interference
     groups: tuple[int, ...]  # m, at equal compute
     free: tuple[int, ...]  # m, each group with all the steps, as in the paper
     prefixes: tuple[int, ...] | None  # k; None: 0 to the number of cells
@@ -38,15 +38,16 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale(
-            "smoke", 3, 320, 4, (4, 16), (4,), (0,), (0, 5), 1,
+            "smoke", 3, 320, 4, 128, 100, (4, 16), (4,), (0,), (0, 5), 1,
             "Smoke: five updates of each child. It shows that everything runs, and proves little.",
         ),
         Scale(
-            "standard", 3, 6400, 64, (2, 4, 8, 16, 32, 64), (4,), None, (0, 1, 5, 10), 2,
+            "standard", 3, 6400, 64, 1024, 1000, (2, 4, 8, 16, 32, 64), (4,), None, (0, 1, 5, 10), 2,
             "Standard: a hundred updates of each child, three instances; hours of two cores.",
         ),
         Scale(
-            "paper", 10, 39_200, 64, (2, 4, 8, 16, 32, 64), (2, 4, 8, 16, 32, 64), None, (0, 1, 5, 10, 20), 2,
+            "paper", 10, 39_200, 64, 1024, 10_000, (2, 4, 8, 16, 32, 64), (2, 4, 8, 16, 32, 64), None,
+            (0, 1, 5, 10, 20), 2,
             "Paper: the paper's steps, instances and groups; days of many cores.",
         ),
     )
@@ -65,8 +66,8 @@ class Experiment:
 
 def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)) -> list[Experiment]:
     """What the claims need at that scale, cheapest first."""
-    last = scale.last
-    full = Plan("full", table.recipe, steps=scale.steps, batch_norm=MODES)
+    last, modes = scale.last, ("running", f"recalibrate:{scale.calibration}")
+    full = Plan("full", table.recipe, steps=scale.steps, batch_norm=modes, last_images=scale.last_images)
     found = [
         # One run of the paper's fixed cycle serves stability by seed and by step, fine-tuning and interference.
         _named("seeds", {1, 2, 3}, full, schedule="cycle", last=last, fine_tune=scale.fine_tune,

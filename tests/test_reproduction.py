@@ -1,0 +1,113 @@
+"""The paper's experiments: what is run is kept and not run again, and verdicts follow from numbers alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nasbench_ws import evaluation, paper
+from nasbench_ws.errors import MetricError, UsageError
+from nasbench_ws.metrics import survival
+from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, render, run
+from nasbench_ws.reproduction.claims import _decided
+from nasbench_ws.reproduction.experiments import hours
+from nasbench_ws.table import load
+
+TINY = Scale("tiny", 2, 64, 2, 32, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
+
+
+@pytest.fixture
+def reproduced(tiny_loaded: Any, quick: None, tmp_path: Path) -> tuple[Any, Path, Any]:
+    recipe = replace(tiny_loaded.recipe, channels=2, batch_size=16)
+    tiny = replace(tiny_loaded, recipe=recipe, table=tiny_loaded.remade(recipe))
+    return tiny, tmp_path, run(tiny.table, TINY, tmp_path)
+
+
+def test_everything_is_run_once_and_has_something_to_say(
+    reproduced: tuple[Any, Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny, folder, results = reproduced
+    names = [one.name for one in experiments(tiny.table, TINY)]
+    assert sorted(results) == sorted(names)
+    assert set(names) == {
+        "seeds", "orders", "shuffle", "drift", "similar-4-compute", "random-4-compute", "similar-64-compute",
+        "similar-4-steps", "random-4-steps", "prefix-0", "prefix-1",
+    }  # fmt: skip
+    found = findings(results, tiny.table)
+    for claim in CLAIMS:
+        verdicts = [finding.verdict for finding in found if finding.claim == claim and finding.verdict]
+        assert verdicts
+        assert set(verdicts) <= {"holds", "does not hold", "undecided"}
+    json.dumps([finding.to_dict() for finding in found], allow_nan=False)
+    text = render(found)
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert f"{paper.STABILITY['seeds'].s_tau:.2f}" in text
+    whats = [finding.what for finding in found]
+    assert len(set(whats)) == len(whats)
+    expected = np.mean(results["shuffle"]["metrics"]["kendall_tau"]["values"])
+    (gt_tau,) = [finding for finding in found if finding.what == "GT-Tau: shuffle"]
+    assert gt_tau.mean == pytest.approx(expected)
+    assert gt_tau.n == TINY.instances
+
+    monkeypatch.setattr(evaluation, "evaluate", None)  # nothing is evaluated again ...
+    again = run(tiny.table, TINY, folder)
+    assert {name: one.data for name, one in again.items()} == {name: one.data for name, one in results.items()}
+    other = tiny.remade(tiny.recipe, seed=3)  # ... not even for another table: its scores are measured anew
+    assert run(other, TINY, folder)["shuffle"]["table"]["digest"] == other.digest
+    with pytest.raises(UsageError) as caught:
+        run(tiny.table, replace(TINY, steps=128), folder)
+    assert str(caught.value).endswith(
+        ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
+    )
+
+
+def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:
+    assert [one.name for one in experiments(tiny.table, TINY, [3])] == ["seeds"]
+    assert {one.name for one in experiments(tiny.table, TINY, [1])} == {"seeds", "orders", "shuffle"}
+    table = load("fashion14")
+    costs = [hours(table, experiments(table, scale), 2) for scale in SCALES.values()]
+    assert costs == sorted(costs)
+    assert costs[0] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("values", "sign", "verdict"),
+    [
+        ([0.1, 0.11, 0.12], 1, "holds"),
+        ([0.1, 0.11, 0.12], -1, "does not hold"),
+        ([-0.1, 0.0, 0.1], 1, "undecided"),
+        ([0.5], 1, "undecided"),
+        ([math.nan, math.nan], 1, "undecided"),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(values: list[float], sign: int, verdict: str) -> None:
+    found = _decided(1, "what", "0.1", values, "t", sign=sign)
+    assert found.verdict == verdict
+    if len(values) > 2:
+        low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+        assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_survival_is_the_expected_fraction_over_ties() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        scores, truth = rng.integers(0, 4, 12), rng.permutation(12)
+        drop, k = rng.choice([0.25, 0.5, 0.75]), int(rng.integers(1, 12))
+        fractions = []
+        for _ in range(400):
+            order = np.lexsort((rng.random(12), -scores))  # best first, ties at random
+            kept = set(order[: 12 - int(drop * 12)])
+            fractions.append(np.mean([child in kept for child in np.argsort(-truth)[:k]]))
+        assert survival(scores, truth, drop=drop, k=k) == pytest.approx(np.mean(fractions), abs=0.1)
+    assert survival([1, 2, 3, 4], [1, 2, 3, 4], drop=0.5, k=2) == 1
+    assert survival([4, 3, 2, 1], [1, 2, 3, 4], drop=0.5, k=2) == 0
+    with pytest.raises(MetricError) as caught:
+        survival([1, 2], [1, 2], drop=1.0, k=1)
+    assert str(caught.value) == "drop is 1.0; it is a part of the children, at least 0 and less than 1"
