@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ CUT = {  # what is appended to a command so that it takes seconds
     "evaluate": f" --steps 80 --instances 1 --workers 1 --recipe {SMALL}",
     "build": f" --archs 111,112 --recipe {SMALL},epochs=0.25,points=1,channels=4,cells=1",
 }
+INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; test_reproduction.py runs it
+DASK = ("dask scheduler --scheduler-file", "dask worker --scheduler-file")  # test_cluster.py starts them for real
 INSTALLING = ("pip install",)
 
 
@@ -25,7 +28,7 @@ def _commands(block):
     text = block.replace("\\\n", " ")
     for line in text.splitlines():
         for command in line.split(" && "):
-            if command.strip() and not command.strip().startswith(INSTALLING) and command.strip() != "pytest":
+            if command.strip() and not command.startswith("#") and not command.strip().startswith(INSTALLING) and command.strip() != "pytest":
                 yield command.strip()
 
 
@@ -58,10 +61,16 @@ def test_every_block_runs(folder, monkeypatch, quick):
             smaller = body.replace("steps=640", "steps=80").replace("instances=2", "instances=1")
             exec(compile(smaller, "README.md", "exec"), names)
             ran += 1
-        elif kind == "sh":
+        elif kind in ("sh", "sbatch"):
             for command in _commands(body):
-                words = shlex.split(command)
+                if command.startswith(DASK):
+                    continue
+                words = shlex.split(command.replace("$SLURM_ARRAY_TASK_ID/16", "1/2"))
                 assert words[0] == "nasbench-ws", command
+                words = ["nasbench-ws", *shlex.split(INSTEAD.get(words[1], shlex.join(words[1:])))]
+                if "--dask" in words:
+                    at = words.index("--dask")
+                    words = words[:at] + words[at + 2 :]
                 cut = shlex.split(CUT.get(words[1], ""))
                 result = CliRunner().invoke(group, [*_without_recipe(words[1:], cut), *cut], catch_exceptions=False)
                 assert result.exit_code == 0, (command, result.output)
@@ -91,3 +100,23 @@ def test_strategies_in_the_readme_are_the_built_in_ones():
     for built_in in BUILT_IN.values():
         for usage in built_in.usage.split(" | "):
             assert f"`{usage}`" in TEXT, usage
+
+
+def test_options_and_keys_in_the_readme_exist():
+    """Whatever looks like an option of ours is one of some command; so are modules, extras and files that are named."""
+    known = {option for name in WHERE for option in re.findall(r"--[a-z-]+", _help(name))}
+    ours = TEXT.replace("--scheduler-file", "").replace("--nthreads", "")
+    ours = re.sub(r"^#SBATCH.*$", "", ours, flags=re.M)
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= known
+    for path in re.findall(r"\]\((?!http)([^)]+)\)", TEXT):
+        assert (README.parent / path).exists(), path
+    extras = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"'\.\[(\w+)\]'", TEXT)) <= set(extras)
+
+
+def _help(name):
+    command = group.get_command(None, name)
+    text = CliRunner().invoke(group, [name, "--help"]).output
+    for part in getattr(command, "commands", {}):
+        text += CliRunner().invoke(group, [name, part, "--help"]).output
+    return text
