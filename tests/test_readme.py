@@ -28,8 +28,9 @@ def _commands(block):
     text = block.replace("\\\n", " ")
     for line in text.splitlines():
         for command in line.split(" && "):
-            if command.strip() and not command.startswith("#") and not command.strip().startswith(INSTALLING) and command.strip() != "pytest":
-                yield command.strip()
+            command = command.strip()
+            if command and not command.startswith(("#", *INSTALLING)) and command != "pytest":
+                yield command
 
 
 @pytest.fixture(scope="module")
