@@ -53,14 +53,6 @@ def _bytes_moved(net: Lockstep) -> int:
     return channels * BATCH * net.macro.height * net.macro.width * 4
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.benchmark(group="a step of many runs in lockstep")
 @pytest.mark.parametrize("runs", RUNS)
 def test_lockstep(benchmark: Any, runs: int) -> None:

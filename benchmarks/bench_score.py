@@ -22,14 +22,6 @@ from nasbench_ws.supernet import SuperNet
 CHUNK = 250  # images at a time on the plain side
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def _images(preset):
     """1,000 validation images of the shipped set; 50 random ones of 32x32x3 for `paper`, whose pass is dear."""
     if preset == "small":

@@ -28,14 +28,6 @@ def _batch(macro, count):
     return images, torch.arange(count) % macro.classes
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_train_ratio(benchmark):
     """Mean time an image over eight stratified children, `small` preset."""
     macro, recipe = SMALL, Recipe()
