@@ -458,9 +458,13 @@ def test_signals_end_the_workers_and_keep_the_runs(tmp_path: Path, notes: Path, 
     script.write_text(SCRIPT)
     arguments = [sys.executable, str(script), str(Path(__file__).parent), str(runs)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_for(lambda: len(list(notes.iterdir())) == 2)  # both workers sleep in a run of seed 1
+        try:
+            wait_for(lambda: len(list(notes.iterdir())) == 2)  # both workers sleep in a run of seed 1
+        except BaseException:
+            process.kill()  # or this test would wait for it
+            raise
         process.send_signal(number)
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=60)
     if number != signal.SIGKILL:
         message = f"interrupted: 4 of 8 runs are finished and kept in {runs}; the same command goes on from there\n"
         assert (process.returncode, output, errors) == (130, message, "")
@@ -471,7 +475,7 @@ def test_signals_end_the_workers_and_keep_the_runs(tmp_path: Path, notes: Path, 
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

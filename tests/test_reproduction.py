@@ -14,9 +14,9 @@ from scipy import stats
 
 from nasbench_ws import evaluation, paper
 from nasbench_ws.errors import MetricError, UsageError
-from nasbench_ws.metrics import survival
+from nasbench_ws.metrics import stability_tau, survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, render, run
-from nasbench_ws.reproduction.claims import _decided
+from nasbench_ws.reproduction.claims import _decided, _jackknifed
 from nasbench_ws.reproduction.experiments import hours
 from nasbench_ws.table import load
 
@@ -93,6 +93,14 @@ def test_a_verdict_is_where_the_interval_lies(values: list[float], sign: int, ve
     if len(values) > 2:
         low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
         assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_the_jackknife_of_s_tau() -> None:
+    scores = np.random.default_rng(0).random((5, 64))
+    values = _jackknifed(scores)
+    assert values.shape == (5,)
+    assert values.mean() == pytest.approx(stability_tau(scores).mean)  # unbiased already
+    assert np.isnan(_decided(1, "", "", _jackknifed(scores[:2]), "").low)  # one pair has no spread
 
 
 def test_survival_is_the_expected_fraction_over_ties() -> None:

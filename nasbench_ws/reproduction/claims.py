@@ -17,7 +17,7 @@ import numpy.typing as npt
 from nasbench_ws import paper
 from nasbench_ws.assess import rankable_taus
 from nasbench_ws.interference import by_distance, matrix
-from nasbench_ws.metrics import kendall_tau_matrix, measure, nan_as_worst, survival
+from nasbench_ws.metrics import measure, nan_as_worst, stability_tau, survival
 from nasbench_ws.resample import t_interval
 from nasbench_ws.result import Result
 from nasbench_ws.table import Table
@@ -64,26 +64,26 @@ def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
     found = []
-    seeds = _between(table.by_seed("test_accuracy").T)
+    seeds = stability_tau(table.by_seed("test_accuracy").T).mean
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):
             continue
         theirs, scores = paper.STABILITY[name], _usable(result)
-        agreement = _between(scores)
+        agreement = _jackknifed(scores)
         found.append(_figure(1, f"S-Tau between instances: {name}", f"{theirs.s_tau:.2f}", agreement))
         found.append(_figure(1, f"GT-Tau: {name}", f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}", _taus(result)))
         for metric, label, value in (("top_rank@1", "T1R", theirs.t1r), ("top_rank@3", "T3R", theirs.t3r)):
             values = measure(scores, table.truth, [metric])[metric]
             found.append(_figure(1, f"{label} of 64: {name}", f"{value:.1f}", values))
-        gap = agreement - seeds.mean()
-        text = f"S-Tau of {name} minus that of the table's seeds ({seeds.mean():.2f})"
+        gap = agreement - seeds
+        text = f"S-Tau of {name} minus that of the table's seeds ({seeds:.2f})"
         difference = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
-        test = "t over instances, of each one's mean tau with the others"
+        test = "t over instances, jackknifed"
         found.append(_decided(1, text, f"{difference:+.2f}", gap, test, sign=-1))
         if result["window"] and name == "shuffle":
             theirs = paper.STABILITY["epochs"]
             window = _window(result)
-            within = np.array([_between(one).mean() for one in window])
+            within = np.array([stability_tau(one).mean for one in window])
             found.append(_figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
             spread = np.array([rankable_taus(one, table.truth).std() for one in window])
             found.append(_figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
@@ -225,13 +225,16 @@ def _decided(claim: int, what: str, theirs: str, values: Sequence[float] | Array
     return Finding(one.claim, what, theirs, one.mean, one.low, one.high, one.n, verdict, test)
 
 
-def _between(scores: Array) -> Array:
-    """Each row's mean tau with the others, (rows,); NaN with one row."""
-    if len(scores) < 2:
-        return np.full(len(scores), np.nan)
-    taus = kendall_tau_matrix(scores)
-    between: Array = (taus.sum(axis=1) - 1) / (len(taus) - 1)
-    return between
+def _jackknifed(scores: Array) -> Array:
+    """S-Tau's pseudo-values, (rows,): their mean is S-Tau, their spread its uncertainty. Two rows are one number.
+
+    Source: Arvesen, "Jackknifing U-statistics", 1969.
+    """
+    whole, count = stability_tau(scores).mean, len(scores)
+    if count < 3:
+        return np.array([whole])
+    without = np.array([stability_tau(np.delete(scores, i, axis=0)).mean for i in range(count)])
+    return count * whole - (count - 1) * without
 
 
 def _taus(result: Result, mode: str | None = None) -> Array:
