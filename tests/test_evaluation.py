@@ -23,13 +23,15 @@ from nasbench_ws import table as table_module
 from nasbench_ws import table_file
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
 from nasbench_ws.evaluation import Setting, evaluate, run_part
-from nasbench_ws.images import Images, Split
+from nasbench_ws.images import Images, Split, load_images
 from nasbench_ws.network import Slot, child_network, mac_count
 from nasbench_ws.plan import Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.result import Result
+from nasbench_ws.schema import Content
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.space import DEEPER64, Architecture
+from nasbench_ws.table import Table
 from nasbench_ws.train import train_run
 
 CHILDREN = list(DEEPER64)
@@ -232,7 +234,8 @@ def test_two_worker_processes(tiny: Any, tmp_path: Path) -> None:
     """On the shipped images, which workers load for themselves."""
     recipe = Recipe(train_images=256, batch_size=64, channels=4, cells=1, epochs=1)
     plan = Plan("groups:similar:2", recipe, steps=64)
-    table = tiny.remade(recipe)
+    made = tiny.remade(recipe).content
+    table = Table(Content({**made.attributes, "images_digest": load_images("fashion14").digest}, made.columns))
     fractions: list[float] = []
     with_workers = evaluate(
         "groups:similar:2", table, plan=plan, instances=1, workers=2, folder=tmp_path,
