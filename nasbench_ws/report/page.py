@@ -28,8 +28,10 @@ figure { margin: .6rem 0; max-width: 42rem; } svg { width: 100%; height: auto; d
 .cells { display: flex; flex-wrap: wrap; gap: 1rem; } .cells figure { flex: 1 1 15rem; margin: 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; }
-.text td { text-align: left; white-space: normal; } .text th { vertical-align: top; white-space: nowrap !important; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 6.5rem;
+  overflow-wrap: break-word; }
+.text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.text th { vertical-align: top; white-space: nowrap !important; }
 """
 
 
