@@ -115,7 +115,7 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
     steps = 256
     recipe = Recipe(batch_size=batch_size)
     images = load_images("fashion14")
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     children = list(DEEPER64)
     sequence = realise(SCHEDULES["shuffle"], children, steps, 0)
 

@@ -57,7 +57,7 @@ def _bytes_moved(net: Lockstep) -> int:
 @pytest.mark.parametrize("runs", RUNS)
 def test_lockstep(benchmark: Any, runs: int) -> None:
     recipe, images = Recipe(batch_size=BATCH), load_images("fashion14")
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     every = [(DEEPER64[(i * max(1, 64 // runs)) % 64], i // 64) for i in range(runs)]  # children spread, then seeds
 
     def step_of(chosen: list[Any]) -> tuple[Lockstep, Callable[[], Any]]:

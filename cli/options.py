@@ -13,7 +13,6 @@ import click
 
 from nasbench_ws.errors import OutputError, UsageError
 from nasbench_ws.processes import available_cpus
-from nasbench_ws.records import refusal
 from nasbench_ws.table import shipped
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -103,14 +102,11 @@ def shard(text: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def check_output(path: str | None, folder: bool = False) -> None:
-    """Refuse a file that cannot be written before the work that would fill it; with `folder`, its folder is made."""
+def check_output(path: str | None) -> None:
+    """Refuse a file that cannot be written before the work that would fill it."""
     if path is None:
         return
     target = Path(path)
-    if folder:
-        with refusal(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
     probe = target.with_name(f".{target.name}.probe")

@@ -9,18 +9,17 @@ import click
 from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.records import write_atomic
+from nasbench_ws.records import without_nan, write_atomic
+from nasbench_ws.report import FIGURES, draw_child, results_page, table_page
 from nasbench_ws.result import Result
 from nasbench_ws.table import Entry, Table, load, shipped
-
-FIGURE_NAMES = ("scatter", "ranks", "window", "tuning", "interference")
 
 
 @click.command()
 @click.argument("results", nargs=-1, metavar="[RESULT.json]...")
 @click.option("--table", metavar="TABLE", help=TABLE_HELP + " Without results: the page is about it.")
 @click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help="The page to write.")
-@click.option("--figure", type=click.Choice(FIGURE_NAMES), help="Only this figure of one result, as an SVG file.")
+@click.option("--figure", type=click.Choice(list(FIGURES)), help="Only this figure of one result, as an SVG file.")
 def report(results: tuple[str, ...], table: str | None, output: str, figure: str | None) -> None:
     """One self-contained HTML page about results, or about a table.
 
@@ -32,8 +31,6 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
       nasbench-ws report --table fashion14 -o table.html
       nasbench-ws report full.json --figure scatter -o scatter.svg
     """
-    from nasbench_ws.report import FIGURES, results_page, table_page
-
     check_output(output)
     if not results:
         if table is None or figure is not None:
@@ -90,16 +87,14 @@ def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
     near = [opened.query(child) for child in entry.architecture.neighbours()]
     near.sort(key=lambda other: -other.test_accuracy.mean)
     if svg is not None:
-        from nasbench_ws.report import draw_child
-
         write_atomic(Path(svg), (draw_child(entry.architecture) + "\n").encode())
     if as_json:
         curve = entry.curve("valid_accuracy").mean(axis=0)
-        print_json({
+        print_json(without_nan({
             **entry.to_dict(),
-            "curve": {f"{epoch:g}": _plain(value) for epoch, value in zip(opened.epochs, curve, strict=True)},
-            "neighbours": {other.name: _plain(other.test_accuracy.mean) for other in near},
-        })  # fmt: skip
+            "curve": {f"{epoch:g}": float(value) for epoch, value in zip(opened.epochs, curve, strict=True)},
+            "neighbours": {other.name: other.test_accuracy.mean for other in near},
+        }))  # fmt: skip
         return
     click.echo(_text(entry, opened, near))
     if svg is not None:
@@ -136,7 +131,3 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
 
 def _node(number: int) -> str:
     return f"x{number}"
-
-
-def _plain(value: float) -> float | None:
-    return None if value != value else float(value)

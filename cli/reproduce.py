@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 from nasbench_ws.cli.options import (
-    check_output,
     dask_option,
     fetch,
     json_option,
@@ -20,8 +19,10 @@ from nasbench_ws.cli.options import (
 from nasbench_ws.cli.progress import Bar
 
 from nasbench_ws.pool import Progress
+from nasbench_ws.records import write_atomic
 from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render, run
 from nasbench_ws.reproduction.experiments import hours
+from nasbench_ws.runs import check_writable
 from nasbench_ws.table import load
 
 
@@ -50,7 +51,7 @@ def reproduce(
     """
     scale, truth = SCALES[scale_name], load(table)
     folder = Path(out or f"reproduction-{scale_name}")
-    check_output(str(folder / "findings.json"), folder=True)
+    check_writable(folder)
     fetch(truth.recipe.images, data_root, download)
     chosen = claims or tuple(CLAIMS)
     wanted = [one for one in experiments(truth, scale, chosen) if not (folder / f"{one.name}.json").exists()]
@@ -68,7 +69,7 @@ def reproduce(
             raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
     found = findings(results, truth)
     data = {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
-    (folder / "findings.json").write_text(json.dumps(data, indent=1) + "\n")
+    write_atomic(folder / "findings.json", (json.dumps(data, indent=1) + "\n").encode())
     if as_json:
         print_json(data)
     else:

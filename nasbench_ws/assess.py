@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
-from nasbench_ws.metrics import EVALUATION, kendall_taus, measure, nan_as_worst, stability_tau
+from nasbench_ws.metrics import EVALUATION, kendall_taus, measure, nan_as_worst, rankable, stability_tau
 from nasbench_ws.resample import Interval, intervals, noise_ceiling, t_interval
 from nasbench_ws.seeds import derive
 from nasbench_ws.table import Table
@@ -61,8 +61,8 @@ def _usable(scores: npt.ArrayLike, table: Table) -> tuple[Array, int]:
         raise MetricError(
             f"{matrix.shape[1]} scores for the {len(table)} children of the table; give one for each, in its order"
         )
-    usable = matrix[np.isfinite(matrix).any(axis=1)]
-    return nan_as_worst(usable) if len(usable) else usable, len(matrix) - len(usable)
+    usable = rankable(matrix)
+    return usable, len(matrix) - len(usable)
 
 
 def ceilings(by_seed: Array) -> dict[str, Any]:

@@ -191,8 +191,8 @@ def build_together(
                 made += len(batch)
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(shelf, jobs)) from None
-    there = sum(is_there(shelf.folder, job) for job in jobs)
-    found = Progress(there, 0, len(jobs), 0.0)
+    elsewhere = sum(is_there(shelf.folder, job) for job in jobs if job not in shelf.done)
+    found = Progress(len(shelf.done) + elsewhere, 0, len(jobs), 0.0)
     if progress is not None:
         progress(found)
     return found
@@ -205,7 +205,7 @@ def _prepared(
     """What is refused before any work, refused; what is finished elsewhere, taken over."""
     check_writable(folder)
     images = load(recipe.images, SPLITS, root)
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     jobs = plan(recipe, macro, seeds, architectures, shard)
     if resume_from is not None:
         take_over(resume_from, folder, recipe, images.digest, jobs)

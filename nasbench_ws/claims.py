@@ -52,27 +52,26 @@ class Claims:
             self._folder.mkdir(exist_ok=True)
             if _is_stale(path):
                 path.unlink(missing_ok=True)
-            whole = self._folder / f".{os.urandom(8).hex()}"  # a claim appears with its owner in it, or not at all
-            whole.write_text(self._who)
             try:
-                os.link(whole, path)
+                self._make(path)
             except FileExistsError:
                 return False
-            except OSError:  # a file system without hard links
-                return self._took(path)
-            finally:
-                whole.unlink()
         self._own.add(path)
         return True
 
-    def _took(self, path: Path) -> bool:
+    def _make(self, path: Path) -> None:
+        """The claim, with its owner in it from the first moment where the file system has hard links."""
+        whole = self._folder / f".{os.urandom(8).hex()}"
+        whole.write_text(self._who)
         try:
+            os.link(whole, path)
+        except FileExistsError:
+            raise
+        except OSError:
             with path.open("x") as file:
                 file.write(self._who)
-        except FileExistsError:
-            return False
-        self._own.add(path)
-        return True
+        finally:
+            whole.unlink()
 
     def release(self, hash: str, seed: int) -> None:
         path = self._path(hash, seed)
@@ -110,6 +109,6 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):
-        return True
+    except (PermissionError, OverflowError):  # another user's; or no number of a process, and so left to its age
+        pass
     return True

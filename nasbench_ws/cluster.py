@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import UsageError, extra
 
 TIMEOUT_SECONDS = 20.0  # to reach the scheduler
 
@@ -26,10 +26,8 @@ def dask_executor(where: str, timeout: float = TIMEOUT_SECONDS) -> Iterator[Exec
 
     A task whose worker dies is given to another one, as often as dask's `allowed-failures` says, and then fails.
     """
-    try:
+    with extra("dask", "--dask needs dask.distributed"):
         from distributed import Client
-    except ImportError as error:
-        raise UsageError("--dask needs dask.distributed; get it with: pip install 'nasbench-ws[dask]'") from error
     at: dict[str, Any] = {"scheduler_file": where} if Path(where).is_file() else {"address": where}
     try:
         client: Any = Client(**at, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]

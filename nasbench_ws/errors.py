@@ -17,7 +17,8 @@ met, what is allowed, and the next step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 
 
 class NasbenchError(Exception):
@@ -87,3 +88,12 @@ def near_misses(word: str, known: Iterable[str], n: int = 3) -> str:
 
     close = difflib.get_close_matches(word, list(known), n=n, cutoff=0.5)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
+
+
+@contextlib.contextmanager
+def extra(name: str, needed: str) -> Iterator[None]:
+    """Around the import of a library that an extra of this package brings: UsageError says how to get it."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"{needed}; get it with: pip install 'nasbench-ws[{name}]'") from error

@@ -86,11 +86,15 @@ def evaluate(
     if folder is not None:
         check_writable(Path(folder))
     identity = plan.digest(parts, images.digest, _code(strategy, named))
+
+    def place(seed: int, number: int) -> Path | None:
+        return None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
+
     tasks: dict[tuple[int, int], Task] = {}
     outcomes: dict[tuple[int, int], dict[str, Any]] = {}
     for seed in seeds:
         for number, part in enumerate(parts):
-            path = None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
+            path = place(seed, number)
             if path is not None and path.exists():
                 outcomes[seed, number] = read_record(path, FORMAT)
             else:
@@ -98,10 +102,11 @@ def evaluate(
 
     def on_done(task: tuple[int, int], outcome: dict[str, Any]) -> None:
         outcomes[task] = outcome
-        if folder is not None:
-            write_record(Path(folder) / identity / f"{task[0]}-{task[1]}.json", FORMAT, outcome)
+        path = place(*task)
+        if path is not None:
+            write_record(path, FORMAT, outcome)
 
-    macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = plan.recipe.macro_for(images)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
     work = sum(parts[number].steps * float(macs[list(parts[number].children)].mean()) for _, number in tasks)
     seconds = training_seconds(work * plan.recipe.batch_size, workers or 1)
@@ -143,7 +148,7 @@ def _refuse_early(
     _ = table.truth
     for mode in (*plan.batch_norm, *(_tuning_modes(plan) if plan.fine_tune else [])):
         Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
-    macro = plan.recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = plan.recipe.macro_for(images)
     schedule = get_schedule(plan.schedule or strategy.schedule)
     for part in parts:
         own = [children[i] for i in part.children]
@@ -167,7 +172,7 @@ def _code(name: str, strategy: Strategy) -> str:
 def _parts(setting: Setting, images: Images) -> tuple[list[Architecture], list[Part], Strategy]:
     recipe = setting.plan.recipe
     space = get_space(recipe.space)
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     strategy = resolve(setting.plan.strategy, space, macro)
     children = list(space)
     return children, setting.plan.parts(children, macro, strategy), strategy
@@ -187,7 +192,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     children, parts, strategy = _parts(setting, images)
     part = parts[number]
     own = [children[i] for i in part.children]
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     started = time.perf_counter()
     scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
     schedule = get_schedule(plan.schedule or strategy.schedule)

@@ -70,7 +70,7 @@ def _train(
 ) -> SuperNet:
     """A fully shared super-net; `snapshot(step, net)` after each of the last steps."""
     children = list(get_space(recipe.space))
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     net = SuperNet(recipe, macro, children, full, seed)
     sequence = realise(SCHEDULES["shuffle"], children, steps, children_seed("schedule", children, seed))
 

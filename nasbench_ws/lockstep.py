@@ -273,7 +273,7 @@ def train_together(
     if not runs:
         return []
     _check(device)
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     net = Lockstep(recipe, macro, runs, device, dtype)
     feed = Feed(images, recipe, runs, net)
     splits = {name: _on_device(images.splits[name], net.device) for name in ("valid", "test")}

@@ -354,6 +354,17 @@ def nan_as_worst(scores: npt.ArrayLike) -> Array:
     return values
 
 
+def rankable(score_matrix: npt.ArrayLike) -> Array:
+    """The rows of (rows, n) scores that have a finite one, (usable, n), each as `nan_as_worst` makes it.
+
+    >>> rankable([[0.5, 0.25], [float("nan"), float("nan")]]).tolist()
+    [[0.5, 0.25]]
+    """
+    matrix = np.asarray(score_matrix, dtype=np.float64)
+    usable = matrix[np.isfinite(matrix).any(axis=1)]
+    return nan_as_worst(usable) if len(usable) else usable
+
+
 # ---------------------------------------------------------------------------------------------- pair signs
 
 

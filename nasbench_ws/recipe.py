@@ -17,10 +17,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.network import Macro, get_macro
+
+if TYPE_CHECKING:
+    from nasbench_ws.images import Images
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,10 @@ class Recipe:
             bn_momentum=self.bn_momentum,
             dilated_kernel=self.dilated_kernel or macro.dilated_kernel,
         )  # fmt: skip
+
+    def macro_for(self, images: Images) -> Macro:
+        """The macro for a data set."""
+        return self.build_macro(images.height, images.width, images.channels, len(images.classes))
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.assess import assess, measured, rankable_taus, window_taus
-from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.errors import ResultError, extra
 from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.result_shape import problems
 from nasbench_ws.table import Table
@@ -124,10 +124,8 @@ class Result:
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with a row for each batch norm mode, instance and child."""
-        try:
+        with extra("pandas", "to_frame needs pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_frame needs pandas; get it with: pip install 'nasbench-ws[pandas]'") from error
         modes, scores = self._by_mode()
         seeds, children = self.data["seeds"], self.data["children"]
         return pd.DataFrame({
@@ -140,10 +138,8 @@ class Result:
 
     def to_xarray(self) -> xr.Dataset:
         """An xarray data set: `score` by batch norm mode, seed of the instance, and hash of the child."""
-        try:
+        with extra("xarray", "to_xarray needs xarray"):
             import xarray as xr
-        except ImportError as error:
-            raise UsageError("to_xarray needs xarray; get it with: pip install 'nasbench-ws[xarray]'") from error
         modes, scores = self._by_mode()
         coordinates = {"batch_norm": modes, "seed": self.data["seeds"], "hash": self.data["children"]}
         units = {"units": "fraction", "long_name": "validation accuracy with inherited weights"}

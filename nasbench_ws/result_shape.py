@@ -75,6 +75,9 @@ def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
     for name, scores in _all_scores(data):
         if len(scores) != instances or {len(row) for row in scores} != {children}:
             yield f"{name} are not of {instances} instances and {children} children"
+    for i, snapshots in enumerate(data["window"]["scores"] if data["window"] else ()):
+        if {len(row) for row in snapshots} - {children}:
+            yield f"window.scores[{i}] are not of {instances} instances and {children} children"
     others = [(f"other_batch_norm.{mode}", one["metrics"]) for mode, one in data["other_batch_norm"].items()]
     for name, metrics in [("metrics", data["metrics"]), *others]:
         absent = [metric for metric in metrics if not all(metric in data["baselines"][b] for b in data["baselines"])]
@@ -96,9 +99,6 @@ def _all_scores(data: Mapping[str, Any]) -> Iterator[tuple[str, list[list[float]
     yield "scores", data["scores"]
     for mode, other in data["other_batch_norm"].items():
         yield f"other_batch_norm.{mode}.scores", other["scores"]
-    for i, snapshots in enumerate(data["window"]["scores"] if data["window"] else ()):
-        for row in snapshots:
-            yield f"window.scores[{i}]", [row] * data["instances"]
     for mode, by_count in data["readouts"].get("fine_tune", {}).items():
         for count, one in by_count.items():
             yield f"readouts.fine_tune.{mode}.{count}.scores", one["scores"]

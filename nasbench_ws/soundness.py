@@ -126,13 +126,13 @@ def _run_problems(content: Content) -> Iterator[str]:
         wrong = np.isnan(column) & (status == OK)[..., None]
         if wrong.any():
             yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
-        wrong = np.isnan(column[..., -1]) & (status == PUBLISHED)
-        if name == "test_accuracy" and wrong.any():
-            yield f"its last {name} of {where(wrong)} is NaN, and its status is published"
         wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
         if wrong.any():
             ended = STATUSES[status[wrong.any(2)][0]]
             yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"
+    wrong = np.isnan(columns["test_accuracy"][..., -1]) & (status == PUBLISHED)
+    if wrong.any():
+        yield f"its last test_accuracy of {where(wrong)} is NaN, and its status is published"
     absent = np.isnan(np.stack([columns[name] for name in METRICS]))  # (5, A, S, E)
     ragged = (absent.any(0) != absent.all(0)).any(2) | (absent[0, ..., :-1] & ~absent[0, ..., 1:]).any(2)
     wrong = (status == DIVERGED) & (ragged | ~absent[0, ..., -1])

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasbench_ws.errors import TableError, UsageError, near_misses
+from nasbench_ws.errors import TableError, UsageError, extra, near_misses
 from nasbench_ws.schema import COLUMNS, CURVES, GOOD, STATUSES, Content
 from nasbench_ws.space import Architecture, ArchitectureLike
 from nasbench_ws.table_file import read_table, verify, write_table
@@ -221,10 +221,8 @@ class Table:
 
     def to_frame(self, level: str = "architecture") -> pd.DataFrame:
         """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch."""
-        try:
+        with extra("pandas", "to_frame needs pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise UsageError("to_frame needs pandas; get it with: pip install 'nasbench-ws[pandas]'") from error
         if level not in ("architecture", "seed", "epoch"):
             raise UsageError(f"there is no level {level!r}; a row is of an architecture, a seed or an epoch")
         if level == "architecture":
@@ -240,10 +238,8 @@ class Table:
 
     def to_xarray(self) -> xr.Dataset:
         """An xarray data set: every column over architecture (hash), seed and epoch, with its units."""
-        try:
+        with extra("xarray", "to_xarray needs xarray"):
             import xarray as xr
-        except ImportError as error:
-            raise UsageError("to_xarray needs xarray; get it with: pip install 'nasbench-ws[xarray]'") from error
         variables = {}
         for name, column in COLUMNS.items():
             if name in ("seeds", "epochs", "hash"):

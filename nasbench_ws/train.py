@@ -101,7 +101,7 @@ def train_run(
     `images` must hold all three splits. Training loss and accuracy are means over the augmented
     batches since the point before, as they were trained on; validation and test use the running batch norm statistics.
     """
-    macro = recipe.build_macro(images.height, images.width, images.channels, len(images.classes))
+    macro = recipe.macro_for(images)
     net = SuperNet(recipe, macro, [arch], none, seed, fast=fast)
     scorers = {split: Scorer(images, split, BatchNorm()) for split in ("valid", "test")}
     ends = recipe.recorded_steps

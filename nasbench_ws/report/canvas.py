@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,10 +43,8 @@ def styled(draw: Callable[P, str]) -> Callable[P, str]:
 
     @functools.wraps(draw)
     def drawn(*arguments: P.args, **options: P.kwargs) -> str:
-        try:
+        with extra("report", "figures need matplotlib"):
             import matplotlib
-        except ImportError as error:
-            raise UsageError("figures need matplotlib; get it with: pip install 'nasbench-ws[report]'") from error
         with matplotlib.rc_context({**STYLE, "svg.hashsalt": draw.__name__}):
             return draw(*arguments, **options)
 

@@ -37,10 +37,9 @@ def scatter(names: Sequence[str], truth: Array, spread: Array, scores: Array, ti
     axes.errorbar(truth * 100, mean, xerr=spread * 100, yerr=over, fmt="none", ecolor=FAINT, elinewidth=0.7, alpha=0.6)
     for i, name in enumerate(names):
         if np.isfinite(mean[i]):
-            face = "none" if tied[i] else FIRST
-            (mark,) = axes.plot(truth[i] * 100, mean[i], "o", color=FIRST, markerfacecolor=face, markersize=5)
             true = f"{truth[i] * 100:.2f} +- {spread[i] * 100:.2f}"
-            canvas.note(mark, f"{name}: score {mean[i]:.2f} +- {over[i]:.2f}, ground truth {true}")
+            note = f"{name}: score {mean[i]:.2f} +- {over[i]:.2f}, ground truth {true}"
+            _mark(canvas, truth[i] * 100, mean[i], note, filled=not tied[i])
     axes.set_xlabel("ground truth: test accuracy trained alone (%)")
     axes.set_ylabel("score: validation accuracy\nin the super-net (%)")
     return canvas.svg()
@@ -141,8 +140,8 @@ def pareto(rows: Sequence[Row], front: Sequence[bool]) -> str:
     best = sorted((row for row, on in zip(rows, front, strict=True) if on), key=lambda row: row.macs)
     axes.plot([row.macs / 1e12 for row in best], [row.mean for row in best], color=FIRST, linewidth=1)
     for row, on in zip(rows, front, strict=True):
-        (mark,) = axes.plot(row.macs / 1e12, row.mean, "o", color=FIRST, markerfacecolor=FIRST if on else "none")
-        canvas.note(mark, f"{row.name}: {row.macs / 1e12:.2f}T multiply-adds, Kendall tau {row.mean:.3f}")
+        note = f"{row.name}: {row.macs / 1e12:.2f}T multiply-adds, Kendall tau {row.mean:.3f}"
+        _mark(canvas, row.macs / 1e12, row.mean, note, filled=on)
         if on:
             at = row.macs / 1e12, row.mean
             axes.annotate(_short(row.name), at, xytext=(6, 5), textcoords="offset points", fontsize=9)
@@ -200,8 +199,7 @@ def seeds(names: Sequence[str], truth: Array, spread: Array) -> str:
     """Standard deviation between a child's seeds, against its accuracy."""
     canvas = Canvas("seeds", "Spread between seeds of each child", height=3.2)
     for i, name in enumerate(names):
-        (mark,) = canvas.axes.plot(truth[i] * 100, spread[i] * 100, "o", color=FIRST, markersize=4.5)
-        canvas.note(mark, f"{name}: {truth[i] * 100:.2f} +- {spread[i] * 100:.2f}")
+        _mark(canvas, truth[i] * 100, spread[i] * 100, f"{name}: {truth[i] * 100:.2f} +- {spread[i] * 100:.2f}")
     canvas.axes.set_ylim(0)
     canvas.axes.set_xlabel("test accuracy (%)")
     canvas.axes.set_ylabel("standard deviation\nbetween seeds (points)")
@@ -226,11 +224,17 @@ def cost(names: Sequence[str], params: Array, truth: Array) -> str:
     """Parameters against accuracy."""
     canvas = Canvas("cost", "Parameters of each child against its accuracy", height=3.4)
     for i, name in enumerate(names):
-        (mark,) = canvas.axes.plot(params[i], truth[i] * 100, "o", color=FIRST, markersize=4.5)
-        canvas.note(mark, f"{name}: {params[i]:,.0f} parameters, {truth[i] * 100:.2f}")
+        _mark(canvas, params[i], truth[i] * 100, f"{name}: {params[i]:,.0f} parameters, {truth[i] * 100:.2f}")
     canvas.axes.set_xlabel("parameters")
     canvas.axes.set_ylabel("test accuracy (%)")
     return canvas.svg()
+
+
+def _mark(canvas: Canvas, x: float, y: float, note: str, filled: bool = True) -> None:
+    """A point that says what it is."""
+    face = FIRST if filled else "none"
+    (mark,) = canvas.axes.plot(x, y, "o", color=FIRST, markerfacecolor=face, markersize=5)
+    canvas.note(mark, note)
 
 
 def _levels(canvas: Canvas, ceiling: float, params: float) -> None:

@@ -16,7 +16,7 @@ from nasbench_ws.assess import rankable_taus
 from nasbench_ws.comparison import Comparison, compare, name_of
 from nasbench_ws.errors import UsageError
 from nasbench_ws.interference import by_distance, matrix
-from nasbench_ws.metrics import nan_as_worst
+from nasbench_ws.metrics import rankable
 from nasbench_ws.report import figures
 from nasbench_ws.report.canvas import prefixed
 from nasbench_ws.report.page import Section, facts, figure, number, page, paragraph, table
@@ -57,10 +57,10 @@ def _scatter(result: Result, truth: Table) -> str | None:
 
 
 def _ranks(result: Result, truth: Table) -> str | None:
-    usable = result.scores[np.isfinite(result.scores).any(axis=1)]
+    usable = rankable(result.scores)
     if len(usable) < 2:
         return None
-    return figures.ranks(_names(truth), truth.truth, rankdata(-nan_as_worst(usable), axis=1))
+    return figures.ranks(_names(truth), truth.truth, rankdata(-usable, axis=1))
 
 
 def _window(result: Result, truth: Table) -> str | None:

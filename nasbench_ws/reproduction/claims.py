@@ -17,7 +17,7 @@ import numpy.typing as npt
 from nasbench_ws import paper
 from nasbench_ws.assess import rankable_taus
 from nasbench_ws.interference import by_distance, matrix
-from nasbench_ws.metrics import measure, nan_as_worst, stability_tau, survival
+from nasbench_ws.metrics import measure, rankable, stability_tau, survival
 from nasbench_ws.resample import t_interval
 from nasbench_ws.result import Result
 from nasbench_ws.table import Table
@@ -54,8 +54,8 @@ class Finding:
 def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
     """Everything that the results have something to say of, claim by claim."""
     found: list[Finding] = []
-    for claim, decide in ((1, _stability), (2, _information), (3, _interference), (4, _sharing)):
-        found += [finding for finding in decide(results, table) if finding.claim == claim]
+    for decide in (_stability, _information, _interference, _sharing):
+        found += decide(results, table)
     return found
 
 
@@ -68,7 +68,7 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):
             continue
-        theirs, scores = paper.STABILITY[name], _usable(result)
+        theirs, scores = paper.STABILITY[name], rankable(result.scores)
         agreement = _jackknifed(scores)
         found.append(_figure(1, f"S-Tau between instances: {name}", f"{theirs.s_tau:.2f}", agreement))
         found.append(_figure(1, f"GT-Tau: {name}", f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}", _taus(result)))
@@ -104,7 +104,7 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
             gain = _taus(result, mode) - _taus(result)
             found.append(_figure(2, f"GT-Tau gained by batch norm {mode}", "not separated", gain))
         for k in (5, 10):
-            kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in _usable(result)])
+            kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in rankable(result.scores)])
             text = f"of the true top {k}, kept when the worse half by rank is dropped, above one half"
             found.append(_decided(2, text, "not tested", kept - 0.5, test="t over instances"))
         gap = _taus(result) - params
@@ -242,11 +242,6 @@ def _taus(result: Result, mode: str | None = None) -> Array:
     metrics = result["metrics"] if mode is None else result["other_batch_norm"][mode]["metrics"]
     values = metrics.get("kendall_tau", {}).get("values", [])
     return _array(values) if len(values) == result["instances"] else np.full(result["instances"], np.nan)
-
-
-def _usable(result: Result) -> Array:
-    scores = result.scores
-    return nan_as_worst(scores[np.isfinite(scores).any(axis=1)])
 
 
 def _window(result: Result) -> Array:
