@@ -47,7 +47,7 @@ def _table() -> Table:
         columns[name][:] = 0.7 + 0.2 * rng.random((64, 1, 1)) + 0.01 * rng.random(columns[name].shape)
     columns["status"][:] = columns["environment"][:] = 0
     environment = {"versions": {}, "device": "none"}
-    attributes = root_attributes(RECIPE, DEEPER64, macro, "0" * 64, [environment], "MIT", "")
+    attributes = root_attributes(RECIPE, DEEPER64, macro, load_images(RECIPE.images).digest, [environment], "MIT", "")
     return Table(Content(attributes, columns), "random")
 
 

@@ -27,7 +27,7 @@ from nasbench_ws.merging import merge
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.runs import RunRecord
 from nasbench_ws.schema import CURVES
-from nasbench_ws.space import DEEPER64, Architecture, Space, register_space
+from nasbench_ws.space import DEEPER64, SPACES, Architecture, Space
 
 POINTS, IN_FLIGHT = 10, 256
 FIFTH = "dil_conv_3x3"  # so that 15,625 children can be had; as dil_conv_5x5 with another kernel
@@ -76,7 +76,9 @@ def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
 def test_build_of_many(benchmark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]) -> None:
     monkeypatch.setitem(network.OPERATIONS, FIFTH, network.OPERATIONS["dil_conv_5x5"])
     children, seeds = size
-    recipe = Recipe(space=register_space(SIZES[size]).name, epochs=10.0, points=POINTS)
+    space = SIZES[size]
+    monkeypatch.setitem(SPACES, space.name, space)  # for this benchmark alone
+    recipe = Recipe(space=space.name, epochs=10.0, points=POINTS)
     executor, runs = Simulated(), tmp_path / "runs"
 
     def make() -> Any:
