@@ -42,7 +42,7 @@ from nasbench_ws.table import load
 @click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="Which child trains when.  [the strategy's own]")
 @click.option(
     "--batch-norm", multiple=True, default=("running",), show_default=True, metavar="MODE",
-    help="Statistics while scoring: running, batch[:n], recalibrate[:n]. Repeatable.",
+    help="Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable.",
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
 @click.option("--average", default=0.0, metavar="DECAY", help="Score a moving average of the weights too.")

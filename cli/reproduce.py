@@ -18,10 +18,10 @@ from nasbench_ws.cli.options import (
 )
 from nasbench_ws.cli.progress import Bar
 
+from nasbench_ws.experiment import hours, kept
 from nasbench_ws.pool import Progress
 from nasbench_ws.records import write_atomic
 from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render, run
-from nasbench_ws.reproduction.experiments import hours
 from nasbench_ws.runs import check_writable
 from nasbench_ws.table import load
 
@@ -34,15 +34,17 @@ from nasbench_ws.table import load
 @root_option
 @workers_option
 @dask_option
+@click.option("--rerun", is_flag=True, help="Train again what results that ship would answer.")
 @json_option
 def reproduce(
     claims: tuple[int, ...], scale_name: str, out: str | None, table: str, data_root: str | None, download: bool,
-    workers: int | None, dask: str | None, as_json: bool,
+    workers: int | None, dask: str | None, rerun: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The paper's experiments: its figures beside ours, each with a verdict.
 
     CLAIM is 1 (instability), 2 (information), 3 (interference) or 4 (sharing
-    less); all of them without one. The same command goes on where it stopped.
+    less); all of them without one. The same command goes on where it stopped,
+    and what was run at scale standard for fashion14 ships.
 
     \b
     Example:
@@ -54,17 +56,20 @@ def reproduce(
     check_writable(folder)
     fetch(truth.recipe.images, data_root, download)
     chosen = claims or tuple(CLAIMS)
-    wanted = [one for one in experiments(truth, scale, chosen) if not (folder / f"{one.name}.json").exists()]
+    wanted = experiments(truth, scale, chosen)
+    absent = [one for one in wanted if kept(truth, one, folder, shipped=not rerun) is None]
     with Bar("reproduce") as bar, where_to_run(dask, workers) as (executor, count):
-        bar.once(f"{len(wanted)} experiments to run, some {hours(truth, wanted, count):.1f} h of training")
+        if absent:
+            bar.once(f"{len(absent)} experiments to run, some {hours(truth, absent, count):.1f} h of training")
 
         def on_progress(name: str, place: int, of: int, p: Progress) -> None:
             bar.show((place - 1 + p.fraction) / of, f"{name}, {place} of {of}", None)
 
         try:
             results = run(
-                truth, scale, folder, chosen, workers=count, executor=executor, root=data_root, on_progress=on_progress
-            )
+                truth, wanted, folder, shipped=not rerun, workers=count, executor=executor, root=data_root,
+                on_progress=on_progress,
+            )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
     found = findings(results, truth)

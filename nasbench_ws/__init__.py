@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench_ws import metrics
+    from nasbench_ws.board import leaderboard
     from nasbench_ws.builder import build
     from nasbench_ws.comparison import compare
     from nasbench_ws.errors import NasbenchError
@@ -36,6 +37,7 @@ _WHERE = {
     "compare": "comparison",
     "NasbenchError": "errors",
     "evaluate": "evaluation",
+    "leaderboard": "board",
     "load_images": "images",
     "merge": "merging",
     "Plan": "plan",
@@ -55,8 +57,8 @@ _WHERE = {
 
 __all__ = [
     "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "build",
-    "compare", "evaluate", "get_space", "load", "load_images", "merge", "metrics", "register_space", "resolve",
-    "verify",
+    "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics", "register_space",
+    "resolve", "verify",
 ]  # fmt: skip
 
 

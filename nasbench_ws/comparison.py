@@ -10,7 +10,8 @@ out. No torch here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,17 +71,17 @@ class Comparison:
         ]
         for row in self.rows:
             low, high = row["interval"]
-            interval = f"[{_fixed(low)}, {_fixed(high)}]"
+            interval = f"[{fixed(low)}, {fixed(high)}]"
             lines.append(
-                f"{row['name'][:29]:30}{_fixed(row['mean']):>7}{_fixed(row['std']):>7}  {interval:16}{row['n']:>3}"
+                f"{row['name'][:29]:30}{fixed(row['mean']):>7}{fixed(row['std']):>7}  {interval:16}{row['n']:>3}"
                 f"{row['macs'] / 1e12:>12.2f}"
             )
         lines.append("")
         for pair in self.pairs:
             d = pair.difference
             lines.append(
-                f"{pair.first} - {pair.second}: {_fixed(d.mean, sign=True)} [{_fixed(d.low, sign=True)}, "
-                f"{_fixed(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
+                f"{pair.first} - {pair.second}: {fixed(d.mean, sign=True)} [{fixed(d.low, sign=True)}, "
+                f"{fixed(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
             )
         return "\n".join(lines)
 
@@ -93,7 +94,7 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
     _same("table", [r["table"]["digest"] for r in results], results)
-    _same("match", [r["budget"]["match"] for r in results], results)
+    match = _match(results)
     _same("steps", [r["plan"]["steps"] for r in results], results)
     for result in results:
         if metric not in result["metrics"]:
@@ -103,9 +104,7 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     rows = [
         {
             "name": name_of(r), "strategy": r["strategy"], "batch_norm": r["batch_norm"],
-            "mean": r["metrics"][metric]["mean"], "std": r["metrics"][metric]["std"],
-            "interval": r["metrics"][metric]["interval"], "n": r["metrics"][metric]["n"],
-            "macs": r["budget"]["macs"], "seconds": r["budget"]["seconds"],
+            **figures(r["metrics"][metric]), "macs": r["budget"]["macs"], "seconds": r["budget"]["seconds"],
         }
         for r in ordered
     ]  # fmt: skip
@@ -114,7 +113,7 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     first = ordered[0]
     held_out = first["ceiling"]["all"]["held_out"]["mean"]
     return Comparison(
-        metric, first["budget"]["match"], tuple(rows), tuple(pairs),
+        metric, match, tuple(rows), tuple(pairs),
         float("nan") if held_out is None else held_out, first["baselines"]["params"][metric]["mean"],
     )  # fmt: skip
 
@@ -134,6 +133,31 @@ def _pair(a: Result, b: Result, metric: str) -> Pair:
     return Pair(name_of(a), name_of(b), tuple(seeds), difference)
 
 
+def matches(result: Result) -> set[str]:
+    """The matches at which the result may stand beside others of as many steps: of one super-net, they are the same."""
+    budget = result["budget"]
+    found = {budget["match"]}
+    if budget["super_nets"] == 1:
+        found |= {"child-updates", "compute"}
+        if budget["child_updates"] == budget["steps"]:
+            found.add("steps")
+    return found
+
+
+def _match(results: Sequence[Result]) -> str:
+    """The match that all have; where there are several, one that a result states."""
+    for pair in itertools.combinations(results, 2):
+        if not matches(pair[0]) & matches(pair[1]):
+            _same("match", [one["budget"]["match"] for one in pair], pair)
+    common = set.intersection(*map(matches, results))
+    return next((r["budget"]["match"] for r in results if r["budget"]["match"] in common), min(common))
+
+
+def figures(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row shows of a metric."""
+    return {name: measured[name] for name in ("mean", "std", "interval", "n")}
+
+
 def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
     for value, result in zip(values, results, strict=True):
         if value != values[0]:
@@ -146,8 +170,13 @@ def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
 def name_of(result: Result) -> str:
     """The strategy, with what is unusual of its plan."""
     extra = result["batch_norm"] if result["batch_norm"] != "running" else ""
-    schedule = result["plan"]["schedule"]
-    parts = [result["strategy"], extra, schedule if schedule != "shuffle" else ""]
+    return " ".join(part for part in (unusual(result), extra) if part)
+
+
+def unusual(result: Result) -> str:
+    """The strategy, with what is unusual of its plan, batch norm aside."""
+    schedule, inactive = result["plan"]["schedule"], result["recipe"].get("inactive", "frozen")
+    parts = [result["strategy"], schedule if schedule != "shuffle" else "", inactive if inactive != "frozen" else ""]
     return " ".join(part for part in parts if part)
 
 
@@ -156,7 +185,7 @@ def _mean(result: Result, metric: str) -> float:
     return float("-inf") if mean is None else float(mean)
 
 
-def _fixed(value: float | None, sign: bool = False) -> str:
+def fixed(value: float | None, sign: bool = False) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:+.3f}" if sign else f"{value:.3f}"

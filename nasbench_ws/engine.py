@@ -203,6 +203,11 @@ class Engine:
         )  # fmt: skip
         return float(self._loss[0]) / len(images), int(self._correct[0])
 
+    def found(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each block's mean and biased variance of the batch last learnt from, (s,) float64."""
+        mean, var = torch.from_numpy(self._statistics)
+        return mean, var
+
     def _execute(
         self, images: torch.Tensor, labels: torch.Tensor, batch: int, gradient: int | None,
         found: tuple[int, ...], logits: int | None,

@@ -41,6 +41,7 @@ from nasbench_ws.table import Table, load
 from nasbench_ws.train import children_seed, make_batches, one_thread, train
 from nasbench_ws.versions import versions
 from nasbench_ws.weights import Weights
+from nasbench_ws.work import Work, work_of
 
 FORMAT = "nasbench-ws part"
 
@@ -90,15 +91,16 @@ def evaluate(
     def place(seed: int, number: int) -> Path | None:
         return None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
 
+    sizes = [_work(plan, part, children, named, len(images.valid.labels)) for part in parts]
     tasks: dict[tuple[int, int], Task] = {}
     outcomes: dict[tuple[int, int], dict[str, Any]] = {}
     for seed in seeds:
-        for number, part in enumerate(parts):
+        for number in range(len(parts)):
             path = place(seed, number)
             if path is not None and path.exists():
                 outcomes[seed, number] = read_record(path, FORMAT)
             else:
-                tasks[seed, number] = Task((setting, seed, number), part.steps)
+                tasks[seed, number] = Task((setting, seed, number), sizes[number].total)
 
     def on_done(task: tuple[int, int], outcome: dict[str, Any]) -> None:
         outcomes[task] = outcome
@@ -108,7 +110,7 @@ def evaluate(
 
     macro = plan.recipe.macro_for(images)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
-    work = sum(parts[number].steps * float(macs[list(parts[number].children)].mean()) for _, number in tasks)
+    work = sum(sizes[number].total * float(macs[list(parts[number].children)].mean()) for _, number in tasks)
     seconds = training_seconds(work * plan.recipe.batch_size, workers or 1)
     execute(
         run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress, seconds=seconds
@@ -182,8 +184,8 @@ _images: dict[tuple[str, str | None], Images] = {}  # of this process: loaded on
 
 
 @one_thread()
-def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], None]) -> dict[str, Any]:
-    """Train and score one part of one instance (in a worker). Calls `on_step(steps done)`."""
+def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[float], None]) -> dict[str, Any]:
+    """Train and score one part of one instance (in a worker). Calls `on_step(work done)`, in the unit of `Work`."""
     plan, recipe = setting.plan, setting.plan.recipe
     where = (recipe.images, setting.root)
     if where not in _images:
@@ -198,6 +200,9 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
     schedule = get_schedule(plan.schedule or strategy.schedule)
     sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
     net = SuperNet(recipe, macro, own, strategy.key, seed)
+    work, tally = _work(plan, part, children, strategy, len(images.valid.labels)), _Tally(on_step)
+    if "private" in plan.batch_norm:
+        net.weights.keep_own()
     snapshots = _Snapshots(images, plan, part.steps)
     average = Average(net, plan.average)
 
@@ -205,7 +210,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         snapshots.take(step, net)
         if plan.average:
             average.take()
-        on_step(step)
+        tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0))
 
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
     train_seconds = time.perf_counter() - started
@@ -214,14 +219,16 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         found = scorer.score(net)
         if diverged is None and not np.isfinite(found.accuracy).all():  # fine on its batches, and not when scored
             diverged = part.steps
+        tally.add(work.mode)
         scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
     readouts: dict[str, Any] = {}
     if plan.average:
         with average.in_place():
             for mode, scorer in scorers.items():
                 readouts.setdefault("average", {})[mode] = scorer.score(net).accuracy.tolist()
+                tally.add(work.mode)
     if diverged is None:
-        readouts |= _extra_steps(plan, images, net, seed)
+        readouts |= _extra_steps(plan, images, net, seed, work, tally)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
     outcome = {
         "children": list(part.children),
@@ -237,7 +244,7 @@ def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[int], 
         "parameters": net.weights.values.numel(),
         "scores": scores,
         "window": snapshots.scores,
-        "window_trained": sequence[part.steps - plan.last :].tolist() if plan.last else [],
+        "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
         "readouts": readouts,
         "trained": audit(own, sequence)["children"],
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
@@ -251,7 +258,25 @@ def _tuning_modes(plan: Plan) -> tuple[str, ...]:
     return plan.batch_norm if recalibrates else (*plan.batch_norm, "recalibrate")
 
 
-def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[str, Any]:
+def _work(plan: Plan, part: Part, children: Sequence[Architecture], strategy: Strategy, valid_images: int) -> Work:
+    width = plan.width([children[i] for i in part.children], strategy)
+    return work_of(plan, part, width, valid_images, len(_tuning_modes(plan)))
+
+
+class _Tally:
+    """Work done so far, told on."""
+
+    def __init__(self, on_step: Callable[[float], None]) -> None:
+        self._done, self._on_step = 0.0, on_step
+
+    def add(self, work: float) -> None:
+        self._done += work
+        self._on_step(self._done)
+
+
+def _extra_steps(
+    plan: Plan, images: Images, net: SuperNet, seed: int, work: Work, tally: _Tally
+) -> dict[str, Any]:
     """Fine-tuning of every child, with and without recalibration, and interference between children."""
     some = images.first_valid(plan.last_images)
     found: dict[str, Any] = {}
@@ -261,11 +286,16 @@ def _extra_steps(plan: Plan, images: Images, net: SuperNet, seed: int) -> dict[s
 
     if plan.fine_tune:
         scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in _tuning_modes(plan)}
-        tuned = fine_tuned(net, stream, plan.fine_tune, scorers, plan.extra_lr)
+        tuned = fine_tuned(
+            net, stream, plan.fine_tune, scorers, plan.extra_lr, lambda: tally.add(work.tuned_child)
+        )  # fmt: skip
         found["fine_tune"] = {m: {str(f): s.tolist() for f, s in by_count.items()} for m, by_count in tuned.items()}
     if plan.interference:
         scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
-        found["interference"] = interference(net, stream, plan.interference, scorer, plan.extra_lr).tolist()
+        changes = interference(
+            net, stream, plan.interference, scorer, plan.extra_lr, lambda: tally.add(work.interfering_child)
+        )  # fmt: skip
+        found["interference"] = changes.tolist()
         batch, labels = next(stream(0))
         found["gradient_cosine"] = gradient_similarity(net, batch, labels).tolist()
     return found

@@ -27,12 +27,14 @@ Stream = Callable[[int], Batches]  # a new stream of batches for a child, by its
 
 
 def fine_tuned(
-    net: SuperNet, stream: Stream, counts: Sequence[int], scorers: Mapping[str, Scorer], lr: float
+    net: SuperNet, stream: Stream, counts: Sequence[int], scorers: Mapping[str, Scorer], lr: float,
+    on_child: Callable[[], object] = lambda: None,
 ) -> dict[str, dict[int, Array]]:
     """Accuracy of every child after f steps alone from the inherited weights, under each scorer.
 
     Returns {scorer: {f: (children,)}}. Comparing scorers with and without recalibrated batch norm separates
-    what the steps do to the weights from what they do to the statistics. Momentum starts at zero.
+    what the steps do to the weights from what they do to the statistics. Momentum starts at zero. `on_child()` follows
+    each child.
     """
     wanted = sorted(set(counts))
     found = {name: {f: np.full(len(net.children), np.nan) for f in wanted} for name in scorers}
@@ -46,11 +48,17 @@ def fine_tuned(
                     done += 1
                 for name, scorer in scorers.items():
                     found[name][f][child] = scorer.score(net, [child]).accuracy[0]
+        on_child()
     return found
 
 
-def interference(net: SuperNet, stream: Stream, steps: int, scorer: Scorer, lr: float) -> Array:
-    """Change of every child's accuracy by training one child for some steps: (trained, scored)."""
+def interference(
+    net: SuperNet, stream: Stream, steps: int, scorer: Scorer, lr: float, on_child: Callable[[], object] = lambda: None
+) -> Array:
+    """Change of every child's accuracy by training one child for some steps: (trained, scored).
+
+    `on_child()` follows each child.
+    """
     before = scorer.score(net).accuracy
     changes = np.full((len(net.children),) * 2, np.nan)
     for child in range(len(net.children)):
@@ -59,6 +67,7 @@ def interference(net: SuperNet, stream: Stream, steps: int, scorer: Scorer, lr: 
             for _ in range(steps):
                 net.step([child], *next(batches), lr)
             changes[child] = scorer.score(net).accuracy - before
+        on_child()
     return changes
 
 

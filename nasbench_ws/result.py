@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from nasbench_ws.assess import assess, measured, rankable_taus, window_taus
 from nasbench_ws.errors import ResultError, extra
+from nasbench_ws.interference import after_own_step
 from nasbench_ws.records import read_record, without_nan, write_record
 from nasbench_ws.result_shape import problems
 from nasbench_ws.table import Table
@@ -192,15 +193,19 @@ def _array(values: Any) -> npt.NDArray[np.float64]:
 
 
 def _window(window: npt.NDArray[np.float64], trained: Sequence[Any], table: Table) -> dict[str, Any]:
-    """Scores after each of the last steps, GT-Tau-Mean-k, and tau of their mean and maximum over the window."""
+    """Scores after each of the last steps, GT-Tau-Mean-k, and tau of what may be read off the window.
+
+    That is its mean, its maximum, and each child's score right after its own last step, where all had one.
+    """
+    found = {"mean": window.mean(axis=1), "max": window.max(axis=1)}
+    own = after_own_step(window, trained)
+    if np.isfinite(own).all():
+        found["own step"] = own
     return {
         "scores": window.tolist(),
         "trained": trained,
         "gt_tau": window_taus(window, table),
-        "readouts": {
-            name: rankable_taus(scores, table.truth).tolist()
-            for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1)))
-        },
+        "readouts": {name: rankable_taus(scores, table.truth).tolist() for name, scores in found.items()},
     }
 
 
@@ -265,7 +270,8 @@ def render(data: Mapping[str, Any]) -> str:
         tau = data["window"]["gt_tau"]
         lines.append(f"last {plan['last']} steps   GT-Tau mean {_number(tau['mean'])}, std {_number(tau['std'])}")
         for name, taus in data["window"]["readouts"].items():
-            lines.append(f"  {name} of these scores: GT-Tau {_number(_average(taus))}")
+            what = "each child right after its own step" if name == "own step" else f"{name} of these scores"
+            lines.append(f"  {what}: GT-Tau {_number(_average(taus))}")
     for mode, readout in data["readouts"].get("average", {}).items():
         lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_number(_average(readout['kendall_tau']))}")
     for mode, by_count in data["readouts"].get("fine_tune", {}).items():

@@ -35,7 +35,8 @@ SHAPE = {
     "verdict": str,
     "other_batch_norm": {str: {"scores": SCORES, "metrics": METRICS}},
     "window": Maybe({
-        "scores": [SCORES], "trained": list, "gt_tau": {"mean": NUMBER, "std": NUMBER}, "readouts": {str: [NUMBER]},
+        "scores": [SCORES], "trained": [[[[int]]]],  # by instance, super-net and step
+        "gt_tau": {"mean": NUMBER, "std": NUMBER}, "readouts": {str: [NUMBER]},
     }),
     "readouts": dict,
     "budget": {
@@ -78,6 +79,12 @@ def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
     for i, snapshots in enumerate(data["window"]["scores"] if data["window"] else ()):
         if {len(row) for row in snapshots} - {children}:
             yield f"window.scores[{i}] are not of {instances} instances and {children} children"
+    for i, parts in enumerate(data["window"]["trained"] if data["window"] else ()):
+        if i >= instances or any(
+            len(part) != data["plan"]["last"] or not all(0 <= n < children for step in part for n in step)
+            for part in parts
+        ):
+            yield f"window.trained[{i}] is not of {data['plan']['last']} steps and {children} children"
     others = [(f"other_batch_norm.{mode}", one["metrics"]) for mode, one in data["other_batch_norm"].items()]
     for name, metrics in [("metrics", data["metrics"]), *others]:
         absent = [metric for metric in metrics if not all(metric in data["baselines"][b] for b in data["baselines"])]

@@ -8,6 +8,7 @@ Batch norm while scoring is one of
     running        the running statistics of training (what the paper's code does)
     batch[:n]      statistics of each batch of n images of the split being scored (500)
     recalibrate[:n]  statistics over the first n training images (1024), for each child anew
+    private        running statistics of training, each child's from its own steps (`Weights.keep_own`)
 
     scorer = Scorer(images, "valid", BatchNorm.parse("recalibrate:512"))
     scorer.score(net).accuracy          # (children,)
@@ -29,7 +30,7 @@ from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.images import Images
 from nasbench_ws.supernet import SuperNet, statistics_positions
 
-MODES = {"running": 0, "batch": 500, "recalibrate": 1024}  # with the default number of images
+MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
 CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
 PLAIN_CHUNK = 250  # the same on the plain path, where calls cost more than memory
 
@@ -47,11 +48,11 @@ class BatchNorm:
         if mode not in MODES:
             raise UsageError(
                 f"unknown batch norm mode {text!r}{near_misses(mode, MODES)}; "
-                f"known are running, batch[:n], recalibrate[:n]"
+                f"known are running, batch[:n], recalibrate[:n], private"
             )
         if not number:
             return cls(mode, MODES[mode])
-        if mode == "running" or not number.isdecimal() or int(number) < 2:
+        if not MODES[mode] or not number.isdecimal() or int(number) < 2:
             raise UsageError(f"batch norm mode {text!r}: n must be a whole number of at least 2 images")
         return cls(mode, int(number))
 
@@ -87,6 +88,9 @@ class Scorer:
     def score(self, net: SuperNet, numbers: Sequence[int] | None = None) -> Scores:
         """The children `numbers` (all of them by default), in that order. The super-net stays as it is."""
         numbers = range(len(net.children)) if numbers is None else numbers
+        if self.batch_norm.mode == "private":  # children that share a layer do not share its result
+            alone = [_Runner(net, [n]).run(self._pixels, self._labels, self._private(net, n)) for n in numbers]
+            return Scores(*(np.concatenate([getattr(one, name) for one in alone]) for name in ("accuracy", "loss")))
         runner = _Runner(net, numbers)
         if self.batch_norm.mode == "running":
             where = statistics_positions(runner.network, net.weights)
@@ -96,6 +100,12 @@ class Scorer:
             return runner.run(self._pixels, self._labels, None, self.batch_norm.images)
         assert self._calibration is not None
         return runner.run(self._pixels, self._labels, runner.statistics(self._calibration))
+
+    def _private(self, net: SuperNet, number: int) -> plain.Statistics:
+        assert len(net.weights.own), "own statistics have to be kept while training"
+        size = sum(block.out_channels for block in net.merged([number])[0].blocks)
+        mean, var = net.weights.own[:, number, :size]
+        return mean, var
 
 
 class _Runner:

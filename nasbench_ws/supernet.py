@@ -91,13 +91,16 @@ class SuperNet:
     def accumulate(self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor) -> StepOutcome:
         """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""
         child = self._child(number)
-        momentum = self.macro.bn_momentum
+        momentum, pixels = self.macro.bn_momentum, len(images) * self.macro.height * self.macro.width
         if child.engine is not None:
             loss, correct = child.engine.learn(images, labels, out, momentum)
+            mean, var = child.engine.found()
         else:
             loss, correct, mean, var = plain.loss_and_gradient(child.network, self.weights, images, labels, out)
-            pixels = len(images) * self.macro.height * self.macro.width
             plain.move_statistics(self.weights, child.statistics, mean, var, momentum, pixels)
+        if len(self.weights.own):
+            own = self.weights.own[:, number, : len(mean)]
+            own.lerp_(torch.stack([mean, var * (pixels / (pixels - 1))]).to(own.dtype), momentum)
         return StepOutcome(loss, correct / len(images))
 
     def step(self, numbers: Sequence[int], images: torch.Tensor, labels: torch.Tensor, lr: float) -> StepOutcome:

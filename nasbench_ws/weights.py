@@ -49,12 +49,15 @@ class Snapshot(NamedTuple):
     momentum: torch.Tensor
     running_mean: torch.Tensor
     running_var: torch.Tensor
+    own: torch.Tensor
 
 
 class Weights:
     """All parameters, momenta and batch norm statistics of a super-net over `children`.
 
-    Attributes (1-D tensors of `dtype`): `values`, `momentum` (n,), `running_mean`, `running_var` (s,).
+    Attributes (1-D tensors of `dtype`): `values`, `momentum` (n,), `running_mean`, `running_var` (s,). `own` is empty,
+    or after `keep_own` (2, children, s): running means and variances from each child's steps alone, in the order of
+    its blocks, whoever shares the layer.
     Initial values are uniform in +-1/sqrt(fan in), for weights and biases of convolutions and classifiers
     (torch's default for both); batch norms start at weight 1, bias 0, mean 0, variance 1.
     """
@@ -95,6 +98,7 @@ class Weights:
         self.momentum = torch.zeros(offset, dtype=dtype)
         self.running_mean = torch.zeros(stats_offset, dtype=dtype)
         self.running_var = torch.ones(stats_offset, dtype=dtype)
+        self.own: torch.Tensor = torch.empty(0, dtype=dtype) if parent is None else parent.own
         for storage in self.storages:
             if parent is None:
                 self._initialise(storage, seed)
@@ -139,6 +143,12 @@ class Weights:
         """
         return Weights(self.macro, self.children, key, 0, self.dtype, parent=self)
 
+    def keep_own(self) -> None:
+        """From here on, keep each child's own running statistics too."""
+        most = max(sum(block.out_channels for block in network.blocks) for network in self._networks)
+        self.own = torch.zeros((2, len(self.children), most), dtype=self.dtype)
+        self.own[1] = 1
+
     def snapshot(self) -> Snapshot:
         """A copy of everything that training changes."""
         return Snapshot(*(part.clone() for part in self._state()))
@@ -149,7 +159,7 @@ class Weights:
             part.copy_(kept)
 
     def _state(self) -> Snapshot:
-        return Snapshot(self.values, self.momentum, self.running_mean, self.running_var)
+        return Snapshot(self.values, self.momentum, self.running_mean, self.running_var, self.own)
 
     def number(self, child: int, slot: Slot) -> int:
         """The number of the storage that a child uses at a slot."""

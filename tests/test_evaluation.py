@@ -25,7 +25,7 @@ from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyErro
 from nasbench_ws.evaluation import Setting, evaluate, run_part
 from nasbench_ws.images import Images, Split, load_images
 from nasbench_ws.network import Slot, child_network, mac_count
-from nasbench_ws.plan import Plan
+from nasbench_ws.plan import Part, Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.result import Result
 from nasbench_ws.schema import Content
@@ -33,6 +33,7 @@ from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.space import DEEPER64, Architecture
 from nasbench_ws.table import Table
 from nasbench_ws.train import train_run
+from nasbench_ws.work import work_of
 
 CHILDREN = list(DEEPER64)
 pytestmark = pytest.mark.usefixtures("quick")
@@ -175,6 +176,23 @@ def test_parts_run_without_a_table(
         assert outcome["scores"]["running"]["accuracy"] == expected[0, outcome["children"]].tolist()
     assert "table" not in Setting.__dataclass_fields__  # nor is there one in what travels to a worker
     assert "table" not in Plan.__dataclass_fields__
+
+
+def test_progress_counts_readouts_and_ends_at_the_whole(run: Callable[..., Result], tiny_loaded: Any) -> None:
+    plan = Plan(
+        "groups:similar:16", tiny_loaded.recipe, steps=64, batch_norm=("running", "recalibrate:32"), last=1,
+        average=0.5, fine_tune=(0, 2), interference=1,
+    )  # fmt: skip
+    told: list[float] = []
+    outcome = run_part(Setting(plan), 0, 3, told.append)
+    work = work_of(plan, Part(tuple(outcome["children"]), outcome["steps"]), 1, 64, tuning_modes=2)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(work.total)
+    assert outcome["child_updates"] == outcome["steps"] * work.step
+    assert len(told) == outcome["steps"] + 2 * 2 + 2 * len(outcome["children"])
+    trained = outcome["child_updates"] + 4 * (2 + 1)  # fine-tuning and interference
+    scored = 2 * 2 * 4 * 64 + (1 + 4) * 4 * 64 + 4 * 2 * 2 * 64  # images: modes, snapshot and interference, fine-tuning
+    assert work.total == pytest.approx(trained + scored / tiny_loaded.recipe.batch_size / 3)
 
 
 def test_scores_know_nothing_of_the_ground_truth(
@@ -597,7 +615,8 @@ def test_a_table_without_ground_truth(untrained: Callable[..., str], tiny: Any) 
     [
         (
             "runing",
-            "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n]",
+            "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n], "
+            "private",
         ),
         ("batch:1", "batch norm mode 'batch:1': n must be a whole number of at least 2 images"),
         ("recalibrate:257", "recalibrate:257 wants more than the 256 training images"),
@@ -658,7 +677,7 @@ def test_an_unknown_strategy(untrained: Callable[..., str]) -> None:
 
 def test_batch_norm_modes_score_one_super_net(run: Callable[..., Result], tiny: Any) -> None:
     """Scoring leaves the super-net as it is: each mode gives what it gives alone."""
-    modes = ("running", "batch:16", "recalibrate:64")
+    modes = ("running", "batch:16", "recalibrate:64", "private")
     together = run("full", batch_norm=modes)
     assert str(BatchNorm.parse("batch:16")) == "batch:16"
     assert Scorer(tiny.images, "valid", BatchNorm.parse("running")).batch_norm.mode == "running"

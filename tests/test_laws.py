@@ -218,6 +218,34 @@ def test_recalibrated_statistics_are_the_closed_form():
     torch.testing.assert_close(var, torch.cat([v for _, v in statistics]), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("fast", [True, False] if available() else [False])
+def test_own_statistics_are_those_of_layers_that_nobody_shares(fast):
+    """Full sharing with own statistics is full sharing whose batch norms (those that learn nothing) are private."""
+    nets = [_net(CHILDREN, key, fast=fast) for key in (full, _private_cells)]
+    for net in nets:
+        net.weights.keep_own()
+        train(net, make_batches(RECIPE, IMAGES, net, 0), realise(SCHEDULES["shuffle"], CHILDREN, 12, 0, check=False))
+    shared, private_ones = nets
+    for number in range(len(CHILDREN)):
+        network = private_ones.weights.network([number])
+        where = statistics_positions(network, private_ones.weights)
+        stem = sum(block.out_channels for block in network.blocks if block.affine)
+        for own, running in zip(shared.weights.own, private_ones.weights.snapshot()[2:4], strict=True):
+            torch.testing.assert_close(own[number, stem : len(where)], running[where][stem:], rtol=0, atol=1e-12)
+    scores = _scorer("private").score(shared)
+    assert not np.array_equal(scores.loss, _scorer("running").score(shared).loss)
+    assert np.array_equal(_scorer("private").score(shared, [4, 0]).loss, scores.loss[[4, 0]])
+    alone = _net(CHILDREN[2:3], none, fast=fast)
+    alone.weights.keep_own()
+    train(alone, make_batches(RECIPE, IMAGES, alone, 0), np.zeros((8, 1), np.int32))
+    own, running = (_scorer(mode).score(alone).loss for mode in ("private", "running"))
+    assert own == pytest.approx(running, abs=1e-12)
+
+
+def _private_cells(arch, slot):
+    return arch.name if slot.kind == "bn" and slot.cell > 0 else None
+
+
 def test_a_child_that_is_not_finite_has_no_score():
     net = _net(CHILDREN, none)
     net.weights.values[net.weights.active(2)] = float("nan")
@@ -244,8 +272,10 @@ def test_statistics_positions_are_in_block_order():
     [
         (
             "runing",
-            "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n]",
+            "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n], "
+            "private",
         ),
+        ("private:5", "batch norm mode 'private:5': n must be a whole number of at least 2 images"),
         ("batch:1", "batch norm mode 'batch:1': n must be a whole number of at least 2 images"),
         ("running:5", "batch norm mode 'running:5': n must be a whole number of at least 2 images"),
     ],

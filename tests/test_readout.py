@@ -9,7 +9,7 @@ from test_laws import CHILDREN, DOUBLE, IMAGES, KEYS, MACRO, RECIPE, _scorer, _t
 
 from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.grouping import balanced_groups, curve_correlations, gradient_similarities, write_groups
-from nasbench_ws.interference import by_distance
+from nasbench_ws.interference import after_own_step, by_distance, while_training
 from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interference
 from nasbench_ws.score import BatchNorm, Scorer
 from nasbench_ws.sharing import full, none
@@ -82,6 +82,23 @@ def test_changes_by_distance_and_edge():
     found = by_distance(changes, list(DEEPER64))
     assert found["distance"] == {"0": 0.0, "1": 1.0, "2": 2.0, "3": 3.0}
     assert found["edge"] == {"0->1": 1.0, "0->2": 1.0, "1->2": 1.0}
+
+
+def test_what_the_last_steps_say_of_interference():
+    """Two super-nets of two children each; the second takes two children a step at the end."""
+    window = np.array([[[0.1, 0.2, 0.5, 0.7], [0.3, 0.2, 0.7, 0.7], [0.5, 0.8, 0.6, 0.1]]])
+    trained = [[[[0], [1], [0]], [[2], [3], [3, 2]]]]
+    own = [[0.5, 0.2, 0.6, 0.1]]
+    assert after_own_step(window, trained).tolist() == own
+    assert np.isnan(after_own_step(window, [[[[0]] * 3]])[0, 1:]).all()
+    relative = while_training(window, trained)
+    means = window[0].mean(axis=0)
+    expected = np.full((4, 4), np.nan)
+    expected[0, :2] = (window[0, 0] + window[0, 2])[:2] / 2 - means[:2]
+    expected[1, :2] = window[0, 1, :2] - means[:2]
+    expected[2, 2:] = window[0, 0, 2:] - means[2:]
+    expected[3, 2:] = window[0, 1, 2:] - means[2:]
+    np.testing.assert_allclose(relative, expected, atol=1e-15)
 
 
 def test_the_average_is_exponential_and_in_place_for_a_moment_only():

@@ -14,20 +14,20 @@ from scipy import stats
 
 from nasbench_ws import evaluation, paper
 from nasbench_ws.errors import MetricError, UsageError
+from nasbench_ws.experiment import hours
 from nasbench_ws.metrics import stability_tau, survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, render, run
 from nasbench_ws.reproduction.claims import _decided, _jackknifed
-from nasbench_ws.reproduction.experiments import hours
 from nasbench_ws.table import load
 
-TINY = Scale("tiny", 2, 64, 2, 32, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
+TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
 
 
 @pytest.fixture
 def reproduced(tiny_loaded: Any, quick: None, tmp_path: Path) -> tuple[Any, Path, Any]:
     recipe = replace(tiny_loaded.recipe, channels=2, batch_size=16)
     tiny = replace(tiny_loaded, recipe=recipe, table=tiny_loaded.remade(recipe))
-    return tiny, tmp_path, run(tiny.table, TINY, tmp_path)
+    return tiny, tmp_path, run(tiny.table, experiments(tiny.table, TINY), tmp_path)
 
 
 def test_everything_is_run_once_and_has_something_to_say(
@@ -57,19 +57,19 @@ def test_everything_is_run_once_and_has_something_to_say(
     assert gt_tau.n == TINY.instances
 
     monkeypatch.setattr(evaluation, "evaluate", None)  # nothing is evaluated again ...
-    again = run(tiny.table, TINY, folder)
+    again = run(tiny.table, experiments(tiny.table, TINY), folder)
     assert {name: one.data for name, one in again.items()} == {name: one.data for name, one in results.items()}
     other = tiny.remade(tiny.recipe, seed=3)  # ... not even for another table: its scores are measured anew
-    assert run(other, TINY, folder)["shuffle"]["table"]["digest"] == other.digest
+    assert run(other, experiments(other, TINY), folder)["shuffle"]["table"]["digest"] == other.digest
     with pytest.raises(UsageError) as caught:
-        run(tiny.table, replace(TINY, steps=128), folder)
+        run(tiny.table, experiments(tiny.table, replace(TINY, steps=128)), folder)
     assert str(caught.value).endswith(
         ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
     )
 
 
 def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:
-    assert [one.name for one in experiments(tiny.table, TINY, [3])] == ["seeds"]
+    assert [one.name for one in experiments(tiny.table, TINY, [3])] == ["seeds", "shuffle"]
     assert {one.name for one in experiments(tiny.table, TINY, [1])} == {"seeds", "orders", "shuffle"}
     table = load("fashion14")
     costs = [hours(table, experiments(table, scale), 2) for scale in SCALES.values()]

@@ -74,11 +74,17 @@ def test_a_window_is_summed_up(make: Callable[..., Result], tiny: Any) -> None:
     result = make(window=window, window_trained=[[[[1], [2], [3]]]] * 2, last=3)
     assert np.array_equal(result["window"]["scores"], window)
     assert set(result["window"]["gt_tau"]) == {"mean", "std"}
-    assert set(result["window"]["readouts"]) == {"mean", "max"}
+    assert set(result["window"]["readouts"]) == {"mean", "max"}  # no step of most children is in the window
     for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
         taus = [stats.kendalltau(row, tiny.table.truth).statistic for row in scores]
         assert result["window"]["readouts"][name] == pytest.approx(taus, abs=1e-12)
     assert "\nlast 3 steps   GT-Tau mean " in str(result)
+
+    cycle = np.stack([scored(7, 64), scored(8, 64)])
+    whole = make(window=cycle, window_trained=[[[[step] for step in range(64)]]] * 2, last=64)
+    taus = [stats.kendalltau(np.diag(row), tiny.table.truth).statistic for row in cycle]
+    assert whole["window"]["readouts"]["own step"] == pytest.approx(taus, abs=1e-12)
+    assert "\n  each child right after its own step: GT-Tau " in str(whole)
 
 
 # -- files --------------------------------------------------------------------------------------------

@@ -1,14 +1,15 @@
 """The paper's experiments and its four claims, on any table: what to run, and what came of it.
 
     scale = SCALES["smoke"]
-    results = run(load("fashion14"), scale, "reproduction/")       # goes on where it stopped
-    print(render(findings(results, load("fashion14"))))
+    results = run(table, experiments(table, scale), "reproduction/")       # goes on where it stopped
+    print(render(findings(results, table)))
 
 experiments.py says what is run, claims.py decides by stated tests, text.py shows it. No torch until something runs.
 """
 
+from nasbench_ws.experiment import Experiment, run
 from nasbench_ws.reproduction.claims import CLAIMS, Finding, findings
-from nasbench_ws.reproduction.experiments import SCALES, Experiment, Scale, experiments, run
+from nasbench_ws.reproduction.experiments import SCALES, Scale, experiments
 from nasbench_ws.reproduction.text import render
 
 __all__ = ["CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "render", "run"]

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from nasbench_ws import paper
 from nasbench_ws.assess import rankable_taus
-from nasbench_ws.interference import by_distance, matrix
+from nasbench_ws.interference import by_distance, matrix, while_training
 from nasbench_ws.metrics import measure, rankable, stability_tau, survival
 from nasbench_ws.resample import t_interval
 from nasbench_ws.result import Result
+from nasbench_ws.space import Architecture
 from nasbench_ws.table import Table
 
 Array = npt.NDArray[np.float64]
@@ -133,20 +134,14 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
     measured = results["seeds"]["readouts"].get("interference") if "seeds" in results else None
-    if not measured:
-        return []
     children = list(table.space)
+    found = _while_training(results, children)
+    if not measured:
+        return found
     each = [by_distance(matrix([instance], len(children)), children) for instance in measured]
     cosines = [matrix([instance], len(children), "gradient_cosine") for instance in measured]
-    found = []
-    for name in each[0]["distance"]:
-        values = np.array([one["distance"][name] for one in each]) * 100
-        text = f"points gained by a child at distance {name} when one is trained"
-        found.append(_figure(3, text, f"{paper.INTERFERENCE[name]:+.1f}", values))
-    for name in each[0]["edge"]:
-        values = np.array([one["edge"][name] for one in each]) * 100
-        theirs = f"{paper.INTERFERENCE_BY_EDGE[name]:+.1f}"
-        found.append(_figure(3, f"at distance 1, where edge {name} differs", theirs, values))
+    text = "points gained by a child at distance {} when one is trained from a snapshot"
+    found += _by_distance(each, text, "where edge {} differs, from a snapshot")
     gap = np.array([one["distance"]["1"] - one["distance"]["3"] for one in each]) * 100
     theirs = f"{paper.INTERFERENCE['1'] - paper.INTERFERENCE['3']:+.1f}"
     found.append(_decided(3, "near (distance 1) minus far (3), points", theirs, gap, test="t, paired by instance"))
@@ -159,6 +154,33 @@ def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
         alike.append(np.corrcoef(changes[other], cosine[other])[0, 1])
     text = "Pearson between change and gradient cosine, over pairs of children"
     found.append(_decided(3, text, "not measured", np.array(alike), test="t over instances"))
+    return found
+
+
+def _while_training(results: Mapping[str, Result], children: list[Architecture]) -> list[Finding]:
+    """As the paper reads it, from the window of the last steps."""
+    if "shuffle" not in results or not results["shuffle"]["window"]:
+        return []
+    window = results["shuffle"]["window"]
+    scores = _array(window["scores"])
+    each = [
+        by_distance(while_training(scores[i : i + 1], window["trained"][i : i + 1]), children)
+        for i in range(len(scores))
+    ]
+    text = "points above its own mean of a child at distance {} from the one just trained"
+    return _by_distance(each, text, "where edge {} differs from the one just trained")
+
+
+def _by_distance(each: Sequence[Mapping[str, Mapping[str, float]]], by_distance: str, by_edge: str) -> list[Finding]:
+    """Figures in points beside the paper's; the texts take the distance, or the edge."""
+    found = []
+    for name in each[0]["distance"]:
+        values = np.array([one["distance"][name] for one in each]) * 100
+        found.append(_figure(3, by_distance.format(name), f"{paper.INTERFERENCE[name]:+.1f}", values))
+    for name in each[0]["edge"]:
+        values = np.array([one["edge"][name] for one in each]) * 100
+        theirs = f"{paper.INTERFERENCE_BY_EDGE[name]:+.2f}"
+        found.append(_figure(3, f"at distance 1, {by_edge.format(name)}", theirs, values))
     return found
 
 
