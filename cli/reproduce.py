@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -20,7 +19,6 @@ from nasbench_ws.cli.progress import Bar
 
 from nasbench_ws.experiment import hours, kept
 from nasbench_ws.pool import Progress
-from nasbench_ws.records import write_atomic
 from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render, run
 from nasbench_ws.runs import check_writable
 from nasbench_ws.table import load
@@ -74,7 +72,6 @@ def reproduce(
             raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
     found = findings(results, truth)
     data = {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
-    write_atomic(folder / "findings.json", (json.dumps(data, indent=1) + "\n").encode())
     if as_json:
         print_json(data)
     else:

@@ -19,7 +19,7 @@ import numpy as np
 
 from nasbench_ws.assess import assess
 from nasbench_ws.comparison import figures, fixed, matches, unusual
-from nasbench_ws.errors import UsageError, extra, near_misses
+from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.experiment import Experiment, shipped_results
 from nasbench_ws.metrics import EVALUATION, measure, rankable, stability_tau
 from nasbench_ws.plan import BACKWARD, Match, Plan
@@ -144,7 +144,7 @@ def leaderboard(
     """Results of `folder` (those that ship), with those given among them, against the table.
 
     `batch_norm` leaves out all other modes. UsageError for an unknown metric or match, and for results given that are
-    of another match or other steps; ResultError for results of other children.
+    of another match or other steps; ResultError for results of other children, broken ones, and without the folder.
     """
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
@@ -152,8 +152,10 @@ def leaderboard(
     if metric not in EVALUATION:
         known = ", ".join(EVALUATION)
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, EVALUATION)}; known are {known}")
+    if folder is not None and not Path(folder).is_dir():
+        raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     found = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
-    found = {name: one for name, one in found.items() if "strategy" in one.data and match in matches(one)}
+    found = {name: one for name, one in found.items() if match in matches(one)}
     steps = next((one["plan"]["steps"] for one in [*found.values(), *results]), SCALE.steps)
     for number, one in enumerate(results, start=1):
         if match not in matches(one) or one["plan"]["steps"] != steps:

@@ -15,7 +15,7 @@ from scipy import stats
 import nasbench_ws
 from nasbench_ws.board import MODES, entries, leaderboard
 from nasbench_ws.comparison import compare, matches
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.experiment import Experiment, kept, shipped_results
 from nasbench_ws.result import Result
 from nasbench_ws.schema import Content
@@ -117,6 +117,10 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
         "result 1 (groups-updates) took 6,400 steps matched in child-updates, and the leaderboard has 6,400 matched in "
         "compute; evaluate it with --steps 6400 --match compute"
     )
+    with pytest.raises(ResultError) as caught_result:
+        leaderboard(table=tiny.table, folder=folder / "gone")
+    text = f"{folder / 'gone'} is no folder; give one with results of `nasbench-ws evaluate`"
+    assert str(caught_result.value) == text
     for options, text in (
         ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, compute, steps"),
         ({"metric": "regret"}, "unknown metric 'regret' (did you mean regret@1?); known are kendall_tau, spearman, "),
@@ -157,6 +161,26 @@ def _standard(table: Any) -> list[Experiment]:
     from nasbench_ws.reproduction import SCALES, experiments
 
     return experiments(table, SCALES["standard"])
+
+
+def test_the_yardstick_measures_what_is_known(tmp_path: Path) -> None:
+    """Standalone training to the end is `none` at the table's own budget (test_evaluation.py has that it is the same to
+    the last bit): it reaches the ceiling of a held-out seed. Random scores give 0.
+    """
+    table = load("fashion14")
+    board = leaderboard(table=table, folder=tmp_path)
+    rows = {row.name: row for row in board.rows}
+    alone, chance = rows[f"alone, epoch {table.epochs[-1]:g} of {table.recipe.epochs:g}"], rows["random"]
+    assert alone.macs == pytest.approx(table.recipe.steps * table.recipe.batch_size * 3 * table.column("macs").sum())
+    assert alone.interval[0] < board.ceiling < alone.interval[1]
+    assert abs(chance.mean) < 4 * chance.std / np.sqrt(chance.n)
+
+
+def test_the_readme_shows_what_ships() -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    if not SHIPPED:
+        pytest.skip("no results ship yet")
+    assert leaderboard().markdown() in text
 
 
 def test_a_shipped_row_is_recomputed_from_its_scores() -> None:
