@@ -5,22 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from nasbench_ws.cli.options import (
-    dask_option,
-    fetch,
-    json_option,
-    print_json,
-    root_option,
-    table_option,
-    where_to_run,
-    workers_option,
-)
-from nasbench_ws.cli.progress import Bar
+from nasbench_ws.cli.experiments import run_into
+from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
 
-from nasbench_ws.experiment import hours, kept
-from nasbench_ws.pool import Progress
-from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render, run
-from nasbench_ws.runs import check_writable
+from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render
 from nasbench_ws.table import load
 
 
@@ -51,28 +39,14 @@ def reproduce(
     """
     scale, truth = SCALES[scale_name], load(table)
     folder = Path(out or f"reproduction-{scale_name}")
-    check_writable(folder)
-    fetch(truth.recipe.images, data_root, download)
-    chosen = claims or tuple(CLAIMS)
-    wanted = experiments(truth, scale, chosen)
-    absent = [one for one in wanted if kept(truth, one, folder, shipped=not rerun) is None]
-    with Bar("reproduce") as bar, where_to_run(dask, workers) as (executor, count):
-        if absent:
-            bar.once(f"{len(absent)} experiments to run, some {hours(truth, absent, count):.1f} h of training")
-
-        def on_progress(name: str, place: int, of: int, p: Progress) -> None:
-            bar.show((place - 1 + p.fraction) / of, f"{name}, {place} of {of}", None)
-
-        try:
-            results = run(
-                truth, wanted, folder, shipped=not rerun, workers=count, executor=executor, root=data_root,
-                on_progress=on_progress,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
+    results = run_into(
+        folder, "reproduce", truth, experiments(truth, scale, claims or tuple(CLAIMS)), shipped=not rerun,
+        root=data_root, download=download, workers=workers, dask=dask,
+    )  # fmt: skip
     found = findings(results, truth)
-    data = {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
     if as_json:
-        print_json(data)
+        print_json(
+            {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
+        )
     else:
         click.echo(f"{scale.note}\n\n{render(found)}")

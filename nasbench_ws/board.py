@@ -31,7 +31,7 @@ from nasbench_ws.table import Table, load
 if TYPE_CHECKING:
     import pandas as pd
 
-SCALE = SCALES["standard"]
+SCALE, INSTANCES = SCALES["standard"], 5
 LOW_IS_GOOD = ("top_rank", "regret")
 MODES = ("running", f"recalibrate:{SCALE.calibration}")
 
@@ -123,12 +123,13 @@ def entries(table: Table) -> list[Experiment]:
     plan = Plan("full", table.recipe, steps=SCALE.steps, last_images=SCALE.last_images, batch_norm=MODES)
     ways = {f"{kind}-{m}": f"groups:{kind}:{m}" for m in SCALE.groups[:-1] for kind in ("similar", "random")}
     edges = {f"edge-{a}-{b}": f"edge:{a}->{b}" for a, b in table.space.edges}
-    found = [one for one in experiments(table, SCALE) if one.plan.match != "steps"]
+    found = [one for one in experiments(table, SCALE) if one.plan.match != "steps" and not one.plan.interference]
+    found = [replace(one, instances=INSTANCES) for one in found]
     for match in ("compute", "child-updates"):
         for name, strategy in {**ways, **edges, "similar-64": "groups:similar:64"}.items():
             one = replace(plan, strategy=strategy, match=match, schedule="shuffle")
-            found.append(Experiment(f"{name}-{match}", one, SCALE.instances))
-    found.append(Experiment("private-bn", replace(plan, strategy="private:bn", schedule="shuffle"), SCALE.instances))
+            found.append(Experiment(f"{name}-{match}", one, INSTANCES))
+    found.append(Experiment("private-bn", replace(plan, strategy="private:bn", schedule="shuffle"), INSTANCES))
     return list({one.name: one for one in found[::-1]}.values())[::-1]
 
 

@@ -11,15 +11,19 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.estimate import training_seconds
-from nasbench_ws.plan import Plan
+from nasbench_ws.joining import join
+from nasbench_ws.plan import Part, Plan
 from nasbench_ws.pool import Progress
 from nasbench_ws.result import Result
 from nasbench_ws.table import Table
+from nasbench_ws.work import work_of
+
+VALID_IMAGES, TUNING_MODES = 10_000, 2  # for an estimate, before images are read
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def shipped_results() -> Path:
 def kept(table: Table, one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:
     """A result of an earlier call, or one that ships, measured against the table as it is now; None without one.
 
-    UsageError where the folder has that name for something else.
+    It may have fewer instances. UsageError where the folder has that name for something else.
     """
     path = Path(folder) / f"{one.name}.json"
     if path.exists():
@@ -72,18 +76,35 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
     modes, held = wanted.pop("batch_norm"), there.get("batch_norm", [])
     if modes[0] != held[0] or not set(modes) <= set(held):
         return "batch_norm", held, modes
-    for key, value in {**wanted, "instances": one.instances}.items():
-        found = result["instances"] if key == "instances" else there.get(key)
-        if found != value:
-            return key, found, value
-    return None
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            return key, there.get(key), value
+    seeds = list(range(result["instances"]))
+    return None if result["seeds"] == seeds else ("seeds", result["seeds"], seeds)
+
+
+def lacking(
+    table: Table, wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True
+) -> list[Experiment]:
+    """What `run` would run: the experiments without a result, and with the instances that others lack."""
+    found = []
+    for one in wanted:
+        there = kept(table, one, folder, shipped)
+        missing = one.instances - (there["instances"] if there else 0)
+        if missing > 0:
+            found.append(replace(one, instances=missing))
+    return found
 
 
 def hours(table: Table, wanted: Sequence[Experiment], workers: int) -> float:
-    """Of training what is wanted, at the pace of estimate.py; scoring and readouts come on top."""
+    """Of training, scoring and reading out what is wanted, at the pace of estimate.py."""
     macs = float(table.column("macs").mean()) * table.recipe.batch_size
-    steps = sum(o.instances * o.plan.steps * (_supernets(o) if o.plan.match == "steps" else 1) for o in wanted)
-    return training_seconds(macs * steps, workers) / 3600
+    work = 0.0
+    for one in wanted:
+        steps = one.plan.steps * (_supernets(one) if one.plan.match == "steps" else 1)
+        whole = Part(tuple(range(len(table))), steps)
+        work += one.instances * work_of(one.plan, whole, 1, VALID_IMAGES, TUNING_MODES).total
+    return training_seconds(macs * work, workers) / 3600
 
 
 def _supernets(one: Experiment) -> int:
@@ -102,16 +123,17 @@ def run(
     root: str | None = None,
     on_progress: Callable[[str, int, int, Progress], None] | None = None,
 ) -> dict[str, Result]:
-    """Every experiment's result by name; what the folder or (`shipped`) the package has is not run again.
+    """Every experiment's result by name; instances that the folder or (`shipped`) the package has are not run again.
 
     `on_progress(name, place, of, ...)`. UsageError where the folder has results of another table or scale; otherwise
     errors as of `evaluate`.
     """
     results: dict[str, Result] = {}
     for place, one in enumerate(wanted, start=1):
-        found = kept(table, one, folder, shipped)
-        if found is not None:
-            results[one.name] = found
+        there = kept(table, one, folder, shipped)
+        have = there["instances"] if there else 0
+        if there and have >= one.instances:
+            results[one.name] = there
             continue
         from nasbench_ws.evaluation import evaluate  # torch, which showing results does without
 
@@ -119,9 +141,10 @@ def run(
             if on_progress is not None:
                 on_progress(name, place, len(wanted), progress)
 
-        results[one.name] = evaluate(
-            one.plan.strategy, table, instances=one.instances, plan=one.plan, root=root, workers=workers,
-            folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
+        more = evaluate(
+            one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=one.plan, root=root,
+            workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
         )  # fmt: skip
+        results[one.name] = join([there, more], table) if there else more
         results[one.name].save(Path(folder) / f"{one.name}.json")
     return results

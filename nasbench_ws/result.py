@@ -97,14 +97,18 @@ class Result:
                 f"{self!r} has scores of {len(self.data['children'])} children, and those of {table.name} are others; "
                 "measure it against a table of the same space"
             )
+        found = _assessed(table, **self.unmeasured())
+        return Result(json.loads(json.dumps(without_nan({**self.data, **found}))))
+
+    def unmeasured(self) -> dict[str, Any]:
+        """`scores` by mode, `window`, `window_trained` and `readouts` as `make` was given them: no table has a part."""
         scores = {self.data["batch_norm"]: self.scores}
         scores |= {mode: _array(other["scores"]) for mode, other in self.data["other_batch_norm"].items()}
         window = self.data["window"]
-        found = _assessed(
-            table, scores, _array(window["scores"]) if window else None, window["trained"] if window else [],
-            _unmeasured(self.data["readouts"]),
-        )  # fmt: skip
-        return Result(json.loads(json.dumps(without_nan({**self.data, **found}))))
+        return {
+            "scores": scores, "window": _array(window["scores"]) if window else None,
+            "window_trained": window["trained"] if window else [], "readouts": _unmeasured(self.data["readouts"]),
+        }  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN is None."""

@@ -77,21 +77,29 @@ def tiny() -> Tiny:
 @pytest.fixture
 def tiny_loaded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     """Evaluations in this process get the tiny images."""
+    load_tiny(monkeypatch, tiny)
+    return tiny
+
+
+def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
     from nasbench_ws import evaluation
 
-    monkeypatch.setattr(evaluation, "load_images", tiny.load)
-    monkeypatch.setattr(evaluation, "_images", {})
-    return tiny
+    patch.setattr(evaluation, "load_images", tiny.load)
+    patch.setattr(evaluation, "_images", {})
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples: intervals and baselines less exact, in a thirtieth of the time."""
+    resample_little(monkeypatch)
+
+
+def resample_little(patch: pytest.MonkeyPatch) -> None:
     from nasbench_ws import assess
 
-    monkeypatch.setattr(assess, "RANDOM_RANKINGS", 20)
-    monkeypatch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=20))
-    monkeypatch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
+    patch.setattr(assess, "RANDOM_RANKINGS", 20)
+    patch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=20))
+    patch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
 
 
 BUDGET = {

@@ -163,7 +163,7 @@ def _standard(table: Any) -> list[Experiment]:
     return experiments(table, SCALES["standard"])
 
 
-def test_the_yardstick_measures_what_is_known(tmp_path: Path) -> None:
+def test_the_yardstick_measures_what_is_known(tmp_path: Path, quick: None) -> None:
     """Standalone training to the end is `none` at the table's own budget (test_evaluation.py has that it is the same to
     the last bit): it reaches the ceiling of a held-out seed. Random scores give 0.
     """

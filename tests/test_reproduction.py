@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import load_tiny, resample_little
 from scipy import stats
 
 from nasbench_ws import evaluation, paper
-from nasbench_ws.errors import MetricError, UsageError
-from nasbench_ws.experiment import hours
+from nasbench_ws.errors import MetricError, ResultError, UsageError
+from nasbench_ws.experiment import hours, lacking
+from nasbench_ws.joining import join
 from nasbench_ws.metrics import stability_tau, survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, render, run
 from nasbench_ws.reproduction.claims import _decided, _jackknifed
+from nasbench_ws.result import Result
 from nasbench_ws.table import load
 
 TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
 
 
-@pytest.fixture
-def reproduced(tiny_loaded: Any, quick: None, tmp_path: Path) -> tuple[Any, Path, Any]:
-    recipe = replace(tiny_loaded.recipe, channels=2, batch_size=16)
-    tiny = replace(tiny_loaded, recipe=recipe, table=tiny_loaded.remade(recipe))
-    return tiny, tmp_path, run(tiny.table, experiments(tiny.table, TINY), tmp_path)
+@pytest.fixture(scope="module")
+def reproduced(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, Any]]:
+    folder, recipe = tmp_path_factory.mktemp("reproduced"), replace(tiny.recipe, channels=2, batch_size=16)
+    smaller = replace(tiny, recipe=recipe, table=tiny.remade(recipe))
+    with pytest.MonkeyPatch.context() as patch:
+        load_tiny(patch, tiny)
+        resample_little(patch)
+        yield smaller, folder, run(smaller.table, experiments(smaller.table, TINY), folder)
 
 
 def test_everything_is_run_once_and_has_something_to_say(
@@ -65,6 +72,30 @@ def test_everything_is_run_once_and_has_something_to_say(
         run(tiny.table, experiments(tiny.table, replace(TINY, steps=128)), folder)
     assert str(caught.value).endswith(
         ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
+    )
+
+
+def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], tmp_path: Path) -> None:
+    """One instance now and one later are to the last bit what two at once are; the time they took aside."""
+    tiny, _, results = reproduced
+    fewer, wanted = (experiments(tiny.table, replace(TINY, instances=n), [3]) for n in (1, 2))
+    folder = tmp_path / "later"
+    first = run(tiny.table, fewer, folder)
+    assert [one.instances for one in lacking(tiny.table, wanted, folder)] == [1] * len(wanted)
+    later = run(tiny.table, wanted, folder)
+    assert lacking(tiny.table, wanted, folder) == []
+    for one in wanted:
+        assert Result.load(folder / f"{one.name}.json").data == later[one.name].data
+        assert first[one.name]["seeds"] == [0]
+        timeless = [{**r.data, "budget": {**r["budget"], "seconds": 0}} for r in (later[one.name], results[one.name])]
+        assert timeless[0] == timeless[1]
+    with pytest.raises(ResultError) as caught:
+        join([later["seeds"], first["seeds"]], tiny.table)
+    assert str(caught.value) == "seed 0 is in two of the results; join those of different seeds"
+    with pytest.raises(ResultError) as caught:
+        join([first["seeds"], first["shuffle"]], tiny.table)
+    assert str(caught.value) == (
+        f"{first['seeds']!r} and {first['shuffle']!r} differ in plan; only instances of one evaluation can be joined"
     )
 
 

@@ -38,8 +38,8 @@ SCALES = {
             "Smoke: five updates of each child. It shows that everything runs, and proves little.",
         ),
         Scale(
-            "standard", 5, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32, 64), (4,), None, (0, 1, 5, 10), 2,
-            "Standard: a hundred updates of each child, five instances; hours of two cores.",
+            "standard", 3, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32, 64), (4,), None, (0, 1, 5, 10), 2,
+            "Standard: a hundred updates of each child, three instances; hours of two cores.",
         ),
         Scale(
             "paper", 10, 39_200, 64, 1024, True, 10_000, (2, 4, 8, 16, 32, 64), (2, 4, 8, 16, 32, 64), None,

@@ -1,0 +1,39 @@
+"""Running a list of experiments into a folder, with a bar: what `reproduce` and `leaderboard --run` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nasbench_ws.cli.options import fetch, where_to_run
+from nasbench_ws.cli.progress import Bar
+
+from nasbench_ws.experiment import Experiment, hours, lacking, run
+from nasbench_ws.pool import Progress
+from nasbench_ws.result import Result
+from nasbench_ws.runs import check_writable
+from nasbench_ws.table import Table
+
+
+def run_into(
+    folder: Path, title: str, table: Table, wanted: Sequence[Experiment], *, shipped: bool, root: str | None,
+    download: bool, workers: int | None, dask: str | None,
+) -> dict[str, Result]:  # fmt: skip
+    """Results by name. What the folder or, with `shipped`, the package has is taken from there."""
+    check_writable(folder)
+    fetch(table.recipe.images, root, download)
+    absent = lacking(table, wanted, folder, shipped)
+    with Bar(title) as bar, where_to_run(dask, workers) as (executor, count):
+        if absent:
+            bar.once(f"{len(absent)} experiments to run, some {hours(table, absent, count):.1f} h")
+
+        def on_progress(name: str, place: int, of: int, p: Progress) -> None:
+            bar.show((place - 1 + p.fraction) / of, f"{name}, {place} of {of}", None)
+
+        try:
+            return run(
+                table, wanted, folder, shipped=shipped, workers=count, executor=executor, root=root,
+                on_progress=on_progress,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None
