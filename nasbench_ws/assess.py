@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nasbench_ws.ceiling import noise_ceiling
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics import EVALUATION, kendall_taus, measure, nan_as_worst, rankable, stability_tau
-from nasbench_ws.resample import Interval, intervals, noise_ceiling, t_interval
+from nasbench_ws.resample import Interval, intervals, t_interval
 from nasbench_ws.seeds import derive
 from nasbench_ws.table import Table
 
