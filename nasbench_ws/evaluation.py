@@ -295,9 +295,9 @@ def _extra_steps(
         changes = interference(
             net, stream, plan.interference, scorer, plan.extra_lr, lambda: tally.add(work.interfering_child)
         )  # fmt: skip
-        found["interference"] = changes.tolist()
+        found["interference"] = changes.round(6).tolist()  # of counts / images
         batch, labels = next(stream(0))
-        found["gradient_cosine"] = gradient_similarity(net, batch, labels).tolist()
+        found["gradient_cosine"] = gradient_similarity(net, batch, labels).round(5).tolist()
     return found
 
 
