@@ -8,7 +8,7 @@ import click
 from nasbench_ws.cli.experiments import run_into
 from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
 
-from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, render
+from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, page, render
 from nasbench_ws.table import load
 
 
@@ -21,10 +21,11 @@ from nasbench_ws.table import load
 @workers_option
 @dask_option
 @click.option("--rerun", is_flag=True, help="Train again what results that ship would answer.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown page.")
 @json_option
 def reproduce(
     claims: tuple[int, ...], scale_name: str, out: str | None, table: str, data_root: str | None, download: bool,
-    workers: int | None, dask: str | None, rerun: bool, as_json: bool,
+    workers: int | None, dask: str | None, rerun: bool, markdown: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The paper's experiments: its figures beside ours, each with a verdict.
 
@@ -48,5 +49,7 @@ def reproduce(
         print_json(
             {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
         )
+    elif markdown:
+        click.echo(page(found, scale, truth), nl=False)
     else:
         click.echo(f"{scale.note}\n\n{render(found)}")

@@ -25,7 +25,7 @@ from nasbench_ws.metrics import EVALUATION, measure, rankable, stability_tau
 from nasbench_ws.plan import BACKWARD, Match, Plan
 from nasbench_ws.reproduction.experiments import SCALES, experiments
 from nasbench_ws.resample import t_interval
-from nasbench_ws.result import Result
+from nasbench_ws.result import LABELS, Result
 from nasbench_ws.table import Table, load
 
 if TYPE_CHECKING:
@@ -89,25 +89,30 @@ class Leaderboard:
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """The same as a table for a README."""
-        lines = [
-            f"{self.caption()}",
-            "",
-            "| | strategy | batch norm | mean | 95 % interval | n | S-Tau | cost |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        for row in self.rows:
-            name = f"`{row.name}`" if row.kind == "super-net" else row.name
-            figures = (fixed(row.mean), _interval(row), str(row.n), _two(row.s_tau), f"{row.macs / 1e12:.1f}")
-            lines.append(f"| {' | '.join((str(row.place), name, row.batch_norm, *figures))} |")
+        """For a README: a strategy a line, its ways of batch norm side by side; a ranker has one value."""
+        modes = list(dict.fromkeys(row.batch_norm for row in sorted(self.rows, key=_mode) if row.batch_norm))
+        lines = [self.caption(), "", f"| | {' | '.join(modes)} | n | cost |", "|---" * (len(modes) + 3) + "|"]
+        for name in dict.fromkeys(row.name for row in self.rows):
+            own = {row.batch_norm: row for row in self.rows if row.name == name}
+            some = next(iter(own.values()))
+            shown = [own.get(mode, some if some.kind == "ranker" else None) for mode in modes]
+            cells = [f"{_two(row.mean)} {_interval(row)}" if row else "" for row in shown]
+            title = f"`{name}`" if some.kind == "super-net" else f"*{name}*"
+            lines.append(f"| {' | '.join((title, *cells, str(some.n), f'{some.macs / 1e12:.1f}'))} |")
         return "\n".join(lines)
 
     def caption(self) -> str:
         """What is measured, and what is equal."""
         return (
-            f"{self.metric} on {self.table} ({self.seeds} seeds); a held-out seed reaches {fixed(self.ceiling)}.\n"
+            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds); "
+            f"a held-out seed reaches {fixed(self.ceiling)}.\n"
             f"Matched in {self.match}: {self.steps:,} steps that share all. Cost: T multiply-adds."
         )
+
+
+def _mode(row: Row) -> tuple[bool, str]:
+    """Running statistics first."""
+    return row.batch_norm != "running", row.batch_norm
 
 
 def _interval(row: Row) -> str:

@@ -89,9 +89,15 @@ def test_it_prints_in_80_columns_and_as_markdown(folder: Path, tiny: Any) -> Non
     assert max(map(len, lines)) <= 80
     assert not any("recalibrate" in line for line in lines)
     assert any("groups-updates" in line for line in lines)
-    table = [line for line in board.markdown().splitlines() if line.startswith("|")]
-    assert len(table) == 2 + len(board.rows)
-    assert {line.count("|") for line in table} == {9}
+    whole = leaderboard(table=tiny.table, folder=folder)
+    lines = whole.markdown().splitlines()
+    head, rule, *table = [line for line in lines if line.startswith("|")]
+    assert head == "| | running | recalibrate:1024 | n | cost |"
+    assert len(table) == len({row.name for row in whole.rows})
+    assert {line.count("|") for line in (head, rule, *table)} == {6}
+    (full,) = [line for line in table if "`full`" in line]
+    for row in whole.rows:
+        assert row.name != "full" or f"{row.mean:.2f} [" in full
     frame = board.to_frame()
     assert list(frame["name"]) == [row.name for row in board.rows]
     assert (frame["low"] <= frame["mean"]).all()

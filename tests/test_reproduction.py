@@ -19,11 +19,12 @@ from nasbench_ws.errors import MetricError, ResultError, UsageError
 from nasbench_ws.experiment import hours, lacking
 from nasbench_ws.joining import join
 from nasbench_ws.metrics import stability_tau, survival
-from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, render, run
+from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, render, run
 from nasbench_ws.reproduction.claims import _decided, _jackknifed
 from nasbench_ws.result import Result
 from nasbench_ws.table import load
 
+CLAIMS_PAGE = Path(__file__).parent.parent / "data" / "CLAIMS.md"
 TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
 
 
@@ -53,6 +54,9 @@ def test_everything_is_run_once_and_has_something_to_say(
         assert verdicts
         assert set(verdicts) <= {"holds", "does not hold", "undecided"}
     json.dumps([finding.to_dict() for finding in found], allow_nan=False)
+    tables = [line for line in page(found, TINY, tiny.table).splitlines() if line.startswith("| ")]
+    assert len(tables) == len(found) + len(CLAIMS)
+    assert {line.count("|") for line in tables} == {6}
     text = render(found)
     assert all(len(line) <= 100 for line in text.splitlines())
     assert f"{paper.STABILITY['seeds'].s_tau:.2f}" in text
@@ -73,6 +77,15 @@ def test_everything_is_run_once_and_has_something_to_say(
     assert str(caught.value).endswith(
         ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
     )
+
+
+def test_the_shipped_page_is_made_of_the_shipped_results(tmp_path: Path) -> None:
+    if not CLAIMS_PAGE.exists():
+        pytest.skip("no page ships yet")
+    table, scale = load("fashion14"), SCALES["standard"]
+    wanted = experiments(table, scale)
+    assert lacking(table, wanted, tmp_path) == []  # nothing would be trained
+    assert CLAIMS_PAGE.read_text() == page(findings(run(table, wanted, tmp_path), table), scale, table)
 
 
 def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], tmp_path: Path) -> None:

@@ -10,6 +10,6 @@ experiments.py says what is run, claims.py decides by stated tests, text.py show
 from nasbench_ws.experiment import Experiment, run
 from nasbench_ws.reproduction.claims import CLAIMS, Finding, findings
 from nasbench_ws.reproduction.experiments import SCALES, Scale, experiments
-from nasbench_ws.reproduction.text import render
+from nasbench_ws.reproduction.text import page, render
 
-__all__ = ["CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "render", "run"]
+__all__ = ["CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "page", "render", "run"]
