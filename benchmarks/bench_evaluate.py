@@ -21,8 +21,9 @@ from plain_modules import machine
 
 from nasbench_ws import engine
 from nasbench_ws.engine import Engine
-from nasbench_ws.evaluation import Setting, evaluate, run_part
+from nasbench_ws.evaluation import evaluate
 from nasbench_ws.images import load_images
+from nasbench_ws.part import Setting, run_part
 from nasbench_ws.plan import Plan
 from nasbench_ws.pool import Task, execute
 from nasbench_ws.recipe import Recipe
@@ -153,7 +154,7 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
 
 ALONE = """
 import json, sys
-from nasbench_ws.evaluation import Setting, run_part
+from nasbench_ws.part import Setting, run_part
 from nasbench_ws.plan import Plan
 from nasbench_ws.recipe import Recipe
 number, steps = map(int, sys.argv[1:])

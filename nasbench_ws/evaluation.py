@@ -13,45 +13,33 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nasbench_ws.augment import Batches
 from nasbench_ws.errors import UsageError
 from nasbench_ws.estimate import training_seconds
 from nasbench_ws.images import Images, load_images
 from nasbench_ws.network import child_network, mac_count
-from nasbench_ws.plan import BACKWARD, Part, Plan
+from nasbench_ws.part import Setting, parts_of, run_part, size_of, tuning_modes
+from nasbench_ws.plan import Part, Plan
 from nasbench_ws.pool import OnProgress, Task, execute
-from nasbench_ws.readout import Average, fine_tuned, gradient_similarity, interference
-from nasbench_ws.records import read_record, without_nan, write_record
+from nasbench_ws.records import read_record, write_record
 from nasbench_ws.result import Result
 from nasbench_ws.runs import check_writable
-from nasbench_ws.schedule import audit, get_schedule, name_of, realise
+from nasbench_ws.schedule import get_schedule, name_of, realise
 from nasbench_ws.score import BatchNorm, Scorer
-from nasbench_ws.space import Architecture, get_space
-from nasbench_ws.strategy import Strategy, resolve
-from nasbench_ws.supernet import StepOutcome, SuperNet
+from nasbench_ws.space import Architecture
+from nasbench_ws.strategy import Strategy
 from nasbench_ws.table import Table, load
-from nasbench_ws.train import children_seed, make_batches, one_thread, train
+from nasbench_ws.train import children_seed
 from nasbench_ws.versions import versions
 from nasbench_ws.weights import Weights
-from nasbench_ws.work import Work, work_of
 
 FORMAT = "nasbench-ws part"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a worker needs for any part of an evaluation; small, so that it travels as it is."""
-
-    plan: Plan
-    root: str | None = None  # where data sets that do not ship are
 
 
 def evaluate(
@@ -81,7 +69,7 @@ def evaluate(
     setting = Setting(plan, root)
     images = load_images(plan.recipe.images, ("train", "valid"), root=root)
     _check_images(images, truth)
-    children, parts, named = _parts(setting, images)
+    children, parts, named = parts_of(setting, images)
     seeds = range(first_seed, first_seed + instances)
     _refuse_early(plan, truth, images, children, parts, named, seeds)
     if folder is not None:
@@ -91,7 +79,7 @@ def evaluate(
     def place(seed: int, number: int) -> Path | None:
         return None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
 
-    sizes = [_work(plan, part, children, named, len(images.valid.labels)) for part in parts]
+    sizes = [size_of(plan, part, children, named, len(images.valid.labels)) for part in parts]
     tasks: dict[tuple[int, int], Task] = {}
     outcomes: dict[tuple[int, int], dict[str, Any]] = {}
     for seed in seeds:
@@ -148,7 +136,7 @@ def _refuse_early(
 ) -> None:  # fmt: skip
     """Raise now what would otherwise be raised after hours of training."""
     _ = table.truth
-    for mode in (*plan.batch_norm, *(_tuning_modes(plan) if plan.fine_tune else [])):
+    for mode in (*plan.batch_norm, *(tuning_modes(plan) if plan.fine_tune else [])):
         Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
     macro = plan.recipe.macro_for(images)
     schedule = get_schedule(plan.schedule or strategy.schedule)
@@ -169,151 +157,6 @@ def _code(name: str, strategy: Strategy) -> str:
         module = sys.modules.get(getattr(strategy.key, "__module__", None) or "")
         path = Path(getattr(module, "__file__", None) or "")
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _parts(setting: Setting, images: Images) -> tuple[list[Architecture], list[Part], Strategy]:
-    recipe = setting.plan.recipe
-    space = get_space(recipe.space)
-    macro = recipe.macro_for(images)
-    strategy = resolve(setting.plan.strategy, space, macro)
-    children = list(space)
-    return children, setting.plan.parts(children, macro, strategy), strategy
-
-
-_images: dict[tuple[str, str | None], Images] = {}  # of this process: loaded once for all its parts
-
-
-@one_thread()
-def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[float], None]) -> dict[str, Any]:
-    """Train and score one part of one instance (in a worker). Calls `on_step(work done)`, in the unit of `Work`."""
-    plan, recipe = setting.plan, setting.plan.recipe
-    where = (recipe.images, setting.root)
-    if where not in _images:
-        _images[where] = load_images(recipe.images, ("train", "valid"), root=setting.root)
-    images = _images[where]
-    children, parts, strategy = _parts(setting, images)
-    part = parts[number]
-    own = [children[i] for i in part.children]
-    macro = recipe.macro_for(images)
-    started = time.perf_counter()
-    scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
-    schedule = get_schedule(plan.schedule or strategy.schedule)
-    sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
-    net = SuperNet(recipe, macro, own, strategy.key, seed)
-    work, tally = _work(plan, part, children, strategy, len(images.valid.labels)), _Tally(on_step)
-    if "private" in plan.batch_norm:
-        net.weights.keep_own()
-    snapshots = _Snapshots(images, plan, part.steps)
-    average = Average(net, plan.average)
-
-    def each_step(step: int, outcome: StepOutcome) -> None:
-        snapshots.take(step, net)
-        if plan.average:
-            average.take()
-        tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0))
-
-    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
-    train_seconds = time.perf_counter() - started
-    scores = {}
-    for mode, scorer in scorers.items():
-        found = scorer.score(net)
-        if diverged is None and not np.isfinite(found.accuracy).all():  # fine on its batches, and not when scored
-            diverged = part.steps
-        tally.add(work.mode)
-        scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
-    readouts: dict[str, Any] = {}
-    if plan.average:
-        with average.in_place():
-            for mode, scorer in scorers.items():
-                readouts.setdefault("average", {})[mode] = scorer.score(net).accuracy.tolist()
-                tally.add(work.mode)
-    if diverged is None:
-        readouts |= _extra_steps(plan, images, net, seed, work, tally)
-    macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
-    outcome = {
-        "children": list(part.children),
-        "seed": seed,
-        "diverged_at": diverged,
-        "steps": part.steps,
-        "child_updates": int(sequence.size),
-        "images": int(sequence.size) * recipe.batch_size,
-        "macs": int(macs[sequence].sum()) * recipe.batch_size * BACKWARD,
-        "train_seconds": train_seconds,
-        "seconds": time.perf_counter() - started,
-        "weight_bytes": net.weights.bytes,
-        "parameters": net.weights.values.numel(),
-        "scores": scores,
-        "window": snapshots.scores,
-        "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
-        "readouts": readouts,
-        "trained": audit(own, sequence)["children"],
-        "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
-    }
-    return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
-
-
-def _tuning_modes(plan: Plan) -> tuple[str, ...]:
-    """Fine-tuned children are scored with recalibration too, or batch norm's part in the gain could not be told."""
-    recalibrates = any(BatchNorm.parse(mode).mode == "recalibrate" for mode in plan.batch_norm)
-    return plan.batch_norm if recalibrates else (*plan.batch_norm, "recalibrate")
-
-
-def _work(plan: Plan, part: Part, children: Sequence[Architecture], strategy: Strategy, valid_images: int) -> Work:
-    width = plan.width([children[i] for i in part.children], strategy)
-    return work_of(plan, part, width, valid_images, len(_tuning_modes(plan)))
-
-
-class _Tally:
-    """Work done so far, told on."""
-
-    def __init__(self, on_step: Callable[[float], None]) -> None:
-        self._done, self._on_step = 0.0, on_step
-
-    def add(self, work: float) -> None:
-        self._done += work
-        self._on_step(self._done)
-
-
-def _extra_steps(
-    plan: Plan, images: Images, net: SuperNet, seed: int, work: Work, tally: _Tally
-) -> dict[str, Any]:
-    """Fine-tuning of every child, with and without recalibration, and interference between children."""
-    some = images.first_valid(plan.last_images)
-    found: dict[str, Any] = {}
-
-    def stream(child: int) -> Batches:
-        return make_batches(net.recipe, images, net, seed, extra=net.children[child].hash)
-
-    if plan.fine_tune:
-        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in _tuning_modes(plan)}
-        tuned = fine_tuned(
-            net, stream, plan.fine_tune, scorers, plan.extra_lr, lambda: tally.add(work.tuned_child)
-        )  # fmt: skip
-        found["fine_tune"] = {m: {str(f): s.tolist() for f, s in by_count.items()} for m, by_count in tuned.items()}
-    if plan.interference:
-        scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
-        changes = interference(
-            net, stream, plan.interference, scorer, plan.extra_lr, lambda: tally.add(work.interfering_child)
-        )  # fmt: skip
-        found["interference"] = changes.round(6).tolist()  # of counts / images
-        batch, labels = next(stream(0))
-        found["gradient_cosine"] = gradient_similarity(net, batch, labels).round(5).tolist()
-    return found
-
-
-class _Snapshots:
-    """Scores after each of the last steps, on the first validation images (GT-Tau-Mean-k's material)."""
-
-    def __init__(self, images: Images, plan: Plan, steps: int) -> None:
-        self.scores: list[list[float]] = []
-        self._from = steps - plan.last
-        if plan.last:
-            some = images.first_valid(plan.last_images)
-            self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
-
-    def take(self, step: int, net: SuperNet) -> None:
-        if step > self._from:
-            self.scores.append(self._scorer.score(net).accuracy.tolist())
 
 
 def _result(

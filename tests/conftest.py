@@ -82,10 +82,16 @@ def tiny_loaded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
 
 
 def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
-    from nasbench_ws import evaluation
+    load_instead(patch, tiny.load)
 
-    patch.setattr(evaluation, "load_images", tiny.load)
-    patch.setattr(evaluation, "_images", {})
+
+def load_instead(patch: pytest.MonkeyPatch, load: Any) -> None:
+    """Evaluations in this process get their images so."""
+    from nasbench_ws import evaluation, part
+
+    for module in (evaluation, part):
+        patch.setattr(module, "load_images", load)
+    patch.setattr(part, "_images", {})
 
 
 @pytest.fixture

@@ -17,14 +17,16 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from conftest import load_instead
 
 from nasbench_ws import evaluation as module
+from nasbench_ws import part, table_file
 from nasbench_ws import table as table_module
-from nasbench_ws import table_file
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
-from nasbench_ws.evaluation import Setting, evaluate, run_part
+from nasbench_ws.evaluation import evaluate
 from nasbench_ws.images import Images, Split, load_images
 from nasbench_ws.network import Slot, child_network, mac_count
+from nasbench_ws.part import Setting, run_part
 from nasbench_ws.plan import Part, Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.result import Result
@@ -150,7 +152,7 @@ def test_test_images_are_not_even_loaded(
         given.append(images)
         return images
 
-    monkeypatch.setattr(module, "load_images", load)
+    load_instead(monkeypatch, load)
     run("groups:similar:4", batch_norm=("running", "batch:32", "recalibrate:64"), last=2, average=0.5)
     assert set(asked) == {("tiny", ("train", "valid"))}
     for images in given:
@@ -203,8 +205,7 @@ def test_scores_know_nothing_of_the_ground_truth(
     labels = tiny.images.test.labels[::-1].copy()
     splits = {**tiny.images.splits, "test": Split(tiny.images.test.pixels, labels)}
     shuffled = replace(tiny, images=replace(tiny.images, splits=splits))
-    monkeypatch.setattr(module, "load_images", shuffled.load)
-    monkeypatch.setattr(module, "_images", {})
+    load_instead(monkeypatch, shuffled.load)
     after = run("full", instances=2, table=tiny.remade(tiny.recipe, seed=9), batch_norm=("running", "batch:32"))
     assert after.scores.tobytes() == before.scores.tobytes()
     assert after["other_batch_norm"]["batch:32"]["scores"] == before["other_batch_norm"]["batch:32"]["scores"]
@@ -270,13 +271,13 @@ def test_threads_change_no_number(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     seen = []
-    train = module.train
+    train = part.train
 
     def noting(*arguments: Any) -> Any:
         seen.append(torch.get_num_threads())
         return train(*arguments)
 
-    monkeypatch.setattr(module, "train", noting)
+    monkeypatch.setattr(part, "train", noting)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -484,8 +485,7 @@ def test_snapshots_on_the_first_images(
     window = np.array(run("full", last=2, last_images=16)["window"]["scores"])
     valid = Split(tiny.images.valid.pixels[:16], tiny.images.valid.labels[:16])
     few = replace(tiny, images=replace(tiny.images, splits={**tiny.images.splits, "valid": valid}))
-    monkeypatch.setattr(module, "load_images", few.load)
-    monkeypatch.setattr(module, "_images", {})
+    load_instead(monkeypatch, few.load)
     assert np.array_equal(window[0, -1], run("full").scores[0])
 
 
@@ -528,7 +528,7 @@ def test_one_super_net_that_diverges_among_many(
 ) -> None:
     """Noticed by a loss in training, or only when it is scored: its children are NaN, and the others stand."""
     whole = run("groups:similar:16")
-    train = module.train
+    train = part.train
 
     def break_one(net: Any, *rest: Any) -> int | None:
         end = train(net, *rest)
@@ -537,7 +537,7 @@ def test_one_super_net_that_diverges_among_many(
             return 3 if noticed else end
         return end
 
-    monkeypatch.setattr(module, "train", break_one)
+    monkeypatch.setattr(part, "train", break_one)
     result = run("groups:similar:16")
     assert np.flatnonzero(np.isnan(result.scores[0])).tolist() == [4, 5, 6, 7]
     others = np.arange(64) // 4 != 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from conftest import load_instead
 from nasbench_ws.cli import SHORT, WHERE, group
 
 README = Path(__file__).parent.parent / "README.md"
@@ -43,9 +44,8 @@ def _smaller(monkeypatch):
     from nasbench_ws import evaluation
 
     load, execute = evaluation.load_images, evaluation.execute
-    monkeypatch.setattr(evaluation, "load_images", lambda *a, **k: load(*a, **k).first_valid(200))
+    load_instead(monkeypatch, lambda *a, **k: load(*a, **k).first_valid(200))
     monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
-    monkeypatch.setattr(evaluation, "_images", {})
 
 
 def test_every_block_runs(folder, monkeypatch, quick):
