@@ -248,27 +248,7 @@ def render(data: Mapping[str, Any]) -> str:
             f"schedule {plan['schedule']}"
         ),
         "",
-        *_wrap(data["verdict"]),
-        "",
-        f"{'':15}{'mean':>8}{'std':>8}  {'95 % interval':18}{'params':>8}{'macs':>8}{'random':>8}",
-    ]
-    for name, label in LABELS.items():
-        if name not in data["metrics"]:
-            continue
-        one = data["metrics"][name]
-        low, high = one["interval"]
-        baselines = "".join(f"{_number(data['baselines'][b][name]['mean']):>8}" for b in ("params", "macs", "random"))
-        interval = f"[{_number(low)}, {_number(high)}]"
-        lines.append(f"{label:15}{_number(one['mean']):>8}{_number(one['std']):>8}  {interval:18}{baselines}")
-    ceiling = data["ceiling"]["all"]
-    if data["s_tau"]:
-        s_tau = data["s_tau"]
-        lines.append(f"{'S-Tau':15}{_number(s_tau['mean']):>8}{'':8}  between instances")
-    lines += [
-        "",
-        f"noise ceiling  {_number(ceiling['held_out']['mean'])} a held-out seed against the others' mean, "
-        f"{_number(ceiling['perfect']['mean'])} a perfect",
-        f"               predictor against the mean of the table's {ceiling['seeds']} seeds (estimated)",
+        *render_measured(data),
     ]
     if data["window"]:
         tau = data["window"]["gt_tau"]
@@ -301,6 +281,34 @@ def render(data: Mapping[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def render_measured(data: Mapping[str, Any]) -> list[str]:
+    """The lines of what `assess` found: verdict, metrics and ceiling."""
+    lines = [
+        *_wrap(data["verdict"]),
+        "",
+        f"{'':15}{'mean':>8}{'std':>8}  {'95 % interval':18}{'params':>8}{'macs':>8}{'random':>8}",
+    ]
+    for name, label in LABELS.items():
+        if name not in data["metrics"]:
+            continue
+        one = data["metrics"][name]
+        low, high = one["interval"]
+        baselines = "".join(f"{_number(data['baselines'][b][name]['mean']):>8}" for b in ("params", "macs", "random"))
+        interval = f"[{_number(low)}, {_number(high)}]"
+        lines.append(f"{label:15}{_number(one['mean']):>8}{_number(one['std']):>8}  {interval:18}{baselines}")
+    ceiling = data["ceiling"]["all"]
+    if data["s_tau"]:
+        s_tau = data["s_tau"]
+        lines.append(f"{'S-Tau':15}{_number(s_tau['mean']):>8}{'':8}  between instances")
+    return [
+        *lines,
+        "",
+        f"noise ceiling  {_number(ceiling['held_out']['mean'])} a held-out seed against the others' mean, "
+        f"{_number(ceiling['perfect']['mean'])} a perfect",
+        f"               predictor against the mean of the table's {ceiling['seeds']} seeds (estimated)",
+    ]
 
 
 def _average(values: Sequence[float | None]) -> float | None:
