@@ -22,7 +22,7 @@ def run_into(
     """Results by name. What the folder or, with `shipped`, the package has is taken from there."""
     check_writable(folder)
     fetch(table.recipe.images, root, download)
-    absent = lacking(table, wanted, folder, shipped)
+    absent = lacking(wanted, folder, shipped)
     with Bar(title) as bar, where_to_run(dask, workers) as (executor, count):
         if absent:
             bar.once(f"{len(absent)} experiments to run, some {hours(table, absent, count):.1f} h")

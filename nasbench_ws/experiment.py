@@ -42,8 +42,8 @@ def shipped_results() -> Path:
     return Path(folder) / "results"
 
 
-def kept(table: Table, one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:
-    """A result of an earlier call, or one that ships, measured against the table as it is now; None without one.
+def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:
+    """A result of an earlier call, or one that ships, against whatever table it was measured; None without one.
 
     It may have fewer instances. UsageError where the folder has that name for something else.
     """
@@ -57,14 +57,12 @@ def kept(table: Table, one: Experiment, folder: str | Path, shipped: bool = True
                 f"{path} was run with {key} {there}, and this scale has {here}; give another folder with --out, or "
                 "delete it"
             )
-    else:
-        path = shipped_results() / f"{one.name}.json"
-        if not shipped or not path.exists():
-            return None
-        result = Result.load(path)
-        if _difference(one, result) is not None:
-            return None
-    return result if result["table"]["digest"] == table.digest else result.against(table)
+        return result
+    path = shipped_results() / f"{one.name}.json"
+    if not shipped or not path.exists():
+        return None
+    result = Result.load(path)
+    return result if _difference(one, result) is None else None
 
 
 def _difference(one: Experiment, result: Result) -> tuple[str, object, object] | None:
@@ -83,13 +81,11 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
     return None if result["seeds"] == seeds else ("seeds", result["seeds"], seeds)
 
 
-def lacking(
-    table: Table, wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True
-) -> list[Experiment]:
+def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True) -> list[Experiment]:
     """What `run` would run: the experiments without a result, and with the instances that others lack."""
     found = []
     for one in wanted:
-        there = kept(table, one, folder, shipped)
+        there = kept(one, folder, shipped)
         missing = one.instances - (there["instances"] if there else 0)
         if missing > 0:
             found.append(replace(one, instances=missing))
@@ -130,10 +126,10 @@ def run(
     """
     results: dict[str, Result] = {}
     for place, one in enumerate(wanted, start=1):
-        there = kept(table, one, folder, shipped)
+        there = kept(one, folder, shipped)
         have = there["instances"] if there else 0
         if there and have >= one.instances:
-            results[one.name] = there
+            results[one.name] = there if there["table"]["digest"] == table.digest else there.against(table)
             continue
         from nasbench_ws.evaluation import evaluate  # torch, which showing results does without
 

@@ -157,7 +157,7 @@ def test_what_ships_is_what_its_name_says(path: Path) -> None:
     table, result = load("fashion14"), Result.load(path)
     assert result["table"]["digest"] == table.digest
     named = {one.name: one for one in [*entries(table), *_standard(table)]}
-    again = kept(table, named[path.stem], path.parent)
+    again = kept(named[path.stem], path.parent)
     assert again is not None
     taus = [stats.kendalltau(row, table.truth).statistic for row in result.scores]
     assert result["metrics"]["kendall_tau"]["values"] == pytest.approx(taus, abs=1e-12)
@@ -202,10 +202,10 @@ def test_a_shipped_result_serves_only_what_it_was_run_as(tiny: Any, tmp_path: Pa
     for path in SHIPPED[:1]:
         named = {one.name: one for one in [*entries(table), *_standard(table)]}
         one = named[path.stem]
-        assert kept(table, one, tmp_path) is not None
-        assert kept(table, one, tmp_path, shipped=False) is None
+        assert kept(one, tmp_path) is not None
+        assert kept(one, tmp_path, shipped=False) is None
         fewer = replace(one, plan=replace(one.plan, batch_norm=("running",)))
-        assert kept(table, fewer, tmp_path) is not None
-        assert kept(table, replace(one, plan=replace(one.plan, steps=640)), tmp_path) is None
+        assert kept(fewer, tmp_path) is not None
+        assert kept(replace(one, plan=replace(one.plan, steps=640)), tmp_path) is None
         other = replace(one, plan=replace(one.plan, recipe=replace(table.recipe, lr=0.3)))
-        assert kept(table, other, tmp_path) is None
+        assert kept(other, tmp_path) is None

@@ -84,7 +84,7 @@ def test_the_shipped_page_is_made_of_the_shipped_results(tmp_path: Path) -> None
         pytest.skip("no page ships yet")
     table, scale = load("fashion14"), SCALES["standard"]
     wanted = experiments(table, scale)
-    assert lacking(table, wanted, tmp_path) == []  # nothing would be trained
+    assert lacking(wanted, tmp_path) == []  # nothing would be trained
     assert CLAIMS_PAGE.read_text() == page(findings(run(table, wanted, tmp_path), table), scale, table)
 
 
@@ -94,9 +94,9 @@ def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], 
     fewer, wanted = (experiments(tiny.table, replace(TINY, instances=n), [3]) for n in (1, 2))
     folder = tmp_path / "later"
     first = run(tiny.table, fewer, folder)
-    assert [one.instances for one in lacking(tiny.table, wanted, folder)] == [1] * len(wanted)
+    assert [one.instances for one in lacking(wanted, folder)] == [1] * len(wanted)
     later = run(tiny.table, wanted, folder)
-    assert lacking(tiny.table, wanted, folder) == []
+    assert lacking(wanted, folder) == []
     for one in wanted:
         assert Result.load(folder / f"{one.name}.json").data == later[one.name].data
         assert first[one.name]["seeds"] == [0]
