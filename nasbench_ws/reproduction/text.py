@@ -33,7 +33,7 @@ def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
         f"{scale.note} This is what `nasbench-ws reproduce --scale {scale.name}` makes of the results that ship, and a "
         "test compares the two. Each figure has its 95 % interval and the number n of instances behind it. "
         'A difference "holds" where that interval lies on the side that the paper says, "does not hold" where it lies '
-        "on the other, and is undecided where it has 0 in it."
+        "on the other, and is undecided where it has 0 in it, or no width."
     )
     title = f"# The paper's claims on `{table.name}`, {len(table.seeds)} seeds"
     lines = [title, "", *textwrap.wrap(how, 120), ""]
