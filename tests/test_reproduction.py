@@ -20,7 +20,7 @@ from nasbench_ws.experiment import hours, lacking
 from nasbench_ws.joining import join
 from nasbench_ws.metrics import stability_tau, survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, render, run
-from nasbench_ws.reproduction.claims import _decided, _jackknifed
+from nasbench_ws.reproduction.claims import _by_distance, _decided, _jackknifed
 from nasbench_ws.result import Result
 from nasbench_ws.table import load
 
@@ -119,6 +119,13 @@ def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:
     costs = [hours(table, experiments(table, scale), 2) for scale in SCALES.values()]
     assert costs == sorted(costs)
     assert costs[0] < 0.2
+
+
+def test_what_some_instances_did_not_see_is_left_out() -> None:
+    """A window of few steps need not hold children at every distance from those that were trained in it."""
+    each = [{"distance": {"0": 0.01, "1": 0.02}, "edge": {"0->1": 0.0}}, {"distance": {"0": 0.03}, "edge": {}}]
+    (found,) = _by_distance(each, "distance {}", "edge {}")
+    assert (found.what, found.mean, found.n) == ("distance 0", 2.0, 2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,8 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
         found.append(_figure(1, f"GT-Tau: {name}", f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}", _taus(result)))
         for metric, label, value in (("top_rank@1", "T1R", theirs.t1r), ("top_rank@3", "T3R", theirs.t3r)):
             values = measure(scores, table.truth, [metric])[metric]
-            found.append(_figure(1, f"{label} of 64: {name}", f"{value:.1f}", values))
+            one = _figure(1, f"{label} of {len(table)}: {name}", f"{value:.1f}", values)
+            found.append(replace(one, low=max(one.low, 1.0), high=min(one.high, float(len(table)))))  # as ranks are
         gap = agreement - seeds
         text = f"S-Tau of {name} minus that of the table's seeds ({seeds:.2f})"
         difference = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
@@ -175,15 +176,16 @@ def _while_training(results: Mapping[str, Result], children: list[Architecture])
 
 
 def _by_distance(each: Sequence[Mapping[str, Mapping[str, float]]], by_distance: str, by_edge: str) -> list[Finding]:
-    """Figures in points beside the paper's; the texts take the distance, or the edge."""
+    """Figures in points beside the paper's; the texts take the distance, or the edge. Those that all instances have."""
     found = []
-    for name in each[0]["distance"]:
-        values = np.array([one["distance"][name] for one in each]) * 100
-        found.append(_figure(3, by_distance.format(name), f"{paper.INTERFERENCE[name]:+.1f}", values))
-    for name in each[0]["edge"]:
-        values = np.array([one["edge"][name] for one in each]) * 100
-        theirs = f"{paper.INTERFERENCE_BY_EDGE[name]:+.2f}"
-        found.append(_figure(3, f"at distance 1, {by_edge.format(name)}", theirs, values))
+    for kind, text, theirs in (
+        ("distance", by_distance, paper.INTERFERENCE),
+        ("edge", f"at distance 1, {by_edge}", paper.INTERFERENCE_BY_EDGE),
+    ):
+        for name in each[0][kind]:
+            if all(name in one[kind] for one in each):
+                values = np.array([one[kind][name] for one in each]) * 100
+                found.append(_figure(3, text.format(name), f"{theirs[name]:+.2f}", values))
     return found
 
 
