@@ -22,7 +22,7 @@ CUT = {  # what is appended to a command so that it takes seconds
 }
 INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; test_reproduction.py runs it
 DASK = ("dask scheduler --scheduler-file", "dask worker --scheduler-file")  # test_cluster.py starts them for real
-INSTALLING = ("pip install",)
+NOT_OURS = ("pip install", "pytest")
 
 
 def _commands(block):
@@ -30,7 +30,7 @@ def _commands(block):
     for line in text.splitlines():
         for command in line.split(" && "):
             command = command.strip()
-            if command and not command.startswith(("#", *INSTALLING)) and command != "pytest":
+            if command and not command.startswith(("#", *NOT_OURS)):
                 yield command
 
 
