@@ -38,10 +38,16 @@ def assess(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
     if len(usable) > 1:
         found["s_tau"] = dict(stability_tau(usable)._asdict())
     found["ceiling"] = ceilings(by_seed)
-    found["baselines"] = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
-    found["baselines"]["random"] = _random(table.truth)
+    found["baselines"] = baselines(table)
     found["verdict"] = verdict(found)
     return found
+
+
+def baselines(table: Table) -> dict[str, Any]:
+    """The metrics of rankings that train nothing: `params`, `macs` and `random`."""
+    by_seed = table.by_seed("test_accuracy")
+    found = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
+    return {**found, "random": _random(table.truth)}
 
 
 def measured(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:

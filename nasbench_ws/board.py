@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from nasbench_ws.assess import assess
+from nasbench_ws.assess import baselines
 from nasbench_ws.comparison import figures, fixed, matches, unusual
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.experiment import Experiment, shipped_results
@@ -135,7 +135,7 @@ def entries(table: Table) -> list[Experiment]:
             one = replace(plan, strategy=strategy, match=match, schedule="shuffle")
             found.append(Experiment(f"{name}-{match}", one, INSTANCES))
     found.append(Experiment("private-bn", replace(plan, strategy="private:bn", schedule="shuffle"), INSTANCES))
-    return list({one.name: one for one in found[::-1]}.values())[::-1]
+    return list({one.name: one for one in found}.values())  # those of scale standard are the same under these names
 
 
 def leaderboard(
@@ -197,9 +197,8 @@ def _rows(result: Result, metric: str) -> list[Row]:
 
 def _rankers(table: Table, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
-    baselines = assess(table.truth[None], table)["baselines"]
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
-    rows = [_row(names[name], "ranker", "", one[metric], None, 0.0) for name, one in baselines.items()]
+    rows = [_row(names[name], "ranker", "", one[metric], None, 0.0) for name, one in baselines(table).items()]
     each = table.recipe.steps_per_epoch * table.recipe.batch_size * BACKWARD * float(table.column("macs").sum())
     if len(table.seeds) < 2 or np.isnan(table.curves("valid_accuracy")).any():
         return rows

@@ -94,14 +94,19 @@ class SuperNet:
         momentum, pixels = self.macro.bn_momentum, len(images) * self.macro.height * self.macro.width
         if child.engine is not None:
             loss, correct = child.engine.learn(images, labels, out, momentum)
-            mean, var = child.engine.found()
+            if len(self.weights.own):
+                self._keep_own(number, *child.engine.found(), pixels)
         else:
             loss, correct, mean, var = plain.loss_and_gradient(child.network, self.weights, images, labels, out)
             plain.move_statistics(self.weights, child.statistics, mean, var, momentum, pixels)
-        if len(self.weights.own):
-            own = self.weights.own[:, number, : len(mean)]
-            own.lerp_(torch.stack([mean, var * (pixels / (pixels - 1))]).to(own.dtype), momentum)
+            if len(self.weights.own):
+                self._keep_own(number, mean, var, pixels)
         return StepOutcome(loss, correct / len(images))
+
+    def _keep_own(self, number: int, mean: torch.Tensor, var: torch.Tensor, pixels: int) -> None:
+        """A batch's statistics, variances biased, into those of a child's own steps (`Weights.keep_own`)."""
+        own = self.weights.own[:, number, : len(mean)]
+        own.lerp_(torch.stack([mean, var * (pixels / (pixels - 1))]).to(own.dtype), self.macro.bn_momentum)
 
     def step(self, numbers: Sequence[int], images: torch.Tensor, labels: torch.Tensor, lr: float) -> StepOutcome:
         """One update from the summed gradients of the children `numbers` on one batch."""
