@@ -119,18 +119,25 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
 
 
 def _pair(a: Result, b: Result, metric: str) -> Pair:
-    values = []
-    for result in (a, b):
-        kept = [seed for seed, row in zip(result["seeds"], result.scores, strict=True) if np.isfinite(row).any()]
-        values.append(dict(zip(kept, result["metrics"][metric]["values"], strict=True)))
-    seeds = sorted(values[0].keys() & values[1].keys())
-    if len(seeds) < 2:
+    values = paired(a, b, metric)
+    if len(values) < 2:
         raise UsageError(
-            f"{name_of(a)} and {name_of(b)} have {len(seeds)} seeds in common; evaluate both with at least 2 of the "
+            f"{name_of(a)} and {name_of(b)} have {len(values)} seeds in common; evaluate both with at least 2 of the "
             "same"
         )
-    difference = paired_difference([values[0][s] for s in seeds], [values[1][s] for s in seeds])
-    return Pair(name_of(a), name_of(b), tuple(seeds), difference)
+    difference = paired_difference(*np.array(list(values.values())).T)
+    return Pair(name_of(a), name_of(b), tuple(values), difference)
+
+
+def paired(a: Result, b: Result, metric: str) -> dict[int, tuple[float, float]]:
+    """The metric of both by seed, for the seeds in order that both have and in which neither diverged."""
+    first, second = _by_seed(a, metric), _by_seed(b, metric)
+    return {seed: (first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())}
+
+
+def _by_seed(result: Result, metric: str) -> dict[int, float]:
+    kept = [seed for seed, row in zip(result["seeds"], result.scores, strict=True) if np.isfinite(row).any()]
+    return dict(zip(kept, result["metrics"].get(metric, {"values": []})["values"], strict=True))
 
 
 def matches(result: Result) -> set[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import load_tiny, resample_little
+from conftest import load_tiny, resample_little, scored
 from scipy import stats
 
 from nasbench_ws import evaluation, paper
@@ -108,6 +108,22 @@ def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], 
     assert str(caught.value) == (
         f"{first['seeds']!r} and {first['shuffle']!r} differ in plan; only instances of one evaluation can be joined"
     )
+
+
+def test_results_with_more_instances_than_others_are_compared_by_seed(make: Callable[..., Result], tiny: Any) -> None:
+    """The leaderboard's results have more instances than the scale asks for; a diverged one has no tau."""
+    many, few = scored(0, 5), scored(1, 4)
+    few[1] = np.nan
+    diverged = [{"seed": 1, "children": list(range(64)), "step": 3}]
+    results = {
+        "shuffle": make(scores={"running": many}),
+        "similar-4-compute": make(scores={"running": few}, diverged=diverged),
+    }
+    found = {one.what: one for one in findings(results, tiny.table)}
+    one = found["4 similar groups minus full sharing, equal compute"]
+    taus = [[stats.kendalltau(row, tiny.table.truth).statistic for row in scores[[0, 2, 3]]] for scores in (few, many)]
+    assert one.n == 3
+    assert one.mean == pytest.approx(np.mean(taus[0]) - np.mean(taus[1]), abs=1e-12)
 
 
 def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:

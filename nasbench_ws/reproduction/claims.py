@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from nasbench_ws import paper
 from nasbench_ws.assess import rankable_taus
+from nasbench_ws.comparison import paired
 from nasbench_ws.interference import by_distance, matrix, while_training
 from nasbench_ws.metrics import measure, rankable, stability_tau, survival
 from nasbench_ws.resample import t_interval
@@ -208,7 +209,7 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
             gap = getattr(row, kind) - paper.GROUPING[1].similar
             sign = -1 if kind == "random" else 1
             text = f"{label} minus full sharing, {words}"
-            gain = _taus(result) - _taus(full)
+            gain = _gained(result, full)
             found.append(_decided(4, text, f"{gap:+.2f}", gain, "t, paired by seed", sign=sign))
         elif kind == "prefix":
             mean, std = paper.PREFIX.get(int(m), (math.nan, math.nan))
@@ -221,11 +222,12 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
             words = "equal compute" if match == "compute" else f"{m} times the compute"
             gap = paper.GROUPING[int(m)].similar - paper.GROUPING[int(m)].random
             text = f"{m} similar groups minus {m} random ones, {words}"
-            found.append(_decided(4, text, f"{gap:+.2f}", _taus(result) - _taus(other), test="t, paired by seed"))
+            found.append(_decided(4, text, f"{gap:+.2f}", _gained(result, other), test="t, paired by seed"))
     if "drift" in results:
-        gap_ = _taus(results["drift"]) - _taus(full)
         text = "weights that drift while unused minus frozen ones: GT-Tau"
-        found.append(_figure(4, text, "not separated", gap_, test="t, paired by seed"))
+        found.append(
+            _figure(4, text, "not separated", _gained(results["drift"], full), test="t, paired by seed")
+        )
     each = {
         (name, mode or result["batch_norm"]): _taus(result, mode)
         for name, result in results.items()
@@ -275,6 +277,11 @@ def _taus(result: Result, mode: str | None = None) -> Array:
     metrics = result["metrics"] if mode is None else result["other_batch_norm"][mode]["metrics"]
     values = metrics.get("kendall_tau", {}).get("values", [])
     return _array(values) if len(values) == result["instances"] else np.full(result["instances"], np.nan)
+
+
+def _gained(one: Result, other: Result) -> Array:
+    """GT-Tau of one minus the other's, over the instances that both have."""
+    return np.array([ours - theirs for ours, theirs in paired(one, other, "kendall_tau").values()])
 
 
 def _window(result: Result) -> Array:

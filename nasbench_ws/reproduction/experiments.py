@@ -39,7 +39,7 @@ SCALES = {
         ),
         Scale(
             "standard", 3, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32, 64), (4,), None, (0, 1, 5, 10), 2,
-            "Standard: a hundred updates of each child, three instances; an hour or two of two cores.",
+            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.",
         ),
         Scale(
             "paper", 10, 39_200, 64, 1024, True, 10_000, (2, 4, 8, 16, 32, 64), (2, 4, 8, 16, 32, 64), None,
