@@ -7,10 +7,16 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import load_instead
 from nasbench_ws.cli import SHORT, WHERE, group
+
+from nasbench_ws.experiment import shipped_results
+from nasbench_ws.plan import Plan
+from nasbench_ws.result import Result
+from nasbench_ws.table import load
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text()
@@ -77,6 +83,36 @@ def test_every_block_runs(folder, monkeypatch, quick):
                 assert result.exit_code == 0, (command, result.output)
                 ran += 1
     assert ran >= 8
+
+
+def test_the_first_screen_is_what_the_shipped_scores_say():
+    """`evaluate full` is the leaderboard's `full`, its first three instances and no other readout; but for the time."""
+    kept = Result.load(shipped_results() / "shuffle.json")
+    plan = Plan("full", load("fashion14").recipe, schedule="shuffle").to_dict()
+    given = {name: kept[name] for name in ("strategy", "budget", "diverged", "versions")}
+    result = Result.make(
+        **given, table=load("fashion14"), plan=plan, seeds=kept["seeds"][:3], trained=kept["trained"][:3],
+        scores={"running": kept.scores[:3]}, window=None, window_trained=[], readouts={},
+    )  # fmt: skip
+    (shown,) = [body for kind, _, body in BLOCKS if kind == "text" and body.startswith("full on fashion14")]
+    assert re.sub(r"\d+ s$", "", shown.rstrip()) == re.sub(r"\d+ s$", "", str(result).rstrip())
+
+
+def test_findings_in_words_are_those_of_the_claims_page():
+    """Each "mean [low, high]" of the text is of a row of data/CLAIMS.md, rounded; a difference may be turned round."""
+    number = r"([-+]?\d+\.\d+)"
+    triple = rf"{number}\s\[{number},\s{number}\]"
+    rows = [
+        tuple(map(float, found)) for found in re.findall(triple, (README.parent / "data" / "CLAIMS.md").read_text())
+    ]
+    rows += [(-mean, -high, -low) for mean, low, high in rows]
+    words = TEXT[TEXT.index("[All figures beside the paper's") : TEXT.index("## How fast")]
+    stated = re.findall(triple, words)
+    assert len(stated) > 10
+    for texts in stated:
+        digits = len(texts[0].partition(".")[2])
+        values = np.array(texts, float)
+        assert any(np.abs(values - row).max() <= 0.5001 * 10**-digits + 0.0005 for row in rows), texts
 
 
 def _without_recipe(words, cut):
