@@ -126,12 +126,12 @@ def _two(value: float | None) -> str:
 def entries(table: Table) -> list[Experiment]:
     """What is run for the leaderboard: of scale standard what is one of its matches, and more ways to share."""
     plan = Plan("full", table.recipe, steps=SCALE.steps, last_images=SCALE.last_images, batch_norm=MODES)
-    ways = {f"{kind}-{m}": f"groups:{kind}:{m}" for m in SCALE.groups[:-1] for kind in ("similar", "random")}
+    ways = {f"{kind}-{m}": f"groups:{kind}:{m}" for m in SCALE.groups for kind in ("similar", "random")}
     edges = {f"edge-{a}-{b}": f"edge:{a}->{b}" for a, b in table.space.edges}
     found = [one for one in experiments(table, SCALE) if one.plan.match != "steps" and not one.plan.interference]
     found = [replace(one, instances=INSTANCES) for one in found]
     for match in ("compute", "child-updates"):
-        for name, strategy in {**ways, **edges, "similar-64": "groups:similar:64"}.items():
+        for name, strategy in {**ways, **edges, "none": "none"}.items():
             one = replace(plan, strategy=strategy, match=match, schedule="shuffle")
             found.append(Experiment(f"{name}-{match}", one, INSTANCES))
     found.append(Experiment("private-bn", replace(plan, strategy="private:bn", schedule="shuffle"), INSTANCES))

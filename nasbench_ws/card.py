@@ -68,8 +68,9 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "",
         "## With what, and how long",
         "",
-        f"{float(np.nansum(seconds)) / 3600:.1f} hours of one thread in all, {float(np.nanmedian(seconds)):.0f} s a "
-        "run at the median (two at a time on a shared machine).",
+        f"{float(np.nanmedian(seconds)):.0f} s a run at the median, two at a time on a shared machine: "
+        f"{float(np.nanmedian(seconds)) * np.isfinite(seconds).sum() / 3600:.1f} hours of one process for all. By the "
+        f"clock it was {float(np.nansum(seconds)) / 3600:.1f}, since runs that waited for other work count whole.",
         "",
         *(f"* {text}" for text in [*devices, *versions] if text),
         "",

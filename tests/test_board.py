@@ -139,7 +139,7 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
 def test_entries_are_whole() -> None:
     table = load("fashion14")
     found = {one.name: one for one in entries(table)}
-    wanted = {f"{kind}-{m}" for kind in ("similar", "random") for m in (2, 4, 8, 16, 32)} | {"similar-64"}
+    wanted = {f"{kind}-{m}" for kind in ("similar", "random") for m in (2, 4, 8, 16, 32)} | {"none"}
     wanted |= {f"edge-{a}-{b}" for a, b in table.space.edges}
     for match in ("compute", "child-updates"):
         for name in wanted:

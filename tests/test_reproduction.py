@@ -25,7 +25,7 @@ from nasbench_ws.result import Result
 from nasbench_ws.table import load
 
 CLAIMS_PAGE = Path(__file__).parent.parent / "data" / "CLAIMS.md"
-TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4, 64), (4,), (0, 1), (0, 2), 1, "For a test.")
+TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4,), (4,), (0, 1), (0, 2), 1, "For a test.")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_everything_is_run_once_and_has_something_to_say(
     names = [one.name for one in experiments(tiny.table, TINY)]
     assert sorted(results) == sorted(names)
     assert set(names) == {
-        "seeds", "orders", "shuffle", "drift", "similar-4-compute", "random-4-compute", "similar-64-compute",
+        "seeds", "orders", "shuffle", "drift", "similar-4-compute", "random-4-compute", "none-compute",
         "similar-4-steps", "random-4-steps", "prefix-0", "prefix-1",
     }  # fmt: skip
     found = findings(results, tiny.table)

@@ -120,7 +120,7 @@ def _cost(truth: Table, names: list[str], accuracy: Array) -> Section:
     )
     if np.isfinite(seconds).any():
         hours = np.nansum(seconds) / 3600
-        text += f" The runs took {hours:.1f} hours of one thread, {np.nanmedian(seconds):.0f} s each."
+        text += f" The runs took {hours:.1f} hours by the clock, {np.nanmedian(seconds):.0f} s each at the median."
     return Section("Cost", figure(figures.cost(names, params, accuracy), text))
 
 

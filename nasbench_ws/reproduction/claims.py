@@ -198,23 +198,25 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
         return []
     full, found, params = results["shuffle"], [], _params(table)
     for name, result in results.items():
-        kind, _, rest = name.partition("-")
-        m, _, match = rest.partition("-")
-        if kind in ("similar", "random"):
-            words = {"steps": f"{m} times the compute", "compute": "equal compute"}[match]
-            row = paper.GROUPING[int(m)]
-            theirs = f"{getattr(row, kind):.2f}, {m} times the compute"
-            label = "every child alone" if int(m) == len(table) else f"{m} {kind} groups"
+        kind, *rest = name.split("-")  # similar-4-compute, random-4-steps, none-compute, prefix-1
+        if kind in ("similar", "random", "none"):
+            m = max(paper.GROUPING) if kind == "none" else int(rest[0])
+            words = {"steps": f"{m} times the compute", "compute": "equal compute"}[rest[-1]]
+            row = paper.GROUPING[m]
+            value = row.random if kind == "random" else row.similar
+            theirs = f"{value:.2f}, {m} times the compute"
+            label = "every child alone" if kind == "none" else f"{m} {kind} groups"
             found.append(_figure(4, f"GT-Tau of {label}, {words}", theirs, _taus(result)))
-            gap = getattr(row, kind) - paper.GROUPING[1].similar
+            gap = value - paper.GROUPING[1].similar
             sign = -1 if kind == "random" else 1
             text = f"{label} minus full sharing, {words}"
             gain = _gained(result, full)
             found.append(_decided(4, text, f"{gap:+.2f}", gain, "t, paired by seed", sign=sign))
         elif kind == "prefix":
-            mean, std = paper.PREFIX.get(int(m), (math.nan, math.nan))
+            mean, std = paper.PREFIX.get(int(rest[0]), (math.nan, math.nan))
             theirs = f"{mean:.2f} +- {std:.2f}, 2,000 epochs"
-            found.append(_figure(4, f"GT-Tau with the first {m} cells shared, equal compute", theirs, _taus(result)))
+            text = f"GT-Tau with the first {rest[0]} cells shared, equal compute"
+            found.append(_figure(4, text, theirs, _taus(result)))
     for name, result in results.items():
         other = results.get(name.replace("similar", "random", 1))
         if name.startswith("similar-") and other is not None and other is not result:

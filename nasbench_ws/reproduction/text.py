@@ -17,7 +17,7 @@ def render(found: Sequence[Finding]) -> str:
     """Claim by claim: the paper's figure, ours with its interval and n, and the verdict."""
     lines = []
     for title, own in _by_claim(found):
-        lines += [*textwrap.wrap(f"{title}.", WIDTH), ""]
+        lines += [*textwrap.wrap(f"{title}.", WIDTH, break_on_hyphens=False), ""]
         for finding in own:
             ours = f"{_number(finding.mean)} {_interval(finding)} n={finding.n}"
             lines += textwrap.wrap(finding.what, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
@@ -36,7 +36,7 @@ def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
         "on the other, and is undecided where it has 0 in it, or no width."
     )
     title = f"# The paper's claims on `{table.name}`, {len(table.seeds)} seeds"
-    lines = [title, "", *textwrap.wrap(how, 120), ""]
+    lines = [title, "", *textwrap.wrap(how, 120, break_on_hyphens=False), ""]
     for title, own in _by_claim(found):
         lines += [f"## {title}", "", "| what | ours | n | the paper's | verdict |", "|---|---|---|---|---|"]
         for one in own:
