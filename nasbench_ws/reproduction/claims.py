@@ -220,10 +220,10 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
     for name, result in results.items():
         other = results.get(name.replace("similar", "random", 1))
         if name.startswith("similar-") and other is not None and other is not result:
-            m, match = name.split("-")[1:]
-            words = "equal compute" if match == "compute" else f"{m} times the compute"
-            gap = paper.GROUPING[int(m)].similar - paper.GROUPING[int(m)].random
-            text = f"{m} similar groups minus {m} random ones, {words}"
+            groups, match = name.split("-")[1:]
+            words = "equal compute" if match == "compute" else f"{groups} times the compute"
+            gap = paper.GROUPING[int(groups)].similar - paper.GROUPING[int(groups)].random
+            text = f"{groups} similar groups minus {groups} random ones, {words}"
             found.append(_decided(4, text, f"{gap:+.2f}", _gained(result, other), test="t, paired by seed"))
     if "drift" in results:
         text = "weights that drift while unused minus frozen ones: GT-Tau"
