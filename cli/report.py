@@ -89,16 +89,21 @@ def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
     if svg is not None:
         write_atomic(Path(svg), (draw_child(entry.architecture) + "\n").encode())
     if as_json:
-        curve = entry.curve("valid_accuracy").mean(axis=0)
+        curve = _curve(entry)
         print_json(without_nan({
             **entry.to_dict(),
-            "curve": {f"{epoch:g}": float(value) for epoch, value in zip(opened.epochs, curve, strict=True)},
+            "curve": {f"{epoch:g}": value for epoch, value in zip(opened.epochs, curve, strict=True)},
             "neighbours": {other.name: other.test_accuracy.mean for other in near},
         }))  # fmt: skip
         return
     click.echo(_text(entry, opened, near))
     if svg is not None:
         click.echo(f"its cell is drawn in {svg}")
+
+
+def _curve(entry: Entry) -> list[float]:
+    """Mean validation accuracy at each epoch, added up as `Entry` does: the last is `valid_accuracy`."""
+    return [float(seeds.mean()) for seeds in entry.curve("valid_accuracy").T.copy()]
 
 
 def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
@@ -115,7 +120,7 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
         "",
         "validation accuracy by epoch",
     ]
-    curve = entry.curve("valid_accuracy").mean(axis=0)
+    curve = _curve(entry)
     low, high = min(curve), max(curve)
     for epoch, value in zip(table.epochs, curve, strict=True):
         bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low else ""
