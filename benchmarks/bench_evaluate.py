@@ -19,29 +19,30 @@ import pytest
 import torch
 from plain_modules import machine
 
-from nasbench_ws import engine
-from nasbench_ws.engine import Engine
-from nasbench_ws.evaluation import evaluate
-from nasbench_ws.images import load_images
-from nasbench_ws.part import Setting, run_part
-from nasbench_ws.plan import Plan
-from nasbench_ws.pool import Task, execute
+from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.images.loaders import load_images
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.rankers.weight_sharing import Setting, run_part
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.schedule import SCHEDULES, realise
-from nasbench_ws.schema import CURVES, Content
-from nasbench_ws.sharing import full
-from nasbench_ws.soundness import blank_columns, root_attributes
-from nasbench_ws.space import DEEPER64
-from nasbench_ws.supernet import SuperNet
-from nasbench_ws.table import Table
-from nasbench_ws.train import make_batches, one_thread, train
+from nasbench_ws.sharing.keys import full
+from nasbench_ws.sharing.schedules import SCHEDULES, realise
+from nasbench_ws.space.macro import build_macro, macro_for
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.tables.checks import blank_columns, root_attributes
+from nasbench_ws.tables.columns import CURVES, Content
+from nasbench_ws.tables.table import Table
+from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.compiled import Engine
+from nasbench_ws.training.loop import make_batches, one_thread, train
+from nasbench_ws.training.supernet import SuperNet
+from nasbench_ws.workers.pool import Task, execute
 
 RECIPE = Recipe()  # the shipped table's, on the shipped images
 
 
 def _table() -> Table:
     """One of random numbers: it costs what any costs."""
-    macro = RECIPE.build_macro(14, 14, 1, 10)
+    macro = build_macro(RECIPE, 14, 14, 1, 10)
     columns = blank_columns(DEEPER64, macro, range(10), (1.0,))
     rng = np.random.default_rng(0)
     for name in CURVES:
@@ -116,7 +117,7 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
     steps = 256
     recipe = Recipe(batch_size=batch_size)
     images = load_images("fashion14")
-    macro = recipe.macro_for(images)
+    macro = macro_for(recipe, images)
     children = list(DEEPER64)
     sequence = realise(SCHEDULES["shuffle"], children, steps, 0)
 
@@ -154,8 +155,8 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
 
 ALONE = """
 import json, sys
-from nasbench_ws.part import Setting, run_part
-from nasbench_ws.plan import Plan
+from nasbench_ws.rankers.weight_sharing import Setting, run_part
+from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
 number, steps = map(int, sys.argv[1:])
 outcome = run_part(Setting(Plan("groups:similar:2", Recipe(), steps=steps)), 0, number, lambda step: None)

@@ -16,10 +16,11 @@ import pytest
 import torch
 from plain_modules import machine, seconds_of
 
-from nasbench_ws.images import load_images
-from nasbench_ws.lockstep import Feed, Lockstep
+from nasbench_ws.images.loaders import load_images
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.space import DEEPER64
+from nasbench_ws.space.macro import macro_for
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training.lockstep import Feed, Lockstep
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 BATCH, ROUNDS, RUNS = (128, 20, [2, 8, 64, 256]) if DEVICE == "cuda" else (32, 2, [2, 8])
@@ -57,7 +58,7 @@ def _bytes_moved(net: Lockstep) -> int:
 @pytest.mark.parametrize("runs", RUNS)
 def test_lockstep(benchmark: Any, runs: int) -> None:
     recipe, images = Recipe(batch_size=BATCH), load_images("fashion14")
-    macro = recipe.macro_for(images)
+    macro = macro_for(recipe, images)
     every = [(DEEPER64[(i * max(1, 64 // runs)) % 64], i // 64) for i in range(runs)]  # children spread, then seeds
 
     def step_of(chosen: list[Any]) -> tuple[Lockstep, Callable[[], Any]]:

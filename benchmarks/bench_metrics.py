@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasbench_ws import metrics, resample
+from nasbench_ws import metrics
+from nasbench_ws.metrics import intervals as resample
 
 SNAPSHOTS, CHILDREN = 640, 64
 TIMED_PAIRS = 2_000

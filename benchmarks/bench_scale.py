@@ -20,14 +20,15 @@ import numpy as np
 import pytest
 from plain_modules import machine
 
-from nasbench_ws import network
-from nasbench_ws.builder import build
-from nasbench_ws.images import Images, Split
-from nasbench_ws.merging import merge
+from nasbench_ws.building.builder import build
+from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.runs import RunRecord
-from nasbench_ws.schema import CURVES
-from nasbench_ws.space import DEEPER64, SPACES, Architecture, Space
+from nasbench_ws.space import blocks as network
+from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.space.registry import DEEPER64, SPACES
+from nasbench_ws.tables.columns import CURVES
+from nasbench_ws.tables.merge import merge
+from nasbench_ws.tables.run import RunRecord
 
 POINTS, IN_FLIGHT = 10, 256
 FIFTH = "dil_conv_3x3"  # so that 15,625 children can be had; as dil_conv_5x5 with another kernel

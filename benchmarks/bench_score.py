@@ -10,14 +10,15 @@ import torch
 from plain_modules import PlainChild, machine, seconds_of
 from torch.nn import functional as F
 
-from nasbench_ws import engine
-from nasbench_ws.images import Images, Split, load_images
-from nasbench_ws.network import MACROS
+from nasbench_ws.images.dataset import Images, Split
+from nasbench_ws.images.loaders import load_images
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.score import BatchNorm, Scorer
-from nasbench_ws.sharing import full
-from nasbench_ws.space import DEEPER64
-from nasbench_ws.supernet import SuperNet
+from nasbench_ws.sharing.keys import full
+from nasbench_ws.space.macro import MACROS
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.supernet import SuperNet
 
 CHUNK = 250  # images at a time on the plain side
 

@@ -32,11 +32,13 @@ import numpy as np
 import pytest
 
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.schema import CURVES, Content
-from nasbench_ws.soundness import blank_columns, root_attributes
-from nasbench_ws.space import DEEPER64, SPACES, Space
-from nasbench_ws.table import Table, load, shipped
-from nasbench_ws.table_file import write_table
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.macro import build_macro
+from nasbench_ws.space.registry import DEEPER64, SPACES
+from nasbench_ws.tables.checks import blank_columns, root_attributes
+from nasbench_ws.tables.columns import CURVES, Content
+from nasbench_ws.tables.file import write_table
+from nasbench_ws.tables.table import Table, load, shipped
 
 SPACES_OF = {
     64: DEEPER64,
@@ -63,7 +65,7 @@ LAYOUTS = {
     "table": (
         "import numpy, h5py",
         """
-from nasbench_ws.table import load
+from nasbench_ws.tables.table import load
 one = lambda path, hash: load(path).query(hash).test_accuracy.mean
 every = lambda path: load(path).column("test_accuracy").tolist()
 """,
@@ -90,7 +92,7 @@ every = lambda path: map(mean, h5py.File(path, "r").values())
 
 def synthetic(space: Space) -> Content:
     recipe = Recipe(space=space.name)
-    macro = recipe.build_macro(14, 14, 1, 10)
+    macro = build_macro(recipe, 14, 14, 1, 10)
     columns = blank_columns(space, macro, range(SEEDS), np.arange(1.0, EPOCHS + 1).tolist())
     rng = np.random.default_rng(0)
     for name in CURVES:

@@ -10,12 +10,12 @@ import torch
 from plain_modules import PlainChild, machine, seconds_of
 from torch.nn import functional as F
 
-from nasbench_ws import engine
-from nasbench_ws.network import SMALL
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.sharing import full, none
-from nasbench_ws.space import DEEPER64
-from nasbench_ws.supernet import SuperNet
+from nasbench_ws.sharing.keys import full, none
+from nasbench_ws.space.macro import SMALL
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.supernet import SuperNet
 
 STRATIFIED = ("111", "133", "214", "242", "323", "341", "412", "434")
 BATCH = 128

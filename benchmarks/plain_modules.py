@@ -19,9 +19,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from nasbench_ws.network import Macro, Slot
-from nasbench_ws.space import Architecture
-from nasbench_ws.weights import Weights
+from nasbench_ws.space.blocks import Slot
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.macro import Macro
+from nasbench_ws.training.weights import Weights
 
 
 class PlainChild(nn.Module):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 
 import click
+
 from nasbench_ws.cli.failures import guarded
 
 # command: the file that has it

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import click
-from nasbench_ws.cli.options import json_option, print_json, table_option
 
-from nasbench_ws.assess import assess as assess_scores
-from nasbench_ws.rankers import read_scores, render_scores
-from nasbench_ws.records import without_nan
-from nasbench_ws.table import load
+from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.rankers.scores_file import read_scores
+from nasbench_ws.results.assess import assess as assess_scores
+from nasbench_ws.results.text import render_scores
+from nasbench_ws.tables.table import load
 
 
 @click.command()

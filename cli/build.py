@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+
 from nasbench_ws.cli.options import (
     dask_option,
     fetch,
@@ -20,10 +21,9 @@ from nasbench_ws.cli.options import (
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
-
 from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.table import load
+from nasbench_ws.tables.table import load
 
 
 @click.command()
@@ -55,9 +55,9 @@ def build(
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
       nasbench-ws build runs --lockstep 64 --device cuda
     """
-    from nasbench_ws.builder import Progress, build_together
-    from nasbench_ws.builder import build as run
-    from nasbench_ws.estimate import disk_mib
+    from nasbench_ws.building.builder import Progress, build_together
+    from nasbench_ws.building.builder import build as run
+    from nasbench_ws.workers.progress import disk_mib
 
     for many, value in (("--workers", workers), ("--dask", dask)):
         if lockstep is not None and value is not None:
@@ -104,8 +104,9 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
     """
     import torch
 
-    from nasbench_ws.images import SPLITS, load_images
-    from nasbench_ws.train import train_run
+    from nasbench_ws.building.standalone import train_run
+    from nasbench_ws.images.dataset import SPLITS
+    from nasbench_ws.images.loaders import load_images
 
     opened = load(table)
     arch = opened.space.architecture(architecture)
@@ -144,7 +145,7 @@ def merge(sources: tuple[str, ...], output: str) -> None:
     Example:
       nasbench-ws merge runs -o mine.h5
     """
-    from nasbench_ws.merging import merge as run
+    from nasbench_ws.tables.merge import merge as run
 
     if Path(output).is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
@@ -162,7 +163,7 @@ def verify(table: str, as_json: bool) -> None:
     Example:
       nasbench-ws verify fashion14
     """
-    from nasbench_ws.table import verify as check
+    from nasbench_ws.tables.table import verify as check
 
     path = locate(table)
     problems = check(path)

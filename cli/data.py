@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
 import click
-from nasbench_ws.cli.options import check_output, locate, table_option
 
-from nasbench_ws.images import SPLITS, load_images
-from nasbench_ws.table import load, shipped, verify
-from nasbench_ws.versions import versions
+from nasbench_ws.cli.options import check_output, locate, table_option
+from nasbench_ws.images.dataset import SPLITS
+from nasbench_ws.images.loaders import load_images
+from nasbench_ws.provenance import versions
+from nasbench_ws.tables.table import load, shipped, verify
 
 SETS = {
     "fashion14": "Fashion-MNIST at 14x14; ships with the package",
@@ -69,7 +69,7 @@ def prepare(originals: Path, output: Path, fetch: bool) -> None:
 
     The same content, byte for byte, every time.
     """
-    from nasbench_ws.prepare import prepare as run
+    from nasbench_ws.images.prepare import prepare as run
 
     check_output(str(output))
     images = run(originals, output, fetch)
@@ -82,7 +82,7 @@ def prepare(originals: Path, output: Path, fetch: bool) -> None:
 @click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
 def card(table: str, against: tuple[str, ...]) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
-    from nasbench_ws.card import card as write
+    from nasbench_ws.report.card import card as write
 
     click.echo(write(load(table), [load(other) for other in against]), nl=False)
 
@@ -102,9 +102,9 @@ def published(mean: Path, std: Path, output: str) -> None:
       nasbench-ws data published mean.txt std.txt -o paper.h5
       nasbench-ws data card --against paper.h5
     """
-    from nasbench_ws.published import published as run
-    from nasbench_ws.published import read_numbers
-    from nasbench_ws.table import write_table
+    from nasbench_ws.tables.outside.paper import published as run
+    from nasbench_ws.tables.outside.paper import read_numbers
+    from nasbench_ws.tables.table import write_table
 
     check_output(output)
     write_table(Path(output), run(read_numbers(mean), read_numbers(std)))
@@ -121,8 +121,9 @@ def doctor() -> None:
     """
     import torch
 
-    from nasbench_ws import engine
-    from nasbench_ws.processes import available_cpus
+    from nasbench_ws.training import compiled as engine
+    from nasbench_ws.training.kernels.library import built
+    from nasbench_ws.workers.processes import available_cpus
 
     for name, version in versions().items():
         click.echo(f"{name:16}{version}")
@@ -134,7 +135,7 @@ def doctor() -> None:
     elif os.environ.get("NASBENCH_WS_ENGINE") == "plain":
         click.echo(f"{'':16}torch because NASBENCH_WS_ENGINE=plain; unset it for the compiled kernels")
     else:
-        why = "they do not load" if importlib.util.find_spec("nasbench_ws._kernels") else "they were not built"
+        why = "they do not load" if built() else "they were not built"
         click.echo(f"{'':16}torch because {why}: install a C++ compiler, then this package again")
     click.echo(f"{'cuda':16}{torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'}")
     for name in shipped():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from nasbench_ws.cli.options import (
     check_output,
     dask_option,
@@ -23,13 +24,12 @@ from nasbench_ws.cli.options import (
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
-
-from nasbench_ws.comparison import compare as compare_results
-from nasbench_ws.plan import MATCHES, Plan
-from nasbench_ws.pool import Progress
-from nasbench_ws.result import Result
-from nasbench_ws.schedule import SCHEDULES
-from nasbench_ws.table import load
+from nasbench_ws.rankers.plan import MATCHES, Plan
+from nasbench_ws.results.compare import compare as compare_results
+from nasbench_ws.results.result import Result
+from nasbench_ws.sharing.schedules import SCHEDULES
+from nasbench_ws.tables.table import load
+from nasbench_ws.workers.pool import Progress
 
 
 @click.command()
@@ -72,7 +72,7 @@ def evaluate(
       nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
     """
-    from nasbench_ws.evaluation import evaluate as run
+    from nasbench_ws.evaluation.evaluate import evaluate as run
 
     check_output(out)
     truth = load(table)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from nasbench_ws.cli.options import fetch, where_to_run
 from nasbench_ws.cli.progress import Bar
-
-from nasbench_ws.experiment import Experiment, hours, lacking, run
-from nasbench_ws.pool import Progress
-from nasbench_ws.result import Result
-from nasbench_ws.runs import check_writable
-from nasbench_ws.table import Table
+from nasbench_ws.evaluation.experiment import Experiment, hours, lacking, run
+from nasbench_ws.json_files import check_writable
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import Table
+from nasbench_ws.workers.pool import Progress
 
 
 def run_into(

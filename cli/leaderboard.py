@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+
 from nasbench_ws.cli.experiments import run_into
 from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
-
-from nasbench_ws.board import entries
-from nasbench_ws.board import leaderboard as order
-from nasbench_ws.experiment import Experiment
-from nasbench_ws.plan import Match
-from nasbench_ws.records import without_nan
-from nasbench_ws.result import Result
-from nasbench_ws.table import load
+from nasbench_ws.evaluation.experiment import Experiment
+from nasbench_ws.evaluation.leaderboard import entries
+from nasbench_ws.evaluation.leaderboard import leaderboard as order
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.rankers.plan import Match
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import load
 
 
 @click.command()

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from nasbench_ws.errors import OutputError, UsageError
-from nasbench_ws.processes import available_cpus
-from nasbench_ws.table import shipped
+from nasbench_ws.tables.table import shipped
+from nasbench_ws.workers.processes import available_cpus
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,7 +36,8 @@ def root_option(command: Command) -> Command:
 def fetch(images: str, data_root: str | None, download: bool) -> None:
     """With --download: have the data set in its folder before anything reads it."""
     if download:
-        from nasbench_ws.images import SPLITS, load_images
+        from nasbench_ws.images.dataset import SPLITS
+        from nasbench_ws.images.loaders import load_images
 
         load_images(images, SPLITS, data_root, download=True)
 
@@ -60,7 +61,7 @@ def where_to_run(dask: str | None, workers: int | None) -> Iterator[tuple[Execut
     if dask is None:
         yield None, workers or available_cpus()
         return
-    from nasbench_ws.cluster import dask_executor, threads
+    from nasbench_ws.workers.dask import dask_executor, threads
 
     with dask_executor(dask) as executor:
         yield executor, workers or 2 * threads(executor)  # one at work, one on the way

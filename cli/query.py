@@ -6,9 +6,9 @@ import textwrap
 from typing import Any
 
 import click
-from nasbench_ws.cli.options import json_option, print_json, table_option
 
-from nasbench_ws.table import Entry, Table, load, shipped
+from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.tables.table import Entry, Table, load, shipped
 
 
 @click.command()

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
 
+from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
 from nasbench_ws.errors import UsageError
-from nasbench_ws.records import without_nan, write_atomic
+from nasbench_ws.json_files import without_nan, write_atomic
 from nasbench_ws.report import FIGURES, draw_child, results_page, table_page
-from nasbench_ws.result import Result
-from nasbench_ws.table import Entry, Table, load, shipped
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import Entry, Table, load, shipped
 
 
 @click.command()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from nasbench_ws.cli.experiments import run_into
 from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
-
 from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, page, render
-from nasbench_ws.table import load
+from nasbench_ws.tables.table import load
 
 
 @click.command()

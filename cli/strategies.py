@@ -6,12 +6,12 @@ import importlib.metadata
 import math
 
 import click
-from nasbench_ws.cli.options import check_output, fetch, recipe_option, root_option, table_option
 
-from nasbench_ws.network import child_network, parameter_count
-from nasbench_ws.sharing import call_key, components
-from nasbench_ws.strategy import BUILT_IN, ENTRY_POINTS, resolve
-from nasbench_ws.table import load
+from nasbench_ws.cli.options import check_output, fetch, recipe_option, root_option, table_option
+from nasbench_ws.sharing.keys import call_key, components
+from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS, resolve
+from nasbench_ws.space.child import child_network, parameter_count
+from nasbench_ws.tables.table import load
 
 EXAMPLE = '''class MyStrategy:
     """Few-shot: children with the same operation on edge 0->1 share."""
@@ -92,8 +92,9 @@ def group(
       nasbench-ws group groups.json -m 4
       nasbench-ws evaluate groups:file:groups.json
     """
-    from nasbench_ws.grouping import balanced_groups, curve_correlations, gradient_similarities, write_groups
-    from nasbench_ws.images import load_images
+    from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.sharing.groups import balanced_groups, write_groups
+    from nasbench_ws.training.similarity import curve_correlations, gradient_similarities
 
     check_output(output)
     opened = load(table)

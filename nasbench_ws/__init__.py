@@ -16,43 +16,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench_ws import metrics
-    from nasbench_ws.board import leaderboard
-    from nasbench_ws.builder import build
-    from nasbench_ws.comparison import compare
+    from nasbench_ws.building.builder import build
     from nasbench_ws.errors import NasbenchError
-    from nasbench_ws.evaluation import evaluate
-    from nasbench_ws.images import load_images
-    from nasbench_ws.merging import merge
-    from nasbench_ws.plan import Plan
+    from nasbench_ws.evaluation.evaluate import evaluate
+    from nasbench_ws.evaluation.leaderboard import leaderboard
+    from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.rankers.plan import Plan
     from nasbench_ws.recipe import Recipe
-    from nasbench_ws.result import Result
-    from nasbench_ws.space import DEEPER64, Architecture, Space, get_space, register_space
-    from nasbench_ws.strategy import resolve
-    from nasbench_ws.table import Entry, Table, load, verify
+    from nasbench_ws.results.compare import compare
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.sharing.strategies import resolve
+    from nasbench_ws.space.cell import Architecture, Space
+    from nasbench_ws.space.registry import DEEPER64, get_space, register_space
+    from nasbench_ws.tables.file import verify
+    from nasbench_ws.tables.merge import merge
+    from nasbench_ws.tables.table import Entry, Table, load
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "build": "builder",
-    "compare": "comparison",
+    "build": "building.builder",
+    "compare": "results.compare",
     "NasbenchError": "errors",
-    "evaluate": "evaluation",
-    "leaderboard": "board",
-    "load_images": "images",
-    "merge": "merging",
-    "Plan": "plan",
+    "evaluate": "evaluation.evaluate",
+    "leaderboard": "evaluation.leaderboard",
+    "load_images": "images.loaders",
+    "merge": "tables.merge",
+    "Plan": "rankers.plan",
     "Recipe": "recipe",
-    "Result": "result",
-    "DEEPER64": "space",
-    "Architecture": "space",
-    "Space": "space",
-    "get_space": "space",
-    "register_space": "space",
-    "resolve": "strategy",
-    "Entry": "table",
-    "Table": "table",
-    "load": "table",
-    "verify": "table",
+    "Result": "results.result",
+    "DEEPER64": "space.registry",
+    "Architecture": "space.cell",
+    "Space": "space.cell",
+    "get_space": "space.registry",
+    "register_space": "space.registry",
+    "resolve": "sharing.strategies",
+    "Entry": "tables.table",
+    "Table": "tables.table",
+    "load": "tables.table",
+    "verify": "tables.file",
 }
 
 __all__ = [

@@ -17,13 +17,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from nasbench_ws.errors import UsageError, near_misses
-from nasbench_ws.network import Macro, get_macro
-
-if TYPE_CHECKING:
-    from nasbench_ws.images import Images
 
 
 @dataclass(frozen=True)
@@ -93,24 +89,6 @@ class Recipe:
             return self.lr * (step + 1) / (rise + 1)
         where = (step - rise) / max(1.0, steps - 1 - rise)
         return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1 + math.cos(math.pi * min(1.0, where)))
-
-    def build_macro(self, height: int, width: int, image_channels: int, classes: int) -> Macro:
-        """The macro for images of that shape."""
-        macro = get_macro(self.macro)
-        stem = macro.stem
-        if self.channels:
-            stem = tuple(s * self.channels // macro.channels for s in stem)
-        return dataclasses.replace(
-            macro, height=height, width=width, image_channels=image_channels, classes=classes, stem=stem,
-            channels=self.channels or macro.channels, cells=self.cells or macro.cells,
-            output=self.output or macro.output,  # type: ignore[arg-type]  # Macro refuses other texts
-            bn_momentum=self.bn_momentum,
-            dilated_kernel=self.dilated_kernel or macro.dilated_kernel,
-        )  # fmt: skip
-
-    def macro_for(self, images: Images) -> Macro:
-        """The macro for a data set."""
-        return self.build_macro(images.height, images.width, images.channels, len(images.classes))
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -19,13 +19,15 @@ from multiprocessing import get_context
 import torch
 
 from nasbench_ws.errors import StrategyError
-from nasbench_ws.network import SMALL, Macro, child_network
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.schedule import get_schedule, realise
-from nasbench_ws.sharing import Key, call_key, components
-from nasbench_ws.space import DEEPER64, Architecture, Space, get_space
-from nasbench_ws.strategy import Strategy, resolve
-from nasbench_ws.supernet import SuperNet
+from nasbench_ws.sharing.keys import Key, call_key, components
+from nasbench_ws.sharing.schedules import get_schedule, realise
+from nasbench_ws.sharing.strategies import Strategy, resolve
+from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.space.child import child_network
+from nasbench_ws.space.macro import SMALL, Macro
+from nasbench_ws.space.registry import DEEPER64, get_space
+from nasbench_ws.training.supernet import SuperNet
 
 Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
 

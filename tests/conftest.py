@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasbench_ws.images import Images, Split
-from nasbench_ws.plan import Plan
+from nasbench_ws.images.dataset import Images, Split
+from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.result import Result
-from nasbench_ws.schema import CURVES, Content
-from nasbench_ws.soundness import blank_columns, root_attributes
-from nasbench_ws.space import DEEPER64
-from nasbench_ws.table import Table
+from nasbench_ws.results.result import Result
+from nasbench_ws.space.macro import build_macro
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.tables.checks import blank_columns, root_attributes
+from nasbench_ws.tables.columns import CURVES, Content
+from nasbench_ws.tables.table import Table
 
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
 
@@ -40,7 +41,7 @@ class Tiny:
 
     def remade(self, recipe: Recipe, seed: int = 0, status: int = 0) -> Table:
         """A table of other numbers; the status is that of child 112's run with seed 1."""
-        macro = recipe.build_macro(6, 6, 1, 4)
+        macro = build_macro(recipe, 6, 6, 1, 4)
         columns = blank_columns(DEEPER64, macro, SEEDS, EPOCHS)
         rng = np.random.default_rng(seed)
         quality = rng.random((64, 1, 1))
@@ -87,7 +88,8 @@ def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
 
 def load_instead(patch: pytest.MonkeyPatch, load: Any) -> None:
     """Evaluations in this process get their images so."""
-    from nasbench_ws import evaluation, part
+    from nasbench_ws.evaluation.evaluate import evaluate as evaluation
+    from nasbench_ws.rankers import weight_sharing as part
 
     for module in (evaluation, part):
         patch.setattr(module, "load_images", load)
@@ -101,7 +103,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resample_little(patch: pytest.MonkeyPatch) -> None:
-    from nasbench_ws import assess
+    from nasbench_ws.results import assess
 
     patch.setattr(assess, "RANDOM_RANKINGS", 20)
     patch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=20))

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 from nasbench_ws.errors import NasbenchError, ResultError
-from nasbench_ws.images import Images
-from nasbench_ws.records import digest
-from nasbench_ws.result import Result
-from nasbench_ws.table import load, verify, write_table
-from nasbench_ws.table_file import BLOCK, sealed
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.json_files import digest
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.file import BLOCK, sealed
+from nasbench_ws.tables.table import load, verify, write_table
 
 SECONDS = 10  # for one file
 MEMORY = 3 * 2**30  # bytes of address space: libraries take most of it

@@ -9,17 +9,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from nasbench_ws import plain
-from nasbench_ws.engine import Engine, available
 from nasbench_ws.errors import UsageError
-from nasbench_ws.images import Images, Split
+from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.schedule import SCHEDULES, realise
-from nasbench_ws.score import BatchNorm, Scorer
-from nasbench_ws.sharing import edge, full, groups, none, prefix, private
-from nasbench_ws.space import DEEPER64
-from nasbench_ws.supernet import SuperNet, statistics_positions
-from nasbench_ws.train import make_batches, train
+from nasbench_ws.sharing.groups import groups
+from nasbench_ws.sharing.keys import edge, full, none, prefix, private
+from nasbench_ws.sharing.schedules import SCHEDULES, realise
+from nasbench_ws.space.macro import build_macro
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training import reference as plain
+from nasbench_ws.training.compiled import Engine, available
+from nasbench_ws.training.loop import make_batches, train
+from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.supernet import SuperNet, statistics_positions
 
 RECIPE = Recipe(train_images=64, batch_size=16, channels=4, cells=2, lr=0.05)
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "333", "342", "441")]
@@ -39,7 +41,7 @@ def _images() -> Images:
 
 
 IMAGES = _images()
-MACRO = RECIPE.build_macro(6, 6, 1, 4)
+MACRO = build_macro(RECIPE, 6, 6, 1, 4)
 KEYS = {"full": full, "none": none, "prefix": prefix(1, 2), "edge": edge((0, 1), DEEPER64), "bn": private(["bn"])}
 
 
@@ -211,7 +213,7 @@ def test_recalibrated_statistics_are_the_closed_form():
         count = z.numel() / z.shape[1]
         statistics.append((mean, var * count / (count - 1)))
         done.append(y)
-    from nasbench_ws.score import _Runner
+    from nasbench_ws.training.scoring import _Runner
 
     mean, var = _Runner(net, [0]).statistics(scorer._calibration)
     torch.testing.assert_close(mean, torch.cat([m for m, _ in statistics]), rtol=0, atol=1e-10)
@@ -289,7 +291,7 @@ def test_modes_that_cannot_be(text, message):
 @pytest.mark.skipif(not available(), reason="the kernels were not built, and with them their working memory")
 def test_threads_do_not_share_working_memory():
     """An executor of threads is allowed: what runs at the same time must not write into the same memory."""
-    from nasbench_ws import engine
+    from nasbench_ws.training import compiled as engine
 
     own = engine._memory(1024)
     with ThreadPoolExecutor(1) as pool:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import load_instead
-from nasbench_ws.cli import SHORT, WHERE, group
 
-from nasbench_ws.experiment import shipped_results
-from nasbench_ws.plan import Plan
-from nasbench_ws.result import Result
-from nasbench_ws.table import load
+from nasbench_ws.cli import SHORT, WHERE, group
+from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import load
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text()
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 def _smaller(monkeypatch):
     """Evaluations in this process, scored on the first 200 validation images."""
-    from nasbench_ws import evaluation
+    from nasbench_ws.evaluation.evaluate import evaluate as evaluation
 
     load, execute = evaluation.load_images, evaluation.execute
     load_instead(monkeypatch, lambda *a, **k: load(*a, **k).first_valid(200))
@@ -132,7 +132,7 @@ def test_every_command_is_documented():
 
 
 def test_strategies_in_the_readme_are_the_built_in_ones():
-    from nasbench_ws.strategy import BUILT_IN
+    from nasbench_ws.sharing.strategies import BUILT_IN
 
     for built_in in BUILT_IN.values():
         for usage in built_in.usage.split(" | "):

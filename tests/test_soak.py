@@ -23,22 +23,23 @@ import pytest
 from test_builder import DIGEST, FEW, RECIPE, quick, tiny
 from test_cli import QUICK, write_small_table
 
-from nasbench_ws.builder import build
+from nasbench_ws.building.builder import build
 from nasbench_ws.errors import OutputError
-from nasbench_ws.evaluation import evaluate
-from nasbench_ws.images import Images
-from nasbench_ws.merging import merge
-from nasbench_ws.plan import Plan
-from nasbench_ws.records import read_record
-from nasbench_ws.runs import RunRecord, finished, read_runs, run_paths
-from nasbench_ws.schema import METRICS
-from nasbench_ws.space import DEEPER64, Architecture
-from nasbench_ws.table import verify
+from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.json_files import read_record
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.tables.columns import METRICS
+from nasbench_ws.tables.merge import merge
+from nasbench_ws.tables.run import RunRecord, finished, read_runs, run_paths
+from nasbench_ws.tables.table import verify
 
 BUILD = """
 import sys
 from test_soak import RECIPE, brief, tiny
-from nasbench_ws.builder import build
+from nasbench_ws.building.builder import build
 if __name__ == "__main__":
     build(RECIPE, range(int(sys.argv[2])), sys.argv[1], train=brief, load=tiny, workers=2)
 """

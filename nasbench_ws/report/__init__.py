@@ -10,6 +10,6 @@ and no scripts. Drawing needs matplotlib (extra `[report]`), a child's picture n
 
 from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.results import FIGURES, results_page
-from nasbench_ws.report.tables import table_page
+from nasbench_ws.report.table import table_page
 
 __all__ = ["FIGURES", "draw_child", "results_page", "table_page"]

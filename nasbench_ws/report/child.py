@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from nasbench_ws.report.canvas import FAINT, INK, SERIES, VARIABLES
-from nasbench_ws.space import Architecture
+from nasbench_ws.space.cell import Architecture
 
 STEP, HEIGHT, RADIUS = 190, 210, 17  # pixels between nodes, of the picture, of a node
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.report.canvas import FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
-
-Array = npt.NDArray[np.float64]
 
 
 class Row(NamedTuple):

@@ -7,9 +7,10 @@ Everything that is not a figure comes in as text and is escaped here.
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from nasbench_ws.markup import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;
@@ -54,30 +55,11 @@ def page(title: str, sections: Iterable[Section]) -> str:
     )
 
 
-def escaped(text: object) -> str:
-    return html.escape(str(text))
-
-
-def paragraph(text: str, kind: str = "") -> str:
-    """`kind` is verdict, note or none."""
-    return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
-
-
 def figure(svg: str, caption: str) -> str:
     return f'<figure>{svg}<figcaption class="note">{escaped(caption)}</figcaption></figure>'
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def facts(values: Mapping[str, object]) -> str:
     """Names and values, a row each."""
     rows = "".join(f"<tr><th>{escaped(key)}</th><td>{escaped(value)}</td></tr>" for key, value in values.items())
     return f'<div class="wide"><table class="text"><tbody>{rows}</tbody></table></div>'
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None or value != value else f"{value:.{digits}f}"

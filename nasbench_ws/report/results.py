@@ -12,18 +12,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from nasbench_ws.assess import rankable_taus
-from nasbench_ws.comparison import Comparison, compare, name_of
 from nasbench_ws.errors import UsageError
-from nasbench_ws.interference import by_distance, matrix
-from nasbench_ws.metrics import rankable
+from nasbench_ws.markup import paragraph, table
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
 from nasbench_ws.report.canvas import prefixed
-from nasbench_ws.report.page import Section, facts, figure, number, page, paragraph, table
-from nasbench_ws.result import LABELS, Result
-from nasbench_ws.table import Table
-
-Array = npt.NDArray[np.float64]
+from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.results.assess import rankable_taus
+from nasbench_ws.results.compare import Comparison, compare, name_of
+from nasbench_ws.results.html import summary
+from nasbench_ws.results.interference import by_distance, matrix
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import Table
 
 
 def results_page(results: Sequence[Result], truth: Table | None) -> str:
@@ -44,9 +45,6 @@ def results_page(results: Sequence[Result], truth: Table | None) -> str:
         sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
     names = ", ".join(sorted({str(r["table"]["name"]) for r in results}))
     return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
-
-
-# -- figures that can be had alone ---------------------------------------------------------------
 
 
 def _scatter(result: Result, truth: Table) -> str | None:
@@ -139,34 +137,6 @@ def _one(result: Result, truth: Table | None, before: str, place: int) -> list[S
         sections.append(Section(f"{before}Left out", "".join(paragraph(text, "note") for text in left_out)))
     sections.append(Section(f"{before}How it was made", _made(result)))
     return sections
-
-
-def summary(result: Result) -> str:
-    """The verdict and the metrics, as HTML."""
-    return paragraph(result.verdict, "verdict") + _numbers_table(result)
-
-
-def _numbers_table(result: Result) -> str:
-    def row(label: str, name: str, metrics: Mapping[str, Any]) -> list[str]:
-        one, baselines = metrics[name], result["baselines"]
-        low, high = one["interval"]
-        others = [number(baselines[b][name]["mean"]) for b in ("params", "macs", "random")]
-        return [label, number(one["mean"]), number(one["std"]), f"[{number(low)}, {number(high)}]", *others]
-
-    rows = [row(label, name, result["metrics"]) for name, label in LABELS.items() if name in result["metrics"]]
-    for mode, other in result["other_batch_norm"].items():
-        if "kendall_tau" in other["metrics"]:
-            rows.append(row(f"Kendall tau, batch norm {mode}", "kendall_tau", other["metrics"]))
-    if result["s_tau"]:
-        rows.append(["S-Tau, between instances", number(result["s_tau"]["mean"]), "", "", "", "", ""])
-    ceiling = result["ceiling"]["all"]
-    text = (
-        f"Noise ceiling: {number(ceiling['held_out']['mean'])} for a held-out seed against the mean of the others, "
-        f"{number(ceiling['perfect']['mean'])} for a predictor that knows the true means. The columns params, macs and "
-        "random are rankings that need no training."
-    )
-    head = ["metric", "mean", "std", "95 % interval", "params", "macs", "random"]
-    return table(head, rows) + paragraph(text, "note")
 
 
 def _by_distance(result: Result, truth: Table) -> str:

@@ -13,19 +13,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from nasbench_ws import paper
-from nasbench_ws.assess import rankable_taus
-from nasbench_ws.comparison import paired
-from nasbench_ws.interference import by_distance, matrix, while_training
-from nasbench_ws.metrics import measure, rankable, stability_tau, survival
-from nasbench_ws.resample import t_interval
-from nasbench_ws.result import Result
-from nasbench_ws.space import Architecture
-from nasbench_ws.table import Table
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.intervals import t_interval
+from nasbench_ws.metrics.rank import measure, stability_tau, survival
+from nasbench_ws.metrics.values import rankable
+from nasbench_ws.reproduction import paper
+from nasbench_ws.results.assess import rankable_taus
+from nasbench_ws.results.compare import paired
+from nasbench_ws.results.interference import by_distance, matrix, while_training
+from nasbench_ws.results.result import Result
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.tables.table import Table
 
-Array = npt.NDArray[np.float64]
 CLAIMS = {
     1: "The best children of different runs, or of consecutive steps, differ widely",
     2: "Even so the super-net carries information: it filters bad children, and serves for a brief fine-tuning",

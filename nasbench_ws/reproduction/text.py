@@ -6,9 +6,9 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from nasbench_ws.evaluation.catalogue import Scale
 from nasbench_ws.reproduction.claims import CLAIMS, Finding
-from nasbench_ws.reproduction.experiments import Scale
-from nasbench_ws.table import Table
+from nasbench_ws.tables.table import Table
 
 WIDTH = 100
 

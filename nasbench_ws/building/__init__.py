@@ -1,0 +1,1 @@
+"""Training every child with every seed, into a folder of runs that becomes a table."""

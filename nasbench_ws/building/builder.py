@@ -1,0 +1,254 @@
+"""Train every child with every seed, and leave a folder of finished runs.
+
+    build(Recipe(), range(10), "runs/", workers=2, progress=print)     # the same call goes on where it stopped
+    merge(["runs/"], "table.h5")
+
+Order: all children of the first seed, then of the next, so that what is there early is useful; in a seed the
+longest (by multiply-adds) first, so that workers end together. A run is in the folder when it is finished, and
+only then: what is interrupted is lost, what is finished is kept. Not here: training (training/loop.py), workers (workers/pool.py),
+what goes into the folder (building/folder.py), tables (tables/merge.py).
+
+A run that raises is tried again `retries` times, then recorded as failed, and others go on; a later build tries
+it anew. A worker that dies (out of memory, most often) takes the runs of all workers with it: each of them is
+tried again alone, in a fresh process, and the one that kills its worker each time ends the build. Several builders
+may share a folder: what one makes, the others leave to it (building/claims.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import operator
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import SupportsIndex
+
+from nasbench_ws.building.folder import Job, Shelf, is_there, take_over
+from nasbench_ws.errors import UsageError
+from nasbench_ws.images.dataset import SPLITS, Images
+from nasbench_ws.images.loaders import load_images
+from nasbench_ws.json_files import check_writable
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.cell import Architecture, ArchitectureLike
+from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.space.macro import Macro, macro_for
+from nasbench_ws.space.registry import get_space, register_space
+from nasbench_ws.tables.merge import Source
+from nasbench_ws.tables.run import RunRecord
+from nasbench_ws.workers import pool
+from nasbench_ws.workers.pool import Task, execute
+from nasbench_ws.workers.processes import sigterm_as_interrupt
+from nasbench_ws.workers.progress import training_seconds
+
+Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
+Load = Callable[..., Images]  # called as load_images is: name, splits, root
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Runs of this build. `done` has those that were there before; `failed` ones are not `done`."""
+
+    done: int
+    failed: int
+    total: int
+    seconds_left: float | None  # by the multiply-adds that remain, at the pace so far; at first, that of workers/progress.py
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM. `message` says what is kept and how to go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def plan(
+    recipe: Recipe,
+    macro: Macro,
+    seeds: Iterable[int],
+    architectures: Iterable[ArchitectureLike] | None = None,
+    shard: tuple[int, int] = (0, 1),
+) -> list[Job]:
+    """The runs of shard i of n (i from 0), in their order. Finished or not: shards never depend on that."""
+    if not isinstance(seeds, Iterable):
+        raise UsageError(f"seeds is {seeds!r}; give the seed indices, such as range({seeds!r})")
+    indices = list(dict.fromkeys(seeds))
+    for seed in indices:
+        if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) or operator.index(seed) < 0:
+            raise UsageError(f"{seed!r} is no seed index; give ints from 0")
+    i, n = shard
+    if not 0 <= i < n:
+        raise UsageError(f"there is no shard {i}/{n}; shards count from 0, so i is at least 0 and less than n")
+    space = get_space(recipe.space)
+    chosen = space if architectures is None else dict.fromkeys(map(space.architecture, architectures))
+    children = [(mac_count(child_network(macro, arch)), arch) for arch in chosen]
+    children.sort(key=lambda child: (-child[0], child[1].index))
+    jobs = [Job(arch, seed, macs) for seed in map(operator.index, indices) for macs, arch in children][i::n]
+    if not jobs:
+        raise UsageError(
+            f"shard {i}/{n} of {len(children)} children with {len(indices)} seeds has no run; "
+            "give a seed and a child or more, and no more shards than runs"
+        )
+    return jobs
+
+
+def build(
+    recipe: Recipe,
+    seeds: Iterable[int],
+    folder: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    resume_from: Source | None = None,
+    shard: tuple[int, int] = (0, 1),
+    architectures: Iterable[ArchitectureLike] | None = None,
+    retries: int = 1,
+    progress: Callable[[Progress], None] | None = None,
+    executor: Executor | None = None,
+    train: Train | None = None,
+    load: Load = load_images,
+    root: str | Path | None = None,
+) -> Progress:
+    """Make every run that `folder` lacks, `workers` of them at a time; return how many are done and failed.
+
+    `resume_from` is a folder or table whose runs are taken over first. `executor` is any Executor in the place of
+    processes here, such as `dask.distributed.Client.get_executor()`. `train` is `nasbench_ws.building.standalone.train_run` unless
+    told; `load` and `root` find the images. UsageError for a folder of another recipe, OutputError where it cannot be
+    written, RunError where workers keep dying, BuildInterrupted on Ctrl-C and SIGTERM: all keep what is finished.
+    """
+    if workers < 1 or retries < 0:
+        raise UsageError(f"{workers} workers and {retries} retries; give at least 1 worker and 0 retries")
+    _, jobs, shelf = _prepared(recipe, seeds, Path(folder), load, root, resume_from, shard, architectures)
+    make = _Make(train, load, recipe, root)
+    if executor is None:
+        make.check_travels()
+    with shelf.claims:
+        tasks = {job: Task((job.arch, job.seed), job.macs) for job in jobs if job not in shelf.done}
+        before = len(shelf.done)
+
+        def report(p: pool.Progress) -> None:
+            if progress is not None:
+                progress(Progress(before + p.done, p.failed, len(jobs), p.seconds_left))
+
+        work = sum(job.macs for job in tasks) * recipe.steps * recipe.batch_size
+        try:
+            execute(
+                make, tasks, shelf.keep, workers=workers, executor=executor, retries=retries, on_failed=shelf.fail,
+                on_progress=report, seconds=training_seconds(work, workers), ready=shelf.ready,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            raise BuildInterrupted(_kept(shelf, jobs)) from None
+        return Progress(len(shelf.done), len(shelf.failed), len(jobs), 0.0)
+
+
+def build_together(
+    recipe: Recipe,
+    seeds: Iterable[int],
+    folder: str | os.PathLike[str],
+    *,
+    together: int,
+    device: str = "cuda",
+    resume_from: Source | None = None,
+    shard: tuple[int, int] = (0, 1),
+    architectures: Iterable[ArchitectureLike] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    root: str | Path | None = None,
+) -> Progress:
+    """As `build`, with `together` runs at a time in lockstep on one device (training/lockstep.py); what is cut off loses those.
+
+    Every run that ends is kept; those that another builder in the folder is at are left to it. UsageError where the
+    device cannot be had; otherwise errors as of `build`.
+    """
+    if together < 1:
+        raise UsageError(f"{together} runs together; give at least 1")
+    from nasbench_ws.building.together import train_together  # torch, which `build` leaves to its workers
+
+    images, jobs, shelf = _prepared(recipe, seeds, Path(folder), load_images, root, resume_from, shard, architectures)
+    waiting = [job for job in jobs if job not in shelf.done]
+    begun, made = time.monotonic(), 0
+
+    def tell(share: float, step: int) -> Progress:
+        """After `step` steps of the runs at hand, each of which is `share` of a run."""
+        part = made + share * step
+        left = (time.monotonic() - begun) * (len(waiting) - part) / part if part else None
+        now = Progress(len(jobs) - len(waiting) + made, 0, len(jobs), left)
+        if progress is not None:
+            progress(now)
+        return now
+
+    tell(0, 0)
+    with sigterm_as_interrupt(), shelf.claims:
+        try:
+            for start in range(0, len(waiting), together):
+                batch = waiting[start : start + together]
+                free = [job for job in batch if shelf.ready(job) == "start"]
+                runs = [(job.arch, job.seed) for job in free]
+                on_step = partial(tell, len(batch) / recipe.steps)
+                records = train_together(recipe, runs, images, device, on_step=on_step)
+                for job, record in zip(free, records, strict=True):
+                    shelf.keep(job, record)
+                made += len(batch)
+        except KeyboardInterrupt:
+            raise BuildInterrupted(_kept(shelf, jobs)) from None
+    elsewhere = sum(is_there(shelf.folder, job) for job in jobs if job not in shelf.done)
+    found = Progress(len(shelf.done) + elsewhere, 0, len(jobs), 0.0)
+    if progress is not None:
+        progress(found)
+    return found
+
+
+def _prepared(
+    recipe: Recipe, seeds: Iterable[int], folder: Path, load: Load, root: str | Path | None,
+    resume_from: Source | None, shard: tuple[int, int], architectures: Iterable[ArchitectureLike] | None,
+) -> tuple[Images, list[Job], Shelf]:  # fmt: skip
+    """What is refused before any work, refused; what is finished elsewhere, taken over."""
+    check_writable(folder)
+    images = load(recipe.images, SPLITS, root)
+    macro = macro_for(recipe, images)
+    jobs = plan(recipe, macro, seeds, architectures, shard)
+    if resume_from is not None:
+        take_over(resume_from, folder, recipe, images.digest, jobs)
+    return images, jobs, Shelf(folder, recipe, macro, images.digest, jobs)
+
+
+def _kept(shelf: Shelf, jobs: list[Job]) -> str:
+    return (
+        f"interrupted: {len(shelf.done)} of {len(jobs)} runs are finished and kept in {shelf.folder}; "
+        "the same command goes on from there"
+    )
+
+
+@dataclass(frozen=True)
+class _Make:
+    """Makes a run, wherever it is called. `train` None is `nasbench_ws.building.standalone.train_run`, and torch with it."""
+
+    train: Train | None
+    load: Load
+    recipe: Recipe
+    root: str | Path | None
+
+    def __call__(self, arch: Architecture, seed: int, on_step: object) -> RunRecord:
+        register_space(arch.space)  # a user's own is known to the process that made it alone
+        train: Train = self.train or importlib.import_module("nasbench_ws.training.loop").train_run
+        record: object = train(self.recipe, arch, seed, _images(self.load, self.recipe.images, self.root))
+        if not isinstance(record, RunRecord):
+            raise TypeError(f"train returned {type(record).__name__}, not a RunRecord")
+        return record
+
+    def check_travels(self) -> None:
+        try:
+            pickle.dumps(self)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"train and load must be functions at the top level of a module, for workers import them ({error})"
+            ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _images(load: Load, name: str, root: str | Path | None) -> Images:
+    return load(name, SPLITS, root)

@@ -1,0 +1,1 @@
+"""One ranker against a table, named experiments, and the leaderboard."""

@@ -1,0 +1,84 @@
+"""What is run for the paper's claims, at each scale: experiments, each one evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbench_ws.evaluation.experiment import Experiment
+from nasbench_ws.rankers.plan import Match, Plan
+from nasbench_ws.tables.table import Table
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything. `steps` are those of a super-net that shares all."""
+
+    name: str
+    instances: int
+    steps: int
+    last: int  # snapshots at the end: k of GT-Tau-Mean-k
+    calibration: int  # training images for recalibrating batch norm
+    both: bool  # score all with and without it, not only what tells of batch norm
+    last_images: int  # validation images for them, for fine-tuning and interference
+    groups: tuple[int, ...]  # m, at equal compute; every child alone is there at any scale
+    free: tuple[int, ...]  # m, each group with all the steps, as in the paper
+    prefixes: tuple[int, ...] | None  # k; None: 0 to the number of cells
+    fine_tune: tuple[int, ...]
+    interference: int  # steps
+    note: str
+
+
+SCALES = {
+    scale.name: scale
+    for scale in (
+        Scale(
+            "smoke", 2, 320, 4, 128, False, 100, (4, 16), (4,), (0,), (0, 5), 1,
+            "Smoke: five updates of each child. It shows that everything runs, and proves little.",
+        ),
+        Scale(
+            "standard", 3, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32), (4,), None, (0, 1, 5, 10), 2,
+            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.",
+        ),
+        Scale(
+            "paper", 10, 39_200, 64, 1024, True, 10_000, (2, 4, 8, 16, 32), (2, 4, 8, 16, 32), None,
+            (0, 1, 5, 10, 20), 2,
+            "Paper: the paper's steps, instances and groups; days of many cores.",
+        ),
+    )
+}  # fmt: skip
+
+
+def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)) -> list[Experiment]:
+    """What the claims need at that scale, cheapest first."""
+    last, modes = scale.last, ("running", f"recalibrate:{scale.calibration}")
+    full = Plan(
+        "full", table.recipe, steps=scale.steps, last_images=scale.last_images,
+        batch_norm=modes if scale.both else modes[:1],
+    )  # fmt: skip
+    found = [
+        # One run of the paper's fixed cycle serves stability by seed, fine-tuning and interference.
+        _named("seeds", {1, 2, 3}, full, schedule="cycle", fine_tune=scale.fine_tune, batch_norm=modes,
+               interference=scale.interference),
+        _named("orders", {1}, full, schedule="order"),
+        _named("shuffle", {1, 2, 3, 4}, full, schedule="shuffle", last=last, batch_norm=modes),
+        _named("drift", {4}, full, schedule="shuffle", recipe=dataclasses.replace(table.recipe, inactive="drift")),
+    ]  # fmt: skip
+    kinds = ("similar", "random")
+    found += [_grouped(full, kind, m, "compute") for m in scale.groups for kind in kinds if m < len(table)]
+    found.append(_named("none-compute", {4}, full, strategy="none", match="compute", schedule="shuffle"))
+    found += [_grouped(full, kind, m, "steps") for m in scale.free for kind in kinds if m < len(table)]
+    prefixes = range(table.macro.cells + 1) if scale.prefixes is None else scale.prefixes
+    found += [_named(f"prefix-{k}", {4}, full, strategy=f"prefix:{k}", match="compute") for k in prefixes]
+    wanted = [dataclasses.replace(one, instances=scale.instances) for one in found if one.claims & set(claims)]
+    return sorted(wanted, key=lambda one: one.plan.match == "steps")
+
+
+def _named(name: str, claims: set[int], plan: Plan, **changes: object) -> Experiment:
+    return Experiment(name, dataclasses.replace(plan, **changes), 0, frozenset(claims))  # type: ignore[arg-type]
+
+
+def _grouped(full: Plan, kind: str, m: int, match: Match) -> Experiment:
+    name = f"{kind}-{m}-{match}"
+    return _named(name, {4}, full, strategy=f"groups:{kind}:{m}", match=match, schedule="shuffle")

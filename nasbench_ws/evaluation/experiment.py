@@ -1,0 +1,146 @@
+"""A named evaluation whose result is a file: what is finished is not run again.
+
+    wanted = [Experiment("none", Plan("none", table.recipe), instances=5)]
+    results = run(table, wanted, "results")                  # {"none": Result}, and results/none.json
+
+A result's scores are not the table's: against another table they are measured again. No torch until something runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.rankers.cost import work_of
+from nasbench_ws.rankers.plan import Part, Plan
+from nasbench_ws.results.join import join
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import Table
+from nasbench_ws.workers.pool import Progress
+from nasbench_ws.workers.progress import training_seconds
+
+VALID_IMAGES, TUNING_MODES = 10_000, 2  # for an estimate, before images are read
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One evaluation, and the claims of the paper that need it."""
+
+    name: str
+    plan: Plan
+    instances: int
+    claims: frozenset[int] = frozenset()
+
+
+def shipped_results() -> Path:
+    """The folder of results that come with the package."""
+    folder = next(iter(importlib.import_module("nasbench_ws.data").__path__))
+    return Path(folder) / "results"
+
+
+def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:
+    """A result of an earlier call, or one that ships, against whatever table it was measured; None without one.
+
+    It may have fewer instances. UsageError where the folder has that name for something else.
+    """
+    path = Path(folder) / f"{one.name}.json"
+    if path.exists():
+        result = Result.load(path)
+        other = _difference(one, result)
+        if other is not None:
+            key, there, here = other
+            raise UsageError(
+                f"{path} was run with {key} {there}, and this scale has {here}; give another folder with --out, or "
+                "delete it"
+            )
+        return result
+    path = shipped_results() / f"{one.name}.json"
+    if not shipped or not path.exists():
+        return None
+    result = Result.load(path)
+    return result if _difference(one, result) is None else None
+
+
+def _difference(one: Experiment, result: Result) -> tuple[str, object, object] | None:
+    """What the result was run with and the experiment was not, first of all; more modes of batch norm do no harm."""
+    wanted = {key: list(value) if isinstance(value, tuple) else value for key, value in one.plan.to_dict().items()}
+    there = {**result["plan"], "recipe": result["recipe"]}
+    if one.plan.schedule is None:
+        del wanted["schedule"]
+    modes, held = wanted.pop("batch_norm"), there.get("batch_norm", [])
+    if modes[0] != held[0] or not set(modes) <= set(held):
+        return "batch_norm", held, modes
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            return key, there.get(key), value
+    seeds = list(range(result["instances"]))
+    return None if result["seeds"] == seeds else ("seeds", result["seeds"], seeds)
+
+
+def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True) -> list[Experiment]:
+    """What `run` would run: the experiments without a result, and with the instances that others lack."""
+    found = []
+    for one in wanted:
+        there = kept(one, folder, shipped)
+        missing = one.instances - (there["instances"] if there else 0)
+        if missing > 0:
+            found.append(replace(one, instances=missing))
+    return found
+
+
+def hours(table: Table, wanted: Sequence[Experiment], workers: int) -> float:
+    """Of training, scoring and reading out what is wanted, at the pace of workers/progress.py."""
+    macs = float(table.column("macs").mean()) * table.recipe.batch_size
+    work = 0.0
+    for one in wanted:
+        steps = one.plan.steps * (_supernets(one) if one.plan.match == "steps" else 1)
+        whole = Part(tuple(range(len(table))), steps)
+        work += one.instances * work_of(one.plan, whole, 1, VALID_IMAGES, TUNING_MODES).total
+    return training_seconds(macs * work, workers) / 3600
+
+
+def _supernets(one: Experiment) -> int:
+    """In one instance."""
+    return int(one.plan.strategy.split(":")[2]) if one.plan.strategy.startswith("groups:") else 1
+
+
+def run(
+    table: Table,
+    wanted: Sequence[Experiment],
+    folder: str | Path,
+    *,
+    shipped: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    root: str | None = None,
+    on_progress: Callable[[str, int, int, Progress], None] | None = None,
+) -> dict[str, Result]:
+    """Every experiment's result by name; instances that the folder or (`shipped`) the package has are not run again.
+
+    `on_progress(name, place, of, ...)`. UsageError where the folder has results of another table or scale; otherwise
+    errors as of `evaluate`.
+    """
+    results: dict[str, Result] = {}
+    for place, one in enumerate(wanted, start=1):
+        there = kept(one, folder, shipped)
+        have = there["instances"] if there else 0
+        if there and have >= one.instances:
+            results[one.name] = there if there["table"]["digest"] == table.digest else there.against(table)
+            continue
+        from nasbench_ws.evaluation.evaluate import evaluate  # torch, which showing results does without
+
+        def tell(progress: Progress, name: str = one.name, place: int = place) -> None:
+            if on_progress is not None:
+                on_progress(name, place, len(wanted), progress)
+
+        more = evaluate(
+            one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=one.plan, root=root,
+            workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
+        )  # fmt: skip
+        results[one.name] = join([there, more], table) if there else more
+        results[one.name].save(Path(folder) / f"{one.name}.json")
+    return results

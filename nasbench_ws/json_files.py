@@ -1,0 +1,140 @@
+"""JSON files that are whole or absent, and that notice damage.
+
+A record is a JSON object with its format's name, a schema version and a digest of its contents. It is written
+to a temporary name in the same folder, synced, then renamed.
+
+    write_record(path, "nasbench-ws result", data)
+    read_record(path, "nasbench-ws result") == data
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from nasbench_ws.errors import NasbenchError, OutputError, ResultError, UsageError, near_misses
+
+
+def check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
+    """A key with a default may be absent: files written before there was such a key stay readable."""
+    known = [field.name for field in fields(kind)]
+    for name in data:
+        if name not in known:
+            raise UsageError(f"unknown {what} key {name!r}{near_misses(name, known)}; known are {', '.join(known)}")
+    for field in fields(kind):
+        if field.name not in data and field.default is MISSING:
+            raise UsageError(f"the {what} has no {field.name!r}; it takes {', '.join(known)}")
+
+
+SCHEMA_VERSION = 1
+ENVELOPE = ("format", "schema_version", "digest")
+
+
+def write_record(path: Path, kind: str, data: Mapping[str, Any]) -> None:
+    """Write an object without NaN. OutputError names what hinders."""
+    whole = {"format": kind, "schema_version": SCHEMA_VERSION, **data}
+    text = json.dumps({**whole, "digest": digest(whole)}, separators=(",", ":"), allow_nan=False)
+    with refusal(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_record(
+    path: str | Path,
+    kind: str,
+    error_type: type[NasbenchError] = ResultError,
+    remedy: str = "delete it, and run the command that wrote it again",
+) -> dict[str, Any]:
+    """The object in a file, its digest checked and its envelope taken off. `error_type` says what is wrong."""
+    try:
+        data = json.loads(Path(path).read_bytes())
+        if not isinstance(data, dict):
+            raise ValueError(f"a JSON {type(data).__name__}")
+    except OSError as error:
+        raise error_type(f"{path} cannot be read: {error.strerror or error}; name the file of a {kind}") from error
+    except (ValueError, RecursionError) as error:
+        raise error_type(f"{path} is not a whole file of a {kind} ({error}); {remedy}") from error
+    if data.get("format") != kind:
+        raise error_type(f"{path} is JSON, but not a {kind}; name another file")
+    if data.get("schema_version") != SCHEMA_VERSION:
+        found = data.get("schema_version")
+        raise error_type(f"{path} has schema {found}, this package reads {SCHEMA_VERSION}; {remedy}")
+    stated = data.pop("digest", None)
+    found = digest(data)
+    if stated != found:
+        raise error_type(f"{path} is damaged: its contents have SHA-256 {found}, and it states {stated}; {remedy}")
+    return {key: value for key, value in data.items() if key not in ENVELOPE}
+
+
+def without_nan(value: Any) -> Any:
+    """The value with NaN and infinities as None throughout, since JSON has neither."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value
+
+
+def digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that its name holds the old bytes or all of the new ones, whatever happens between."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")  # two writers never share one
+    with refusal(path):
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
+                temporary.unlink()
+        if os.name == "posix":  # the name itself is on disk only with its folder
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+@contextlib.contextmanager
+def refusal(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path that cannot be written into an OutputError with the next step."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space and run the same command again" if full else "choose a place that can be written"
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; {remedy}") from error
+
+
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The keys in which two mappings differ: `epochs 4.0, not 10.0, lr 0.2, not 0.1`."""
+    return ", ".join(
+        f"{key} {there.get(key)}, not {here.get(key)}"
+        for key in sorted({*there, *here})
+        if there.get(key) != here.get(key)
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """OutputError where the folder can neither be written nor made."""
+    with refusal(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.urandom(4).hex()}.tmp"
+        probe.touch()
+        probe.unlink()

@@ -1,0 +1,263 @@
+"""How far a measured number can be trusted: intervals and paired differences.
+
+Holds the statistics around the metrics of `metrics`; does not define a metric, nor read a table. What a table's own
+noise leaves to reach is `ceiling`.
+
+    rng = numpy.random.default_rng(0)
+    intervals(scores, table_accuracy, rng=rng)["kendall_tau"]   # (instances, n), (n, seeds) -> Interval
+
+What is random, and what is not. A space is enumerated in full: its children are no sample. Two things
+would differ if all were done again: the *instances* (super-nets trained from other seeds) and the
+*table* (children trained from other seeds). An interval is about the mean metric over instances
+against the mean accuracy over as many table seeds as there are, and adds up both sources:
+
+* instances, 2 or more: a deviation drawn from the t distribution with instances - 1 degrees of freedom.
+  Resampling the instances themselves gives intervals too narrow: with 3 of them the 95 % percentile
+  interval runs from the least to the largest and holds the true mean 75 % of the time. The t interval
+  holds it 95 % of the time on normal data (tests simulate this).
+* one instance: its spread over seeds cannot be known. A correlation is resampled over children
+  instead, "how different would it be in another space like this one?"; a top-K metric is not, because a
+  child drawn twice fills the top twice.
+* the table: every child's seeds are drawn with replacement, each child's on their own since their seeds
+  are independent, and the truth and all metrics computed anew. A drawn truth is noisier than the table's, so
+  that metrics against it are lower: the spread is kept, that shift removed. Deviations are scaled by
+  sqrt(seeds / (seeds - 1)), since a resample of few seeds varies too little.
+
+Sources are added as if independent, each resample drawing one deviation from each, and the interval is
+between percentiles, cut to the metric's range. If all instances agree exactly (as T1R often does), the
+interval has no width on their account: read it beside n. A bound need not be a value the metric takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from nasbench_ws.errors import MetricError
+from nasbench_ws.metrics.arithmetic import DELTA, Array
+from nasbench_ws.metrics.bootstrap import CORRELATIONS, VALUES_AT_ONCE, over_children
+from nasbench_ws.metrics.rank import EVALUATION, measure, undefined_reason
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The mean of a metric over n instances, and where it may lie; NaN with a reason where unknown."""
+
+    mean: float
+    low: float
+    high: float
+    std: float  # over instances, dividing by n - 1
+    n: int
+    level: float
+    method: str  # which sources of noise low and high count
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, with the two ends under `interval`."""
+        return {
+            "mean": self.mean, "std": self.std, "interval": [self.low, self.high], "n": self.n, "level": self.level,
+            "method": self.method, "reason": self.reason,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Difference:
+    """a - b, paired over n instances."""
+
+    mean: float
+    low: float
+    high: float
+    std: float  # of the differences, dividing by n - 1
+    n: int
+    level: float
+    p_value: float
+    verdict: str  # "distinguishable" or "not distinguishable"
+    method: str
+    reason: str | None = None
+
+
+def intervals(
+    score_matrix: npt.ArrayLike,
+    truth_by_seed: npt.ArrayLike,
+    metrics: Sequence[str] = EVALUATION,
+    *,
+    rng: np.random.Generator,
+    resamples: int = 10_000,
+    level: float = 0.95,
+    delta: float = DELTA,
+) -> dict[str, Interval]:
+    """The mean over instances of every named metric, with its interval: {name: Interval}.
+
+    `score_matrix` is (instances, n); `truth_by_seed` (n, seeds) accuracies, NaN for a missing seed, or (n,)
+    for a truth without seeds, whose noise then counts for nothing. See above for what is resampled.
+    """
+    seeds = accuracies(truth_by_seed)
+    _check(resamples, level)
+    truth = np.nanmean(seeds, axis=1)
+    values = measure(score_matrix, truth, metrics, delta=delta)
+    scores = np.asarray(score_matrix, dtype=np.float64)  # of a shape that measure has checked
+    count, n = scores.shape
+    table = bool((np.isfinite(seeds).sum(axis=1) > 1).any())
+
+    drawn = {metric: np.zeros(resamples) for metric in metrics}  # deviations of the mean over instances
+    redrawn: dict[str, Array] = {}
+    if table:
+        for part, truths in _drawn_truths(seeds, resamples, rng):
+            for metric, value in measure(scores, truths, metrics, delta=delta).items():
+                drawn[metric][part] = value.mean(axis=1)
+        for metric, value in drawn.items():
+            drawn[metric] = value - value[np.isfinite(value)].mean() if np.isfinite(value).any() else value
+    if count == 1:
+        redrawn = over_children(scores[0], truth, metrics, resamples, rng, delta)
+    # Evenly spaced quantiles in random order: without table noise the interval is the t interval itself.
+    spaced = (rng.permutation(resamples) + 0.5) / resamples
+    deviates = stats.t.ppf(spaced, count - 1) if count > 1 else spaced
+
+    result = {}
+    for metric in metrics:
+        mean, std = float(values[metric].mean()), _std(values[metric])
+        draws, method = drawn[metric], "table seeds resampled" if table else ""
+        if count > 1:
+            draws = mean + draws + deviates * std / math.sqrt(count)
+            method = f"t over {count} instances" + (", table seeds resampled" if table else "")
+        elif metric in redrawn:
+            draws = draws + redrawn[metric]
+            method = f"one instance: {n} children" + (" and table seeds" if table else "") + " resampled"
+        else:
+            draws = mean + draws
+            method = "one instance: table seeds resampled" if table else "none"
+        reason = None
+        draws = draws[np.isfinite(draws)]
+        if math.isnan(mean):
+            binned = np.floor(truth / delta) if metric == "sparse_tau" else truth
+            reason = undefined_reason(scores, binned)
+        elif method == "none":
+            reason = "one instance and one table seed: neither's spread is known"
+        elif not len(draws):
+            reason = "the metric is undefined for every resampled table"
+        low, high = (math.nan, math.nan) if reason else _percentiles(draws, level, _range(metric, truth))
+        result[metric] = Interval(mean, low, high, std, count, level, method, reason)
+    return result
+
+
+def t_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of (n,) independent values with its t interval; NaN bounds if n is 1.
+
+    >>> interval = t_interval([0.4, 0.5, 0.6])
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.2516, 0.7484)
+    """
+    _check(1, level)
+    array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
+        raise MetricError(
+            f"{int((~np.isfinite(array)).sum())} of {array.size} values are not finite, shape {array.shape}: "
+            "one finite value for each instance, (n,), is needed; leave out instances without one"
+        )
+    n, mean, std = len(array), float(array.mean()), _std(array)
+    if n == 1:
+        return Interval(mean, math.nan, math.nan, std, n, level, "none", "one value: its spread is not known")
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * std / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, std, n, level, f"t over {n} instances")
+
+
+def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Difference:
+    """Is strategy a's metric different from b's? Values (instances,) of both, paired by instance seed.
+
+    The t interval of the mean of a - b: "distinguishable" if it leaves out 0. The table is the same for both, and
+    its noise is left out. One pair is never distinguishable.
+
+    >>> paired_difference([0.5, 0.6, 0.7], [0.4, 0.55, 0.55]).verdict
+    'not distinguishable'
+    """
+    first, second = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (a, b))
+    if first.shape != second.shape:
+        raise MetricError(
+            f"a has shape {first.shape} and b {second.shape}: a paired difference needs the same instances of "
+            "both; evaluate both with the same seeds"
+        )
+    interval = t_interval(first - second, level)
+    mean, std, n = interval.mean, interval.std, interval.n
+    if n > 1 and std > 0:
+        p_value = float(2 * stats.t.sf(abs(mean) / (std / math.sqrt(n)), n - 1))
+    else:
+        p_value = math.nan if n == 1 else float(mean == 0)
+    apart = interval.low > 0 or interval.high < 0  # false for NaN
+    return Difference(
+        mean, interval.low, interval.high, std, n, level, p_value,
+        "distinguishable" if apart else "not distinguishable",
+        "t of paired differences" if n > 1 else "none",
+        "one pair of instances: the spread of their difference is not known" if n == 1 else None,
+    )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------- resamples
+
+
+def _drawn_truths(seeds: Array, resamples: int, rng: np.random.Generator) -> Iterator[tuple[slice, Array]]:
+    """Truths (resamples, n), a slice of resamples at a time, each child's seeds drawn with replacement."""
+    n, most = seeds.shape
+    there = np.sort(seeds, axis=1)  # NaN last: child i's seeds are its first counts[i] values
+    counts = np.isfinite(seeds).sum(axis=1)
+    means = np.nanmean(seeds, axis=1)
+    weight = np.where(np.arange(most) < counts[:, None], 1.0 / counts[:, None], 0.0)  # as many draws as seeds
+    weight *= np.sqrt(counts / np.maximum(counts - 1, 1))[:, None]
+    deviations = np.where(np.isfinite(there), there - means[:, None], 0.0).ravel()
+    first = np.arange(n)[:, None] * most
+    at_once = max(VALUES_AT_ONCE // n, 1)
+    for start in range(0, resamples, at_once):
+        size = min(at_once, resamples - start)
+        pick = (rng.random((size, n, most), dtype=np.float32) * counts[:, None].astype(np.float32)).astype(np.intp)
+        drawn = deviations.take(first + np.minimum(pick, counts[:, None] - 1))
+        yield slice(start, start + size), means + np.einsum("bns,ns->bn", drawn, weight)
+
+
+def _percentiles(draws: Array, level: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = np.clip(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]), *bounds)
+    return float(low), float(high)
+
+
+def _range(metric: str, truth: Array) -> tuple[float, float]:
+    if metric in CORRELATIONS:
+        return -1.0, 1.0
+    name = metric.partition("@")[0]
+    if name.endswith("_rank"):
+        return 1.0, float(len(truth))
+    return 0.0, float(truth.max() - truth.min()) if name == "regret" else 1.0
+
+
+# --------------------------------------------------------------------------------------------------- input
+
+
+def _std(values: Array) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
+
+
+def _check(resamples: int, level: float) -> None:
+    if resamples < 1:
+        raise MetricError(f"resamples={resamples}: at least 1 is needed, and 10000 for a 95 % interval")
+    if not 0 < level < 1:
+        raise MetricError(f"level={level}: it must be a fraction between 0 and 1, such as 0.95")
+
+
+def accuracies(by_seed: npt.ArrayLike) -> Array:
+    seeds = np.asarray(by_seed, dtype=np.float64)
+    seeds = seeds[:, None] if seeds.ndim == 1 else seeds
+    if seeds.ndim != 2 or not seeds.size:
+        raise MetricError(f"accuracies by seed have shape {seeds.shape}: one row of seeds for each child is needed")
+    if np.isinf(seeds).any():
+        raise MetricError(f"{np.isinf(seeds).sum()} accuracies are infinite: write NaN for a seed that is missing")
+    empty = np.flatnonzero(np.isnan(seeds).all(axis=1))
+    if len(empty):
+        first = ", ".join(map(str, empty[:5])) + (", ..." if len(empty) > 5 else "")
+        raise MetricError(
+            f"{len(empty)} of {len(seeds)} children have no finished seed (children {first}): every child needs "
+            "at least one; train them, or leave them out of scores and truth alike"
+        )
+    return seeds

@@ -1,0 +1,36 @@
+"""What a stored number was made with: library versions.
+
+    versions()     # {"nasbench-ws": "0.1.0", "python": "3.11.7", ...}
+
+Reads installed metadata; imports none of the libraries.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+
+@functools.cache
+def processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return os.uname().machine
+
+
+@functools.cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    names = ("nasbench-ws", "torch", "numpy")
+    return (*((name, importlib.metadata.version(name)) for name in names), ("python", platform.python_version()))
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, torch, numpy and Python, as installed."""
+    return dict(_versions())

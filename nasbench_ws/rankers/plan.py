@@ -1,0 +1,123 @@
+"""What an evaluation will do, before it does it: which super-nets, how many steps each, at what match.
+
+A strategy divides the children into components that share nothing with one another; each is a super-net of
+its own. Budgets are stated as the steps that one fully shared super-net would take, and given out so:
+
+    child-updates   every child is trained as often as in that super-net (its steps / 64)
+    compute         all components together do as many training multiply-adds as that super-net
+    steps           every component takes all the steps (the paper's grouping: m groups get m times the compute)
+
+    plan = Plan("groups:similar:4", recipe, steps=3200)
+    plan.parts(children, macro, strategy)  # [Part(children=(0, ..., 15), steps=800), ...]
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.sharing.keys import components
+from nasbench_ws.sharing.schedules import get_schedule, realise
+from nasbench_ws.sharing.strategies import Strategy
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.space.macro import Macro
+
+MATCHES = ("child-updates", "compute", "steps")
+Match = Literal["child-updates", "compute", "steps"]
+BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
+
+
+@dataclass(frozen=True)
+class Part:
+    """One super-net: the children it is over (numbers), and its steps."""
+
+    children: tuple[int, ...]
+    steps: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that an evaluation's numbers depend on, but the instance's seed."""
+
+    strategy: str
+    recipe: Recipe
+    steps: int = 6400  # of one super-net that shares everything: 100 for each child of deeper64
+    match: Match = "child-updates"
+    schedule: str | None = None  # a name; None: the strategy's own
+    batch_norm: tuple[str, ...] = ("running",)  # modes of scoring; the first is the result's
+    last: int = 0  # score after each of the last so many steps as well (GT-Tau-Mean-k)
+    last_images: int = 1000  # validation images for those scores, and for the readouts below
+    average: float = 0.0  # decay of a moving average of the weights, scored at the end too; 0: none
+    fine_tune: tuple[int, ...] = ()  # steps of each child alone after which it is scored (paper, figure 4)
+    interference: int = 0  # steps of one child after which all are scored, for every child; 0: not measured
+    extra_lr: float = 0.01  # learning rate of these steps
+
+    def __post_init__(self) -> None:
+        if self.match not in MATCHES:
+            raise UsageError(f"unknown match {self.match!r}; known are {', '.join(MATCHES)}")
+        if self.steps < 1:
+            raise UsageError(f"steps is {self.steps}; it must be at least 1")
+        if not self.batch_norm or isinstance(self.batch_norm, str):
+            raise UsageError(f"batch_norm is {self.batch_norm!r}; give a tuple of at least one mode, as ('running',)")
+        if self.last < 0 or self.last_images < 1:
+            raise UsageError(
+                f"last is {self.last} steps on {self.last_images} images; give at least 0 steps and 1 image"
+            )
+
+        if not 0 <= self.average < 1:
+            raise UsageError(f"average is {self.average}; the decay of a moving average is at least 0 and less than 1")
+        if self.interference < 0 or any(f < 0 for f in self.fine_tune):
+            raise UsageError(
+                f"fine_tune is {self.fine_tune} and interference {self.interference} steps; they must be at least 0"
+            )
+
+    def parts(self, children: Sequence[Architecture], macro: Macro, strategy: Strategy) -> list[Part]:
+        """The super-nets of one instance. StrategyError where a part's steps could not train its children."""
+        macs = [mac_count(child_network(macro, arch)) for arch in children]
+        total = self.steps * sum(macs) / len(macs)  # multiply-adds of the fully shared super-net, per image
+        found = []
+        for members in components(macro, children, strategy.key):
+            own = [children[i] for i in members]
+            width = self.width(own, strategy)
+            share = len(members) / len(children)
+            if self.match == "steps":
+                exact = float(self.steps)
+            elif self.match == "child-updates":
+                exact = self.steps * share / width
+            else:
+                mean = sum(macs[i] for i in members) / len(members)
+                exact = total * share / mean / width
+            steps = round(exact)
+            if steps < 1:
+                raise StrategyError(
+                    f"{self.steps} steps leave {exact:.2f} for a super-net of {len(members)} "
+                    f"of {len(children)} children; give at least {-(-len(children) * width // len(members))} steps"
+                )
+            if self.last > steps:
+                raise UsageError(f"the last {self.last} steps of a super-net that takes {steps}; ask for fewer")
+            found.append(Part(tuple(members), steps))
+        return found
+
+    def width(self, own: Sequence[Architecture], strategy: Strategy) -> int:
+        """Children that one step of the schedule trains."""
+        first = realise(get_schedule(self.schedule or strategy.schedule), own, 1, 0, check=False)
+        return int(first.shape[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def digest(self, parts: Sequence[Part], images_digest: str, code: str) -> str:
+        """Identity of the work, for resuming: the plan, its parts, the images and the strategy's own code."""
+        text = json.dumps(
+            [self.to_dict(), [dataclasses.astuple(part) for part in parts], images_digest, code], sort_keys=True
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,174 @@
+"""The card of a table: what it is, how it was made and what to expect, every figure computed from the table.
+
+    Path("data/README.md").write_text(card(load("fashion14")))
+
+Headings follow the datasheet habit (what, why, how, known limits). No torch here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
+from nasbench_ws.results.assess import ceilings
+from nasbench_ws.space.cell import Space
+from nasbench_ws.tables.table import Table
+
+
+def card(table: Table, against: Sequence[Table] = ()) -> str:
+    """The card as Markdown, with its agreement with other tables."""
+    recipe, by_seed, truth = table.recipe, table.by_seed("test_accuracy"), table.truth
+    children, seeds, points = table.content.shape
+    params = table.column("params").astype(float)
+    seconds = table.by_seed("seconds")
+    found = ceilings(by_seed)
+    plain = ceilings(by_seed[without_pooling(table.space)])["all"]
+    best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
+    spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
+    curve = table.curves("valid_accuracy").mean(axis=(0, 1))
+    epochs = ", ".join(f"{epoch:g}: {value:.4f}" for epoch, value in zip(table.epochs, curve, strict=True))
+    absent = table.absent()
+    made = table.content.environments
+    devices = sorted({str(one.get("device", "")) for one in made})
+    versions = sorted({", ".join(f"{k} {v}" for k, v in sorted(dict(one.get("versions", {})).items())) for one in made})
+    operations = _by_operation(table)
+    lines = [
+        f"# The table `{table.name}`",
+        "",
+        "Generated from the table by `nasbench-ws data card`; a test compares the two.",
+        "",
+        "## What",
+        "",
+        f"Standalone training of all {children} children of the space `{table.space.name}` with {seeds} seeds each "
+        f"({children * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
+        f"validation and test images at {points} points of training, in one HDF5 file that plain h5py reads.",
+        "",
+        "## Why",
+        "",
+        "To measure whether a super-net with shared weights ranks the children as standalone training does. Ground "
+        "truth is the mean test accuracy over seeds at the last point; validation accuracy is there for choosing.",
+        "",
+        "## Images and splits",
+        "",
+        "`fashion14`: Fashion-MNIST (70,000 images, MIT licence, (c) 2017 Zalando SE), each 2x2 window averaged to "
+        "give 14x14 grey images. The original 60,000 training images are divided, by class, into 50,000 for training "
+        "and 10,000 for validation; the 10,000 test images are the original ones. Digest "
+        f"`{table.content.attributes['images_digest']}`.",
+        "",
+        "## How: the recipe",
+        "",
+        *(f"* {key}: {value}" for key, value in recipe.to_dict().items() if value not in ("", 0)),
+        "",
+        f"Steps of a run: {recipe.steps:,}. Images: {recipe.steps * recipe.batch_size:,}. Learning rate: linear "
+        "warm-up, then a cosine. Seeds of initialisation, order and augmentation are derived from the child's hash and "
+        "the seed index.",
+        "",
+        "## With what, and how long",
+        "",
+        f"{float(np.nanmedian(seconds)):.0f} s a run at the median, two at a time on a shared machine: "
+        f"{float(np.nanmedian(seconds)) * np.isfinite(seconds).sum() / 3600:.1f} hours of one process for all. By the "
+        f"clock it was {float(np.nansum(seconds)) / 3600:.1f}, since runs that waited for other work count whole.",
+        "",
+        *(f"* {text}" for text in [*devices, *versions] if text),
+        "",
+        "## First numbers",
+        "",
+        f"* Test accuracy of the children (mean over seeds): {truth.min():.4f} ({worst[0].name}) to {truth.max():.4f} "
+        f"({best[0].name}), mean {truth.mean():.4f}.",
+        f"* Between children: standard deviation {truth.std(ddof=1):.4f}. Between seeds of a child: {_f(spread)}.",
+        f"* Best: {', '.join(f'{e.name} {e.test_accuracy.mean:.4f}' for e in best)}.",
+        f"* Worst: {', '.join(f'{e.name} {e.test_accuracy.mean:.4f}' for e in worst)}.",
+        f"* Validation accuracy, mean over all runs, by epoch: {epochs}.",
+        f"* Parameter count against ground truth: Kendall tau {kendall_tau(params, truth):.3f}, Spearman "
+        f"{spearman(params, truth):.3f}, Pearson {pearson(params, truth):.3f}.",
+        "",
+        "Mean test accuracy of the children that have an operation on an edge:",
+        "",
+        "| operation | " + " | ".join(f"{a}->{b}" for a, b in table.space.edges) + " |",
+        "|---|" + "---|" * len(table.space.edges),
+        *(f"| {name} | " + " | ".join(f"{x:.4f}" for x in row) + " |" for name, row in operations.items()),
+        "",
+        "## Noise ceiling",
+        "",
+        "Kendall tau. Single seeds: one seed against another (S-Tau). Held out: one seed against the mean of the "
+        "others. Split half: the mean of half the seeds against that of the rest. Perfect: what a predictor that knew "
+        "the true means would reach against the mean over all seeds, estimated by simulation.",
+        "",
+        "| children | single seeds | held out | split half | perfect |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} ({c['children']}) | "
+            + " | ".join(_f(c[k]["mean"], 3) for k in ("single_seeds", "held_out", "split_half", "perfect"))
+            + " |"
+            for name, c in (("all", found["all"]), ("without pooling", plain), ("top quarter", found["top_quarter"]))
+        ),
+        "",
+        *_agreements(table, against),
+        "## Known limits",
+        "",
+        f"* {seeds} seeds: the ranking among good children is mostly noise; read the ceiling of the top quarter.",
+        "* Small images, small networks, short training: a finding here is about this setting.",
+        "* The curves are points of one learning-rate schedule; an early point is not what a short schedule reaches.",
+        "",
+        "## Licence and digests",
+        "",
+        "The table is under the MIT licence, as this package. Content digest (`nasbench-ws verify` checks it): "
+        f"`{table.digest}`. Recipe `{recipe.digest}`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _by_operation(table: Table) -> dict[str, list[float]]:
+    truth = table.truth
+    return {
+        name: [
+            float(np.mean([truth[e.index] for e in table if e.architecture.operation(edge) == name]))
+            for edge in table.space.edges
+        ]
+        for name in table.space.operations
+    }
+
+
+def _agreements(table: Table, others: Sequence[Table]) -> list[str]:
+    if not others:
+        return []
+    found = [(f"{other.recipe.images}, macro {other.recipe.macro}", agreement(table, other)) for other in others]
+    return [
+        "## Agreement with other tables",
+        "",
+        "Kendall tau between the two tables' mean test accuracies (`nasbench-ws data published` makes a table of the "
+        "paper's, from its authors' files).",
+        "",
+        "| other table | all children | those without pooling |",
+        "|---|---|---|",
+        *(f"| {name} | {found['all']:.3f} | {found['without_pooling']:.3f} |" for name, found in found),
+        "",
+    ]
+
+
+def _f(value: float, digits: int = 4) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def agreement(first: Table, second: Table) -> dict[str, float]:
+    """Kendall tau between two tables' ground truth: over all children, and over those without pooling.
+
+    UsageError for tables of two spaces.
+    """
+    if first.space != second.space:
+        spaces = f"{first.name} is of {first.space.name}, and {second.name} of {second.space.name}"
+        raise UsageError(f"{spaces}; only tables of one space can be compared")
+    own, other = first.truth, second.truth
+    without = without_pooling(first.space)
+    return {"all": kendall_tau(own, other), "without_pooling": kendall_tau(own[without], other[without])}
+
+
+def without_pooling(space: Space) -> NDArray[np.bool_]:
+    """Which children have no pooling on any edge: those that a cheap look cannot tell apart."""
+    return np.array([not any("pool" in child.operation(edge) for edge in space.edges) for child in space])

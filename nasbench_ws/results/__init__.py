@@ -1,0 +1,1 @@
+"""From scores and a table to a verdict. No torch here."""

@@ -1,0 +1,109 @@
+"""Division of the children into groups: by name, at random, from a file, or by measured similarity.
+
+    key = groups("similar", 4, DEEPER64)
+    write_groups(balanced_groups(similarity, 8), list(space), "groups.json")      # for groups:file:groups.json
+
+Not here: how similarity is measured (training/similarity.py). No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.json_files import read_record, write_record
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.seeds import derive
+from nasbench_ws.sharing.keys import Key
+from nasbench_ws.space.blocks import Slot
+from nasbench_ws.space.cell import Architecture, Space
+
+
+def balanced_groups(similarity: Array, count: int) -> list[int]:
+    """The group (0 to count - 1) of each child: equal sizes, similar children together.
+
+    Recursive spectral partition: the children are ordered by the second eigenvector of the graph's Laplacian and
+    cut into as many equal slices as the smallest prime factor of `count`, and each slice again. Deterministic.
+    """
+    n = len(similarity)
+    if count < 1 or n % count:
+        allowed = ", ".join(str(m) for m in range(1, n + 1) if n % m == 0)
+        raise UsageError(f"{n} children do not divide into {count} groups; allowed are {allowed}")
+    finite = similarity[np.isfinite(similarity)]
+    weights = np.where(np.isfinite(similarity), similarity, finite.min()) - finite.min()
+    weights = (weights + weights.T) / 2
+    np.fill_diagonal(weights, 0)
+    group = [0] * n
+    for number, members in enumerate(_divide(list(range(n)), weights, count)):
+        for child in members:
+            group[child] = number
+    return group
+
+
+def _divide(members: list[int], weights: Array, count: int) -> list[list[int]]:
+    if count == 1:
+        return [members]
+    factor = next(p for p in range(2, count + 1) if count % p == 0)
+    part = weights[np.ix_(members, members)]
+    _, vectors = np.linalg.eigh(np.diag(part.sum(axis=1)) - part)
+    second = vectors[:, 1]
+    second = second * np.sign(second[np.argmax(np.abs(second))])  # an eigenvector's sign is arbitrary
+    ordered = [members[i] for i in np.lexsort((np.arange(len(members)), np.round(second, 9)))]
+    size = len(members) // factor
+    slices = [ordered[i * size : (i + 1) * size] for i in range(factor)]
+    return [group for one in slices for group in _divide(one, weights, count // factor)]
+
+
+def write_groups(groups: Sequence[int], children: Sequence[Architecture], path: str | Path) -> None:
+    """A file for `groups:file:PATH`: the group of each child by its hash. OutputError where it cannot be written."""
+    if len(groups) != len(children):
+        raise UsageError(f"{len(groups)} groups for {len(children)} children; give one for each")
+    by_hash = {arch.hash: int(group) for arch, group in zip(children, groups, strict=True)}
+    write_record(Path(path), GROUPS_FORMAT, {"groups": by_hash})
+
+
+GROUPS_FORMAT = "nasbench-ws groups"
+
+
+def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
+    """`count` groups of equally many children; full sharing inside a group, none between groups.
+
+    "similar": slices of the lexicographic order (the paper's: 4 groups share the operation on the first edge).
+    "random": the same after a permutation drawn from the seed.
+    """
+    size = len(space)
+    if count < 1 or size % count:
+        allowed = ", ".join(str(m) for m in range(1, size + 1) if size % m == 0)
+        raise StrategyError(f"{size} children do not divide into {count} groups; allowed are {allowed}")
+    place = np.arange(size)
+    if kind == "random":
+        place = np.random.Generator(np.random.PCG64(derive("groups", space.name, seed))).permutation(size)
+    elif kind != "similar":
+        raise StrategyError(f"unknown kind of groups {kind!r}; known are 'similar' and 'random'")
+    group = (place * count // size).tolist()
+
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        return group[arch.index]
+
+    return key
+
+
+def groups_from_file(path: str, space: Space) -> Key:
+    """Groups as a file lists them, by hash, of any sizes; full sharing inside each."""
+    data = read_record(path, GROUPS_FORMAT, StrategyError)
+    listed = data.get("groups")
+    if not isinstance(listed, dict) or not all(isinstance(group, int | str) for group in listed.values()):
+        raise StrategyError(f"{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files")
+    group: dict[int, Hashable] = {space.architecture(name).index: label for name, label in listed.items()}
+    missing = [arch.name for arch in space if arch.index not in group]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise StrategyError(f"{path} puts child {missing[0]}{more} into no group; every child needs one")
+
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        return group[arch.index]
+
+    return key

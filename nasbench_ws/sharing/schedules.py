@@ -1,0 +1,163 @@
+"""Which children train at each step. An architecture is the same in every cell, so a child is a number.
+
+A schedule is a function of the children and a random generator that yields, for ever, the numbers of the
+children of each step: usually one, several where their gradients are summed. Give a name below, or a function
+of your own with that signature.
+
+    steps = realise(SCHEDULES["shuffle"], children, 640, seed=0)   # (640, 1) numbers, audited
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
+from nasbench_ws.space.cell import Architecture
+
+Children = Sequence[Architecture]
+Schedule = Callable[[Children, np.random.Generator], Iterator[Sequence[int]]]
+
+
+def cycle(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """The paper's: a fixed cycle in lexicographic order."""
+    yield from itertools.cycle([(i,) for i in sorted(range(len(children)), key=lambda i: children[i].index)])
+
+
+def order(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """One random permutation, repeated (the paper's "orders")."""
+    yield from itertools.cycle([(int(i),) for i in rng.permutation(len(children))])
+
+
+def shuffle(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """A new permutation in every cycle (the paper's "reshuffled")."""
+    while True:
+        yield from [(int(i),) for i in rng.permutation(len(children))]
+
+
+def uniform(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """Independent uniform draws (SPOS, RS-WS; the paper's text)."""
+    while True:
+        yield from [(int(i),) for i in rng.integers(len(children), size=1024)]
+
+
+def similar(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """A fixed cycle in which neighbours differ in one operation, as far as the children at hand allow.
+
+    The order is that of a modular Gray code over the space's operations; all children of a space, or those
+    that share their first edges' operations, differ in exactly one operation from step to step.
+    """
+
+    def rank(number: int) -> tuple[int, ...]:
+        arch = children[number]
+        radix, total, digits = len(arch.space.operations), 0, []
+        for choice in arch.choices:  # undo digit = (own - next more significant) mod radix
+            total = (total + choice) % radix
+            digits.append(total)
+        return tuple(digits)
+
+    yield from itertools.cycle([(i,) for i in sorted(range(len(children)), key=rank)])
+
+
+def fair(children: Children, rng: np.random.Generator) -> Iterator[Sequence[int]]:
+    """Strict fairness (FairNAS): as many children a step as there are operations, every operation of every
+    edge exactly once, gradients summed into one update. Needs all children of the space.
+    """
+    space = children[0].space
+    if len(children) != len(space):
+        raise StrategyError(
+            f"the schedule 'fair' needs all {len(space)} children in one super-net, and this strategy makes one "
+            f"of {len(children)}; use 'shuffle', which is fair to children, instead"
+        )
+    number = {arch.choices: i for i, arch in enumerate(children)}
+    while True:
+        columns = [rng.permutation(len(space.operations)) for _ in space.edges]
+        yield [number[tuple(int(c) for c in choices)] for choices in zip(*columns, strict=True)]
+
+
+SCHEDULES: dict[str, Schedule] = {
+    f.__name__: f for f in (cycle, order, shuffle, uniform, similar, fair)
+}
+
+
+def get_schedule(name: str | Schedule) -> Schedule:
+    """The schedule of that name, or the function itself. UsageError lists the known names."""
+    if callable(name):
+        return name
+    if name not in SCHEDULES:
+        raise UsageError(f"unknown schedule {name!r}{near_misses(name, SCHEDULES)}; known are {', '.join(SCHEDULES)}")
+    return SCHEDULES[name]
+
+
+def name_of(schedule: str | Schedule) -> str:
+    if isinstance(schedule, str):
+        return schedule
+    return getattr(schedule, "__name__", type(schedule).__name__)  # an object with __call__ has none
+
+
+def realise(
+    schedule: Schedule, children: Children, steps: int, seed: int, check: bool = True
+) -> npt.NDArray[np.int32]:
+    """The numbers of the children of each step: (steps, children a step), checked by `audit` unless told not."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    try:
+        drawn = [tuple(numbers) for numbers in itertools.islice(schedule(children, rng), steps)]
+    except NasbenchError:
+        raise
+    except Exception as error:
+        raise StrategyError(
+            f"the schedule {name_of(schedule)} raised {type(error).__name__}: {error}; "
+            "it must yield, for ever, sequences of the numbers of the children that a step trains"
+        ) from error
+    if len(drawn) < steps:
+        raise StrategyError(f"the schedule ended after {len(drawn)} of {steps} steps; it must go on for ever")
+    widths = {len(numbers) for numbers in drawn}
+    if len(widths) != 1 or 0 in widths:
+        raise StrategyError(
+            f"the schedule trains {sorted(widths)} children a step; it must be one number of at least 1 throughout"
+        )
+    try:
+        sequence = np.array(drawn, dtype=np.int32)
+    except (TypeError, ValueError):
+        raise StrategyError(f"the schedule yields {drawn[0]!r}; it must yield sequences of child numbers") from None
+    if sequence.min() < 0 or sequence.max() >= len(children):
+        raise StrategyError(
+            f"the schedule names child {sequence.min() if sequence.min() < 0 else sequence.max()}; "
+            f"children are numbered 0 to {len(children) - 1}"
+        )
+    if check:
+        audit(children, sequence)
+    return sequence
+
+
+def audit(children: Children, sequence: npt.NDArray[np.int32]) -> dict[str, dict[str, int]]:
+    """How often each child, and each operation on each edge, is trained in a realised sequence.
+
+    StrategyError where the children at hand have an operation that is never trained, or where steps would
+    have sufficed to train every child twice over and one is never trained: its score would mean nothing.
+    """
+    counts = np.bincount(sequence.ravel(), minlength=len(children))
+    operations: dict[str, int] = {}
+    for arch, count in zip(children, counts, strict=True):
+        for edge in arch.space.edges:
+            name = f"{edge[0]}->{edge[1]} {arch.operation(edge)}"
+            operations[name] = operations.get(name, 0) + int(count)
+    starved = [name for name, count in operations.items() if count == 0]
+    if starved:
+        raise StrategyError(
+            f"the schedule never trains {starved[0]}{f' and {len(starved) - 1} more' if len(starved) > 1 else ''} "
+            f"in {len(sequence)} steps; give more steps, or a schedule that visits every operation"
+        )
+    never = [arch.name for arch, count in zip(children, counts, strict=True) if count == 0]
+    if never and sequence.size >= 20 * len(children):  # even `uniform` leaves one out with odds of 1e-7
+        raise StrategyError(
+            f"the schedule never trains child {never[0]}{f' and {len(never) - 1} more' if len(never) > 1 else ''} "
+            f"in {len(sequence)} steps; a schedule must visit every child"
+        )
+    return {
+        "children": {arch.name: int(count) for arch, count in zip(children, counts, strict=True)},
+        "operations": operations,
+    }

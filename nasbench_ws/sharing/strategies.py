@@ -1,0 +1,262 @@
+"""Strategies by name: built-in ones with their arguments, a user's file, a module, an installed package.
+
+A strategy is an object with a method `key(arch, slot)` (see `sharing`), a class that makes one without
+arguments, or the bare function. It may also have `schedule`, a name or function of `schedule`, and `later`, a list
+of (part of the steps, key): sharing that becomes less with time, as few-shot methods split a trained super-net.
+
+    resolve("groups:similar:8", DEEPER64, SMALL)
+    resolve("my.py:MyStrategy", DEEPER64, SMALL)
+
+A strategy's file is code, and is run as such. No torch here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench_ws.errors import NasbenchError, StrategyError, near_misses
+from nasbench_ws.sharing import keys as sharing
+from nasbench_ws.sharing.keys import Key
+from nasbench_ws.sharing.schedules import Schedule
+from nasbench_ws.space.cell import Edge, Space
+from nasbench_ws.space.macro import Macro
+
+ENTRY_POINTS = "nasbench_ws.strategies"
+KINDS = ("conv", "depthwise", "pointwise", "bn", "linear")
+DEFAULT_SCHEDULE = "shuffle"  # fair to every child, and no child is always the last
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """`name` is the text it was asked for by, from which a worker process makes it again."""
+
+    name: str
+    key: Key
+    schedule: str | Schedule = DEFAULT_SCHEDULE
+    later: tuple[tuple[float, Key], ...] = ()  # keys that take over after a part of the steps, in (0, 1)
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """`usage` is the notation with its arguments; `make` gets them as text, with space and macro."""
+
+    usage: str
+    help: str
+    make: Callable[[list[str], Space, Macro], Key]
+    arguments: tuple[int, ...] = (1,)  # how many it takes
+    later: Callable[[list[str], Space, Macro], tuple[tuple[float, Key], ...]] = lambda a, s, m: ()
+
+
+def _integer(text: str, what: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise StrategyError(f"{what} is {text!r}; it must be a whole number") from None
+
+
+def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
+    if arguments[0] == "file":
+        return sharing.groups_from_file(":".join(arguments[1:]), space)
+    kind, count = arguments[0], _integer(arguments[1], "the number of groups")
+    seed = _integer(arguments[2], "the seed of the groups") if len(arguments) > 2 else 0
+    return sharing.groups(kind, count, space, seed)
+
+
+def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
+    parts = arguments[0].split("->")
+    if len(parts) != 2:
+        raise StrategyError(f"edge {arguments[0]!r}; write source->target, for example 0->1")
+    which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
+    return sharing.edge(which, space)
+
+
+def _split(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
+    at = arguments[1] if len(arguments) > 1 else "0.5"
+    try:
+        part = float(at)
+    except ValueError:
+        raise StrategyError(f"the part of the steps before the split is {at!r}; write a number such as 0.5") from None
+    return _in_order([(part, _edge(arguments, space, macro))])
+
+
+def _curriculum(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
+    """Full sharing at first; then the children split on one edge after another, at equal distances in time."""
+    count = len(space.edges)
+
+    def split_on(edges: tuple[Edge, ...]) -> Key:
+        return lambda arch, slot: tuple(arch.operation(edge) for edge in edges)
+
+    return tuple(((i + 1) / (count + 1), split_on(space.edges[: i + 1])) for i in range(count))
+
+
+def _in_order(later: Any) -> tuple[tuple[float, Key], ...]:
+    """`later` as a strategy gives it, checked."""
+    try:
+        found = tuple((float(part), key) for part, key in later)
+    except (TypeError, ValueError):
+        text = f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)"
+        raise StrategyError(text) from None
+    parts = [part for part, _ in found]
+    if parts != sorted(set(parts)) or not all(0 < part < 1 for part in parts):
+        raise StrategyError(f"the strategy's later keys take over at {parts}; these must ascend between 0 and 1")
+    return found
+
+
+def _kinds(arguments: list[str]) -> list[str]:
+    kinds = arguments[0].split("+")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise StrategyError(
+                f"unknown kind of layer {kind!r}{near_misses(kind, KINDS)}; known are {', '.join(KINDS)}"
+            )
+    return kinds
+
+
+BUILT_IN: dict[str, BuiltIn] = {
+    "full": BuiltIn("full", "one set of weights for all children", lambda a, s, m: sharing.full, (0,)),
+    "none": BuiltIn("none", "every child on its own: standalone training", lambda a, s, m: sharing.none, (0,)),
+    "groups": BuiltIn(
+        "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH",
+        "M groups, each a super-net of its own",
+        _groups,
+        (2, 3),
+    ),
+    "prefix": BuiltIn(
+        "prefix:K",
+        "share the stem and the first K cells",
+        lambda a, s, m: sharing.prefix(_integer(a[0], "the number of cells"), m.cells),
+    ),
+    "edge": BuiltIn("edge:I->J", "few-shot: split on the operation of one edge", _edge),
+    "private": BuiltIn(
+        "private:KIND[+KIND]",
+        "layers of these kinds are each child's own, e.g. private:bn",
+        lambda a, s, m: sharing.private(_kinds(a)),
+    ),
+    "shared": BuiltIn(
+        "shared:KIND[+KIND]",
+        "only layers of these kinds are shared, e.g. shared:bn",
+        lambda a, s, m: sharing.shared(_kinds(a)),
+    ),
+    "split": BuiltIn(
+        "split:I->J[:PART]",
+        "full at first; split on an edge after that part of the steps (0.5), copies inheriting",
+        lambda a, s, m: sharing.full,
+        (1, 2),
+        _split,
+    ),
+    "curriculum": BuiltIn(
+        "curriculum",
+        "full at first; then split on one edge after another",
+        lambda a, s, m: sharing.full,
+        (0,),
+        _curriculum,
+    ),
+    "dependent": BuiltIn(
+        "dependent",
+        "an edge's weights depend on the operations that feed it",
+        lambda a, s, m: sharing.dependent,
+        (0,),
+    ),
+}
+
+
+def resolve(name: str, space: Space, macro: Macro) -> Strategy:
+    """The strategy of that name for a space and a macro. StrategyError says what is wrong with the name."""
+    head, _, rest = name.partition(":")
+    if head in BUILT_IN:
+        built_in = BUILT_IN[head]
+        arguments = rest.split(":") if rest else []
+        if len(arguments) not in built_in.arguments:
+            raise StrategyError(f"strategy {name!r} is not written like {built_in.usage}")
+        later = built_in.later(arguments, space, macro)
+        return Strategy(name, built_in.make(arguments, space, macro), later=later)
+    found = _installed(name)
+    if found is None:
+        if not rest:
+            raise StrategyError(
+                f"unknown strategy {name!r}{near_misses(name, BUILT_IN)}; built in are "
+                f"{', '.join(b.usage for b in BUILT_IN.values())}; your own is FILE.py:NAME or MODULE:NAME"
+            )
+        found = _from_file(head, rest) if head.endswith(".py") else _from_module(head, rest)
+    return _adopt(name, found)
+
+
+def _installed(name: str) -> Any:
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _run(point.load, f"the installed strategy {name!r}")
+    return None
+
+
+def _run(load: Callable[[], Any], what: str) -> Any:
+    """Run a user's code; what it raises becomes the cause of a StrategyError, traceback and all."""
+    try:
+        return load()
+    except NasbenchError:
+        raise
+    except Exception as error:
+        raise StrategyError(f"{what} raised {type(error).__name__}: {error}") from error
+
+
+def _from_file(path: str, attribute: str) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        raise StrategyError(f"no strategy file {path!r}; write FILE.py:NAME with the path of an existing file")
+    module_name = f"_nasbench_ws_strategy_{file.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # so that dataclasses and pickling find it
+    loader = spec.loader
+    _run(lambda: loader.exec_module(module), f"the strategy file {path!r}")
+    return _attribute(module, attribute, path)
+
+
+def _from_module(path: str, attribute: str) -> Any:
+    try:
+        module = importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
+            raise StrategyError(
+                f"unknown strategy {path + ':' + attribute!r}{near_misses(path, BUILT_IN)}: it is neither built in, "
+                f"nor is there a module {path!r}; see `nasbench-ws strategies`"
+            ) from None
+        raise StrategyError(f"the module {path!r} raised {type(error).__name__}: {error}") from error
+    except Exception as error:
+        raise StrategyError(f"the module {path!r} raised {type(error).__name__}: {error}") from error
+    return _attribute(module, attribute, path)
+
+
+def _attribute(module: Any, attribute: str, path: str) -> Any:
+    if not hasattr(module, attribute):
+        public = [n for n, v in vars(module).items() if not n.startswith("_") and callable(v)]
+        raise StrategyError(
+            f"{path} has no {attribute!r}{near_misses(attribute, public)}; "
+            f"it has {', '.join(public) or 'nothing public'}"
+        )
+    return getattr(module, attribute)
+
+
+def _adopt(name: str, found: Any) -> Strategy:
+    thing = _run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
+    key = getattr(thing, "key", None) or (thing if callable(thing) else None)
+    if not callable(key):
+        raise StrategyError(
+            f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
+            f"give it one, or name a function of those two arguments"
+        )
+    schedule = getattr(thing, "schedule", DEFAULT_SCHEDULE)
+    if not (isinstance(schedule, str) or callable(schedule)):
+        raise StrategyError(
+            f"strategy {name!r} has schedule {schedule!r}; give the name of one, or a function of the children and a "
+            f"random generator"
+        )
+    return Strategy(name, key, schedule, _in_order(getattr(thing, "later", ())))

@@ -1,0 +1,17 @@
+"""What exists: the children of a space, every way to name one, and the network each of them is, as data.
+
+    from nasbench_ws.space import DEEPER64, Space, get_space
+    DEEPER64.architecture("124").hash
+
+cell.py holds spaces and children, names.py reads their texts, registry.py knows spaces by name, isomorphism.py finds
+relabellings; macro.py, blocks.py and child.py describe networks. No torch here.
+"""
+
+from nasbench_ws.space.cell import Architecture, ArchitectureLike, Edge, Space
+from nasbench_ws.space.isomorphism import NO_EDGE, isomorphic, isomorphism_classes
+from nasbench_ws.space.registry import DEEPER64, SPACES, get_space, register_space
+
+__all__ = [
+    "DEEPER64", "NO_EDGE", "SPACES", "Architecture", "ArchitectureLike", "Edge", "Space", "get_space", "isomorphic",
+    "isomorphism_classes", "register_space",
+]  # fmt: skip

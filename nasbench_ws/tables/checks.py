@@ -1,0 +1,145 @@
+"""New tables, and everything that can be wrong with one.
+
+Not here: what the columns mean (tables/columns.py), files (tables/file.py), runs into tables (tables/merge.py).
+
+    columns = blank_columns(space, macro, seeds, epochs)     # nothing trained yet: NaN, status missing
+    content = Content(root_attributes(recipe, space, macro, ...), columns)
+    problems(content)                                        # [] where all is sound
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.child import child_network, mac_count, parameter_count
+from nasbench_ws.space.macro import Macro, build_macro, macro_to_dict
+from nasbench_ws.tables.columns import (
+    ATTRIBUTES,
+    CURVES,
+    DIVERGED,
+    FAILED,
+    FORMAT,
+    METRICS,
+    MISSING,
+    OK,
+    PUBLISHED,
+    SCHEMA_VERSION,
+    STATUSES,
+    Content,
+    canonical_json,
+    form_problems,
+    identity_problems,
+)
+
+
+def root_attributes(
+    recipe: Recipe, space: Space, macro: Macro, images_digest: str, environments: Sequence[Mapping[str, Any]],
+    licence: str, citation: str,
+) -> dict[str, str | int]:  # fmt: skip
+    """What the root of a table says of it, in the order of ATTRIBUTES; what has parts is JSON."""
+    cell = {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)}
+    parts = [canonical_json(part) for part in (recipe.to_dict(), cell, macro_to_dict(macro))]
+    rest = (recipe.images, images_digest, canonical_json([dict(one) for one in environments]), licence, citation)
+    return dict(zip(ATTRIBUTES, (FORMAT, SCHEMA_VERSION, *parts, *rest), strict=True))
+
+
+def blank_columns(space: Space, macro: Macro, seeds: Sequence[int], epochs: Sequence[float]) -> dict[str, NDArray[Any]]:
+    """Every column of a table in which no run has been made."""
+    networks = [child_network(macro, child) for child in space]
+    columns: dict[str, NDArray[Any]] = {
+        "seeds": np.array(seeds, "<i8"),
+        "epochs": np.array(epochs, "<f8"),
+        **{name: np.array([getattr(child, name) for child in space]).astype("S") for name in ("hash", "spec", "name")},
+        "params": np.array([parameter_count(network) for network in networks], "<i8"),
+        "macs": np.array([mac_count(network) for network in networks], "<i8"),
+        "status": np.full((len(space), len(seeds)), MISSING, "<i1"),
+        "environment": np.full((len(space), len(seeds)), -1, "<i2"),
+    }
+    shape = (len(space), len(seeds), len(epochs))
+    return columns | {name: np.full(shape, np.nan) for name in CURVES}
+
+
+def problems(content: Content) -> list[str]:
+    """Everything in a table that cannot be: one line each, the first offence of its kind. Sound: none."""
+    found = list(form_problems(content.space, content.columns))
+    if not found:
+        found = [
+            *identity_problems(content.space, content.columns),
+            *_root_problems(content),
+            *_child_problems(content),
+            *_run_problems(content),
+        ]
+    return found
+
+
+def _root_problems(content: Content) -> Iterator[str]:
+    recipe, space, macro = content.recipe, content.space, content.macro
+    if recipe.space != space.name:
+        yield f"its recipe is for the space {recipe.space}, and its space is {space.name}"
+    if content.attributes["images"] != recipe.images:
+        yield f"its recipe is for the images {recipe.images}, and its images are {content.attributes['images']}"
+    if macro != build_macro(recipe, macro.height, macro.width, macro.image_channels, macro.classes):
+        yield f"its macro {macro.name} is not the one that its recipe describes"
+    for axis in ("seeds", "epochs"):
+        values = content.columns[axis]
+        if not (np.isfinite(values).all() and (np.diff(values) > 0).all() and values[0] >= 0):
+            yield f"its {axis} are {values.tolist()}; they must rise, from 0 or more"
+    environment, missing = content.columns["environment"], content.columns["status"] == MISSING
+    if ((environment < -1) | (environment >= len(content.environments)) | ((environment == -1) != missing)).any():
+        yield f"its environment must be -1 where a run is missing, else below {len(content.environments)}"
+
+
+def _child_problems(content: Content) -> Iterator[str]:
+    expected = blank_columns(content.space, content.macro, [0], [0.0])
+    for name in ("spec", "name", "params", "macs"):
+        wrong = np.flatnonzero(content.columns[name] != expected[name])
+        if len(wrong):
+            there, right = content.columns[name][wrong[0]], expected[name][wrong[0]]
+            yield f"its {name} of {content.space[wrong[0]].name} is {_text(there)}, and must be {_text(right)}"
+
+
+def _run_problems(content: Content) -> Iterator[str]:
+    columns, children = content.columns, content.space
+    status = columns["status"]  # (A, S)
+
+    def where(wrong: NDArray[Any]) -> str:
+        place = tuple(np.argwhere(wrong)[0])
+        epoch = f" at epoch {columns['epochs'][place[2]]:g}" if len(place) > 2 else ""
+        return f"{children[place[0]].name} with seed {columns['seeds'][place[1]]}{epoch}"
+
+    wrong = (status < 0) | (status >= len(STATUSES))
+    if wrong.any():
+        yield f"its status of {where(wrong)} is {status[wrong][0]}; it must be 0 to {len(STATUSES) - 1}"
+    for name in CURVES:
+        column = columns[name]  # (A, S, E)
+        wrong = np.isinf(column) | (column < 0) | ((column > 1) if name.endswith("_accuracy") else False)
+        if wrong.any():
+            limits = "in [0, 1]" if name.endswith("_accuracy") else "finite and at least 0"
+            yield f"its {name} of {where(wrong)} is {column[wrong][0]}; it must be {limits}, or NaN"
+        wrong = np.isnan(column) & (status == OK)[..., None]
+        if wrong.any():
+            yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
+        wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
+        if wrong.any():
+            ended = STATUSES[status[wrong.any(2)][0]]
+            yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"
+    wrong = np.isnan(columns["test_accuracy"][..., -1]) & (status == PUBLISHED)
+    if wrong.any():
+        yield f"its last test_accuracy of {where(wrong)} is NaN, and its status is published"
+    absent = np.isnan(np.stack([columns[name] for name in METRICS]))  # (5, A, S, E)
+    ragged = (absent.any(0) != absent.all(0)).any(2) | (absent[0, ..., :-1] & ~absent[0, ..., 1:]).any(2)
+    wrong = (status == DIVERGED) & (ragged | ~absent[0, ..., -1])
+    if wrong.any():
+        yield f"its run of {where(wrong)} diverged; from some epoch on, and at the last, all must be NaN"
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,193 @@
+"""Runs into a table, and a table back into runs.
+
+    merge(["shard0/", "shard1/", "older.h5"], "table.h5")    # folders of runs, and tables, in any order
+    extract_runs(load("table.h5"))                           # RunRecords, from which a build can go on
+
+A run that several sources have must be the same in all: every number but the seconds, which no machine repeats.
+Nothing is averaged, preferred or filled in. Not here: how a table is stored (tables/file.py).
+
+No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.errors import TableError
+from nasbench_ws.json_files import differences
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.macro import Macro, macro_to_dict
+from nasbench_ws.space.registry import get_space
+from nasbench_ws.tables.checks import blank_columns, root_attributes
+from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, MISSING, PUBLISHED, STATUSES, Content
+from nasbench_ws.tables.file import write_table
+from nasbench_ws.tables.run import RunRecord, read_runs
+from nasbench_ws.tables.table import Table, load
+
+LICENCE = "MIT"
+CITATION = (
+    "Made with nasbench-ws; cite the package's version and this table's digest. The search space is that of "
+    "'Deeper Insights into Weight Sharing in Neural Architecture Search', arXiv:2001.01431"
+)
+Source = str | os.PathLike[str] | Table
+_Found = dict[tuple[str, int], tuple[RunRecord, str]]  # by hash and seed: the run, and the source it came from
+
+
+def merge(
+    sources: Iterable[Source], output: str | os.PathLike[str], *, licence: str = LICENCE, citation: str = CITATION
+) -> Table:
+    """Write the table of every run in the sources, and return it. TableError where two of them disagree.
+
+    A source is a folder of runs, the path or name of a table, or a Table. Children and seeds that none of them has
+    are missing in the table.
+    """
+    content = gather(sources, licence=licence, citation=citation)
+    write_table(Path(output), content)
+    return Table(content, str(output))
+
+
+def gather(sources: Iterable[Source], *, licence: str = LICENCE, citation: str = CITATION) -> Content:
+    """The content of the table that `merge` writes."""
+    found: _Found = {}
+    first: tuple[RunRecord, str] | None = None
+    for source in sources:
+        for record in runs_of(source):
+            first = first or (record, str(source))
+            _check_alike(*first, record, str(source))
+            _add(found, record, str(source))
+    if first is None:
+        raise TableError("there is no run in any source; give folders that `build` wrote, or tables")
+    records = [record for record, _ in found.values()]
+    curved = [record for record in records if record.epochs]
+    if not curved:
+        raise TableError(
+            f"all {len(records)} runs failed, the first with: {_last_line(records[0].error)}; mend that and build again"
+        )
+    for record in curved:
+        if record.epochs != curved[0].epochs:
+            raise TableError(
+                f"{record.spec} seed {record.seed} is recorded at epochs {record.epochs}, and others at "
+                f"{curved[0].epochs}; delete that run and build again"
+            )
+    return _content(records, _macro(*first), curved[0].epochs, licence, citation)
+
+
+def runs_of(source: Source) -> Iterator[RunRecord]:
+    """Every run of a folder or table. A text that names a folder and a shipped table means the folder."""
+    if not isinstance(source, Table) and Path(source).is_dir():
+        return (record for _, record in read_runs(Path(source)))
+    return iter(extract_runs(source if isinstance(source, Table) else load(source)))
+
+
+def extract_runs(table: Table) -> list[RunRecord]:
+    """The runs that a table was made of, by child, then seed. Of failed ones it knows no more than that they did."""
+    columns, content = table.content.columns, table.content
+    recipe, epochs = content.recipe.to_dict(), tuple(table.epochs.tolist())
+    curves = {name: table.curves(name).tolist() for name in CURVES}
+    records = []
+    for i, child in enumerate(content.space):
+        for j, code in enumerate(columns["status"][i].tolist()):
+            if code in (MISSING, PUBLISHED):  # nobody's run
+                continue
+            failed = code == FAILED
+            status: Any = STATUSES[code]
+            environment = content.environments[columns["environment"][i, j]]
+            records.append(
+                RunRecord(
+                    hash=child.hash,
+                    spec=child.spec,
+                    seed=int(table.seeds[j]),
+                    status=status,
+                    error="" if status == "ok" else f"as the table with digest {table.digest} says",
+                    epochs=() if failed else epochs,
+                    curves={} if failed else {name: tuple(curves[name][i][j]) for name in CURVES},
+                    recipe=recipe,
+                    images_digest=str(content.attributes["images_digest"]),
+                    versions=environment["versions"],
+                    device=environment["device"],
+                    macro=content.macro,
+                )
+            )
+    return records
+
+
+def _macro(record: RunRecord, source: str) -> Macro:
+    if record.macro is None:
+        raise TableError(f"{source}: the run of {record.spec} seed {record.seed} has no macro; `build` adds it")
+    return record.macro
+
+
+def _check_alike(first: RunRecord, first_source: str, record: RunRecord, source: str) -> None:
+    """Runs of one table have one recipe, one network frame and one set of images."""
+    macros = [macro_to_dict(_macro(one, where)) for one, where in ((first, first_source), (record, source))]
+    for what, here, there in (
+        ("recipe", first.recipe, record.recipe),
+        ("macro", macros[0], macros[1]),
+        ("images", {"digest": first.images_digest}, {"digest": record.images_digest}),
+    ):
+        if here != there:
+            raise TableError(
+                f"{source} was made with other {what} than {first_source}: {differences(there, here)}; "
+                "a table holds runs of one kind, so merge them apart"
+            )
+
+
+def _add(found: _Found, record: RunRecord, source: str) -> None:
+    key = record.hash, record.seed
+    known, known_source = found.get(key, (None, ""))
+    if known is None or known.status == "failed":  # a failure has no numbers to disagree with
+        found[key] = record, source
+    elif record.status != "failed":
+        for what, there, here in _compared(known, record):
+            raise TableError(
+                f"{known.spec} seed {record.seed} differs between {known_source} and {source}: {what} is {there} in "
+                f"the first, {here} in the second; find out which code or machine is right, and merge that one alone"
+            )
+
+
+def _compared(known: RunRecord, record: RunRecord) -> Iterator[tuple[str, Any, Any]]:
+    """Where two runs of one child and seed differ. Seconds are the machine's, and may."""
+    for what in ("status", "epochs"):
+        if getattr(known, what) != getattr(record, what):
+            yield what, getattr(known, what), getattr(record, what)
+            return
+    for name in METRICS:
+        for epoch, there, here in zip(known.epochs, known.curves[name], record.curves[name], strict=True):
+            if not (there == here or (np.isnan(there) and np.isnan(here))):
+                yield f"{name} at epoch {epoch:g}", there, here
+
+
+def _content(
+    records: list[RunRecord], macro: Macro, epochs: tuple[float, ...], licence: str, citation: str
+) -> Content:
+    recipe = Recipe.from_dict(records[0].recipe)
+    space = get_space(recipe.space)
+    seeds = sorted({record.seed for record in records})
+    columns = blank_columns(space, macro, seeds, epochs)
+    made_in = [json.dumps(_environment(record), sort_keys=True) for record in records]
+    environments = sorted(set(made_in))
+    for record, environment in zip(records, made_in, strict=True):
+        place = space.architecture(record.spec).index, seeds.index(record.seed)
+        columns["status"][place] = STATUSES.index(record.status)
+        columns["environment"][place] = environments.index(environment)
+        if record.epochs:
+            for name in CURVES:
+                columns[name][place] = record.curves[name]
+    attributes = root_attributes(
+        recipe, space, macro, records[0].images_digest, [json.loads(text) for text in environments], licence, citation
+    )
+    return Content(attributes, columns)
+
+
+def _environment(record: RunRecord) -> dict[str, Any]:
+    return {"versions": dict(record.versions), "device": record.device}
+
+
+def _last_line(text: str) -> str:
+    return (text.strip() or "no text").splitlines()[-1]

@@ -1,0 +1,1 @@
+"""Training and scoring of super-nets and children. Everything here needs torch."""

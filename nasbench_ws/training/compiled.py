@@ -1,0 +1,273 @@
+"""The fast path: a bound network executed by the compiled kernels, forward and backward in one call.
+
+Computes what `plain` computes, on the CPU, in float32 or float64. `available()` says whether the optional
+extension was built (training/kernels/library.py); `SuperNet` chooses.
+
+    engine = Engine(network, weights, keep=True)
+    loss, correct = engine.learn(images, labels, gradient, momentum=0.1)
+    Updater(weights, weights.ranges([0])).update(gradient, lr, momentum, decay)
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nasbench_ws.provenance import processor
+from nasbench_ws.space.blocks import IMAGE, Network
+from nasbench_ws.training.kernels.library import available, function, library, real
+from nasbench_ws.training.weights import Weights
+
+__all__ = ["Engine", "Outcome", "Updater", "available", "description", "lanes"]
+_INT64: TypeAlias = npt.NDArray[np.int64]
+
+
+def lanes(channels: int, dtype: torch.dtype) -> int:
+    """Width of the vectors used for networks of that many channels, in numbers; 0 without the kernels."""
+    found = library()
+    if found is None:
+        return 0
+    if dtype == torch.float64:
+        return 4
+    widest = int(found.nbws_lanes())
+    while widest > 4 and channels % widest and channels < widest:
+        widest //= 2
+    return widest if os.uname().machine == "x86_64" else 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Per head: `loss` (mean over images), `correct` (count); per block channel: `mean`, `var` (biased)."""
+
+    loss: npt.NDArray[np.float64]
+    correct: _INT64
+    mean: torch.Tensor
+    var: torch.Tensor
+
+
+class Engine:
+    """A bound network as a plan for the kernels.
+
+    With `keep` (training) every activation has a place of its own; otherwise a place is used again as soon
+    as nothing will read it, so that memory does not grow with the number of children.
+    """
+
+    def __init__(self, network: Network[int], weights: Weights, keep: bool) -> None:
+        self.network, self.weights, self.keep = network, weights, keep
+        self.lanes = lanes(weights.macro.channels, weights.dtype)
+        kind = real(weights.dtype)
+        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippippp")
+        self._move = function(f"nbws_move_{kind}", "ppppppidd")
+        self.channels = sum(block.out_channels for block in network.blocks)
+        self._plan()
+
+    def _size(self, channels: int, pixels: int) -> int:
+        return -(-channels // self.lanes) * pixels  # vectors an image
+
+    def _plan(self) -> None:
+        network, storages = self.network, self.weights.storages
+        inputs: list[int] = []
+        targets: list[int] = []
+        readers = list(enumerate([*(b.inputs for b in network.blocks), *(h.inputs for h in network.heads)]))
+        # A reader's gradient goes to all terms of a group alike: terms read by the same groups share a buffer.
+        reads: dict[int, list[tuple[int, int]]] = {i: [] for i in range(len(network.blocks))}
+        for i, groups in readers:
+            for g, group in enumerate(groups):
+                for term in group:
+                    if term != IMAGE:
+                        reads[term].append((i, g))
+        buffers: dict[tuple[tuple[int, int], ...], int] = {}
+        buffer_of = {term: buffers.setdefault(tuple(r), len(buffers)) for term, r in reads.items()}
+        arena = _Arena()
+        sizes = [self._size(b.out_channels, b.height * b.width) for b in network.blocks]
+        buffer_at: dict[int, int] = {}
+        if self.keep:
+            for term, buffer in buffer_of.items():
+                if buffer not in buffer_at:
+                    buffer_at[buffer] = arena.take(sizes[term])
+        written: set[int] = set()
+        target_at: dict[int, int] = {}
+        for i, groups in reversed(readers):  # the order of the backward pass, heads first
+            target_at[i] = len(targets)
+            for group in groups:
+                if not self.keep or group == (IMAGE,):
+                    targets.append(0)
+                    continue
+                distinct = sorted({buffer_of[term] for term in group})
+                targets.append(len(distinct))
+                for buffer in distinct:
+                    targets += [buffer_at[buffer], int(buffer not in written)]
+                    written.add(buffer)
+        last_read, _ = network.lifetimes()
+        rows = []
+        stat = 0
+        expiring: dict[int, list[tuple[int, int]]] = {}
+        for i, block in enumerate(network.blocks):
+            z = arena.take(sizes[i])
+            expiring.setdefault(last_read[i], []).append((z, sizes[i]))
+            at = self._encode(inputs, block.inputs, block.in_channels)
+            affine = storages[block.bn].offset if block.affine else -1
+            rows.append([
+                block.relu, block.pool, block.kernel, block.dilation, block.conv_kernel, block.in_channels,
+                block.out_channels, block.height, block.width, self._offset(block.depthwise),
+                self._offset(block.conv), affine, z, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
+            ])  # fmt: skip
+            stat += block.out_channels
+            if not self.keep:
+                for place in expiring.pop(i, []):
+                    arena.free(*place)
+        heads = []
+        for i, head in enumerate(network.heads, start=len(network.blocks)):
+            at = self._encode(inputs, head.inputs, head.channels)
+            linear = storages[head.linear].offset
+            heads.append([head.channels, head.classes, head.height, head.width, linear, at, target_at[i]])
+        self._rows = np.array(rows, dtype=np.int64)
+        self._heads = np.array(heads, dtype=np.int64)
+        self._inputs = np.array(inputs, dtype=np.int64)
+        self._targets = np.array(targets, dtype=np.int64)
+        self._vectors = arena.size
+        norms = [(storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
+        self._norms = np.array(norms, dtype=np.int64).T.copy()  # (2, blocks)
+        # Looking up an array's address is slow where the kernels have just emptied the caches.
+        arrays = (self._rows, self._heads, self._inputs, self._targets)
+        rows_at, heads_at, inputs_at, targets_at = (array.ctypes.data for array in arrays)
+        eps = self.weights.macro.bn_eps
+        self._plan_at = rows_at, len(rows), heads_at, len(heads), inputs_at, targets_at, eps
+        self._norms_at = self._norms.ctypes.data, self._norms[1].ctypes.data, len(network.blocks)
+        self._statistics = np.zeros((2, self.channels))  # of a training batch, used again at the next
+        self._loss, self._correct = np.zeros(1), np.zeros(1, dtype=np.int64)
+        own = (self._statistics, self._statistics[1], self._loss, self._correct)
+        mean_at, var_at, loss_at, correct_at = (array.ctypes.data for array in own)
+        self._found_at = mean_at, var_at, 0, loss_at, correct_at
+        self._pixels = network.blocks[0].height * network.blocks[0].width
+
+    def _encode(self, inputs: list[int], groups: tuple[tuple[int, ...], ...], channels: int) -> int:
+        at = len(inputs)
+        inputs.append(len(groups))
+        for group in groups:
+            inputs += [channels // len(groups), len(group), *group]
+        return at
+
+    def _offset(self, number: int | None) -> int:
+        return -1 if number is None else self.weights.storages[number].offset
+
+    def run(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        batch: int,
+        statistics: tuple[torch.Tensor, torch.Tensor] | None = None,
+        gradient: torch.Tensor | None = None,
+        logits: torch.Tensor | None = None,
+    ) -> Outcome:
+        """Forward over images (B, H, W, C), `batch` at a time; backward where `gradient` is given.
+
+        `statistics` are each block's mean and variance (s,) float64; without them, those of the batch.
+        `gradient` (n,) is added to. `logits` (heads, B, classes) is filled.
+        """
+        total = len(images)
+        if statistics is None:
+            mean, var = torch.zeros((2, self.channels), dtype=torch.float64)
+        else:
+            mean, var = (s.to(torch.float64).contiguous() for s in statistics)
+        loss = np.zeros(len(self.network.heads))
+        correct = np.zeros(len(self.network.heads), dtype=np.int64)
+        self._execute(
+            images, labels, min(batch, total), None if gradient is None else gradient.data_ptr(),
+            (mean.data_ptr(), var.data_ptr(), int(statistics is not None), loss.ctypes.data, correct.ctypes.data),
+            None if logits is None else logits.data_ptr(),
+        )  # fmt: skip
+        return Outcome(loss / total, correct, mean, var)
+
+    def learn(
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
+    ) -> tuple[float, int]:
+        """What `run` does with a gradient, for a network of one head; running statistics take the batch's in.
+
+        Their variances are unbiased, as torch keeps them. Returns the mean loss and the number of correct images.
+        """
+        self._loss[0] = self._correct[0] = 0
+        self._execute(images, labels, len(images), gradient.data_ptr(), self._found_at, None)
+        count, weights = len(images) * self._pixels, self.weights
+        mean_at, var_at = self._found_at[:2]
+        self._move(
+            weights.running_mean.data_ptr(), weights.running_var.data_ptr(), mean_at, var_at, *self._norms_at,
+            momentum, count / (count - 1),
+        )  # fmt: skip
+        return float(self._loss[0]) / len(images), int(self._correct[0])
+
+    def found(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Each block's mean and biased variance of the batch last learnt from, (s,) float64."""
+        mean, var = torch.from_numpy(self._statistics)
+        return mean, var
+
+    def _execute(
+        self, images: torch.Tensor, labels: torch.Tensor, batch: int, gradient: int | None,
+        found: tuple[int, ...], logits: int | None,
+    ) -> None:  # fmt: skip
+        values = self.weights.values
+        assert images.is_contiguous() and labels.is_contiguous()  # noqa: PT018
+        assert images.dtype == values.dtype
+        arena = _memory(self._vectors * batch * self.lanes * values.element_size())
+        failed = self._call(
+            *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
+            len(images), batch, *found, logits,
+        )  # fmt: skip
+        if failed:
+            raise MemoryError("the engine found no memory for its scratch space")
+
+
+class Updater:
+    """Stochastic gradient descent on some ranges (start, size) of a super-net's flat vectors."""
+
+    def __init__(self, weights: Weights, ranges: _INT64) -> None:
+        self._weights, self._ranges = weights, np.ascontiguousarray(ranges)
+        self._call = function(f"nbws_update_{real(weights.dtype)}", "ppppiddd")
+
+    def update(self, gradient: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
+        """As `plain.update`."""
+        weights = self._weights
+        self._call(
+            weights.values.data_ptr(), weights.momentum.data_ptr(), gradient.data_ptr(), self._ranges.ctypes.data,
+            len(self._ranges), lr, momentum, decay,
+        )  # fmt: skip
+
+
+class _Arena:
+    """Places in a run of vectors, those freed used again (first fit; places are few)."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: dict[int, list[int]] = {}
+
+    def take(self, size: int) -> int:
+        if self._free.get(size):
+            return self._free[size].pop()
+        at, self.size = self.size, self.size + size
+        return at
+
+    def free(self, at: int, size: int) -> None:
+        self._free.setdefault(size, []).append(at)
+
+
+_kept = threading.local()  # the kernels let go of the interpreter's lock: each thread needs memory of its own
+
+
+def _memory(size: int) -> torch.Tensor:
+    """This thread's working memory, at least `size` bytes, kept between calls."""
+    memory: torch.Tensor | None = getattr(_kept, "memory", None)
+    if memory is None or memory.numel() < size:
+        memory = _kept.memory = torch.empty(size, dtype=torch.uint8)
+    return memory
+
+
+def description(fast: bool, channels: int = 8) -> str:
+    """The processor and the path that computes on it, for records."""
+    path = f"kernels x{lanes(channels, torch.float32)}" if fast else "torch"
+    return f"cpu {processor()}, {path}"

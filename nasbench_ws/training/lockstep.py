@@ -1,0 +1,259 @@
+"""Many standalone runs in one program, step by step together: what a GPU, where every call costs, needs.
+
+Each run has its own weights, batches and statistics, as alone; an operation is called once for all the runs that
+have it at that place, their channels side by side: (B, runs * C, H, W). So the number of calls does not grow with
+the runs. In float64 the results are those of `train_run`. Images stay on the device as bytes; a step sends it
+the place of each crop. Not here: which runs, and their files (building/builder.py).
+
+    records = train_together(recipe, [(arch, 0) for arch in DEEPER64], images, device="cuda")     # RunRecords
+
+On a CPU the compiled kernels are several times faster, one run at a time: there this is for tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.sharing.keys import none
+from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Slot
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.child import child_network
+from nasbench_ws.space.macro import Macro
+from nasbench_ws.training.batches import Augmentation, Crops, affine, draws
+from nasbench_ws.training.loop import children_seed
+from nasbench_ws.training.weights import Weights
+
+SCORED_BYTES = 2**26  # of one block's results while scoring, all runs together
+_DEPTH = {"stem": 0, "preprocess": 1, "edge": 2}  # order of a cell's parts
+
+
+@dataclass(frozen=True)
+class _Term:
+    """What readers take from blocks: the joined results of `slots` at `positions` (None: as they lie)."""
+
+    slots: tuple[Slot, ...]  # empty: the images
+    positions: Tensor | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """One block of the macro, and the runs that have it, side by side. Parameters are (runs, *shape)."""
+
+    block: Block[Slot]
+    runs: list[int]
+    inputs: list[list[_Term]]  # by group and term
+    parameters: dict[Slot, list[Tensor]]
+    mean: Tensor  # running, (runs * C,)
+    var: Tensor
+
+
+class Lockstep:
+    """Standalone children, a run for each (child, seed), on one device."""
+
+    def __init__(
+        self, recipe: Recipe, macro: Macro, runs: Sequence[tuple[Architecture, int]], device: str | torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
+        self.recipe, self.macro, self.runs = recipe, macro, list(runs)
+        self.device, self.dtype = torch.device(device), dtype
+        self._networks = [child_network(macro, arch) for arch, _ in runs]
+        self._members: dict[Slot, list[int]] = {}
+        blocks: dict[Slot, Block[Slot]] = {}
+        for run, network in enumerate(self._networks):
+            for block in network.blocks:
+                blocks.setdefault(block.bn, block)
+                self._members.setdefault(block.bn, []).append(run)
+        every = [Weights(macro, [arch], none, seed, dtype) for arch, seed in runs]
+        self.parameters: list[Tensor] = []
+
+        def stacked(slot: Slot, members: Sequence[int]) -> list[Tensor]:
+            views = [every[run].views(every[run].values, every[run].number(0, slot)) for run in members]
+            tensors = [torch.stack(same).to(device).requires_grad_() for same in zip(*views, strict=True)]
+            self.parameters += tensors
+            return tensors
+
+        self.places: dict[Slot, Place] = {}
+        for slot in sorted(blocks, key=_order):
+            members, channels = self._members[slot], len(self._members[slot]) * blocks[slot].out_channels
+            self.places[slot] = Place(
+                blocks[slot],
+                members,
+                self._terms(members, lambda run, slot=slot: self._block_of(run, slot).inputs),  # type: ignore[misc]
+                {layer: stacked(layer, members) for layer, _ in blocks[slot].layers()},
+                torch.zeros(channels, dtype=dtype, device=device),
+                torch.ones(channels, dtype=dtype, device=device),
+            )
+        every_run = range(len(runs))
+        self._outputs = self._terms(every_run, lambda run: self._networks[run].heads[0].inputs)
+        self._classifier = stacked(self._networks[0].heads[0].linear, every_run)
+        self._optimizer = torch.optim.SGD(
+            self.parameters, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+        )
+
+    def _block_of(self, run: int, slot: Slot) -> Block[Slot]:
+        return next(block for block in self._networks[run].blocks if block.bn == slot)
+
+    def _terms(self, readers: Sequence[int], inputs: Callable[[int], Inputs]) -> list[list[_Term]]:
+        by_run = [inputs(run) for run in readers]
+        return [
+            [self._term(readers, [one[g][t] for one in by_run]) for t in range(len(group))]
+            for g, group in enumerate(by_run[0])
+        ]
+
+    def _term(self, readers: Sequence[int], numbers: Sequence[int]) -> _Term:
+        """The blocks that runs read, by their numbers in each run's network."""
+        if numbers[0] == IMAGE:
+            return _Term((), None)
+        read = [self._networks[run].blocks[number].bn for run, number in zip(readers, numbers, strict=True)]
+        slots = tuple(sorted(set(read), key=_order))
+        joined = [(slot, run) for slot in slots for run in self._members[slot]]
+        where = {key: place for place, key in enumerate(joined)}
+        positions = [where[key] for key in zip(read, readers, strict=True)]
+        if positions == list(range(len(joined))):
+            return _Term(slots, None)
+        return _Term(slots, torch.tensor(positions, device=self.device))
+
+    def logits(self, images: Tensor, training: bool) -> Tensor:
+        """Each run's own images (B, runs, C, H, W) -> (B, runs, classes). In training, statistics move."""
+        done: dict[Slot, Tensor] = {}  # (B, members, C, H, W)
+        joined: dict[tuple[Slot, ...], Tensor] = {}
+
+        def taken(term: _Term) -> Tensor:
+            if not term.slots:
+                return images
+            if len(term.slots) > 1 and term.slots not in joined:
+                joined[term.slots] = torch.cat([done[slot] for slot in term.slots], dim=1)
+            whole = done[term.slots[0]] if len(term.slots) == 1 else joined[term.slots]
+            return whole if term.positions is None else whole.index_select(1, term.positions)
+
+        def value(groups: list[list[_Term]]) -> Tensor:
+            sums = []
+            for first, *rest in groups:
+                total = taken(first)
+                for term in rest:
+                    total = total + taken(term)
+                sums.append(total)
+            return sums[0] if len(sums) == 1 else torch.cat(sums, dim=2)
+
+        for slot, place in self.places.items():
+            done[slot] = _run_block(place, value(place.inputs), training, self.macro)
+        pooled = value(self._outputs).mean(dim=(3, 4))  # (B, runs, C)
+        weight, bias = self._classifier  # (runs, classes, C), (runs, classes)
+        return torch.einsum("brc,rkc->brk", pooled, weight) + bias
+
+    def step(self, images: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+        """One update of every run: images (B, runs, C, H, W), labels (B, runs). Mean loss and accuracy, (runs,)."""
+        logits = self.logits(images, training=True)
+        loss = _cross_entropy(logits, labels).mean(dim=0)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.sum().backward()  # type: ignore[no-untyped-call]  # a run's gradient comes from its own loss alone
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        self._optimizer.step()
+        return loss.detach(), (logits.detach().argmax(dim=2) == labels).to(self.dtype).mean(dim=0)
+
+    @torch.no_grad()
+    def score(self, pixels: Tensor, labels: Tensor, scale: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss and accuracy of every run on (N, H, W, C) bytes, with running statistics; (runs,) float64."""
+        runs = len(self.runs)
+        each = runs * self.macro.channels * pixels[0, ..., 0].numel() * self.dtype.itemsize
+        loss = torch.zeros(runs, dtype=torch.float64, device=self.device)
+        correct = torch.zeros_like(loss)
+        parts = (torch.split(x, max(1, SCORED_BYTES // each)) for x in (pixels, labels))
+        for part, right in zip(*parts, strict=True):
+            images = _numbers(part, scale, offset).permute(0, 3, 1, 2).unsqueeze(1)  # (b, 1, C, H, W)
+            logits = self.logits(images.expand(-1, runs, -1, -1, -1).contiguous(), training=False)
+            right = right[:, None].expand(-1, runs)
+            loss += _cross_entropy(logits.double(), right).sum(dim=0)
+            correct += (logits.argmax(dim=2) == right).sum(dim=0)
+        loss, accuracy = loss / len(pixels), correct / len(pixels)
+        return loss, torch.where(torch.isfinite(loss), accuracy, math.nan)
+
+
+def _order(slot: Slot) -> tuple[int, int, int, int, int, str]:
+    """A block comes after all that it reads, in whichever child: a node's edges end where the next ones begin."""
+    source, target = slot.edge or (0, 0)
+    return slot.cell, _DEPTH[slot.part], target, source, slot.layer, slot.operation or ""
+
+
+def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
+    """(B, runs, Cin, H, W) -> (B, runs, Cout, H, W); as training/reference.py's, for several runs."""
+    block, (count, runs, channels, height, width) = place.block, x.shape
+    if block.relu:
+        x = F.relu(x)
+    x = x.flatten(1, 2)  # (B, runs * C, H, W)
+    if block.pool:
+        x = F.max_pool2d(x, 3, stride=1, padding=1)
+    if block.depthwise is not None:
+        (weight,) = place.parameters[block.depthwise]
+        reach = (block.kernel - 1) * block.dilation // 2
+        x = F.conv2d(
+            x, weight.flatten(0, 1).unsqueeze(1), padding=reach, dilation=block.dilation, groups=runs * channels
+        )
+    if block.conv is not None:
+        (weight,) = place.parameters[block.conv]
+        if block.conv_kernel == 1:  # (runs, O, C) @ (B, runs, C, H * W)
+            x = torch.matmul(weight.flatten(2), x.view(count, runs, channels, -1))
+        else:
+            x = F.conv2d(x, weight.flatten(0, 1), padding=block.conv_kernel // 2, groups=runs)
+    x = x.reshape(count, runs * block.out_channels, height, width)
+    scale, shift = (p.flatten() for p in place.parameters[block.bn]) if block.affine else (None, None)
+    x = F.batch_norm(x, place.mean, place.var, scale, shift, training, macro.bn_momentum, macro.bn_eps)
+    return x.view(count, runs, block.out_channels, height, width)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """(B, runs, classes), (B, runs) -> (B, runs)."""
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
+
+
+def _numbers(pixels: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """Bytes (..., H, W, C) as the normalised numbers that `augment` makes of them."""
+    return (pixels.to(scale.dtype).flatten(-3) * scale + offset).view(pixels.shape)
+
+
+class Feed:
+    """The batches of every run: drawn here, cut and normalised on the device, where the images are, as bytes."""
+
+    def __init__(self, images: Images, recipe: Recipe, runs: Sequence[tuple[Architecture, int]], net: Lockstep) -> None:
+        train = images.subset(recipe.train_images).train
+        crops, device = Crops(train, recipe.shift), net.device
+        self._shape, self._device = crops.shape, device
+        self._bytes = torch.from_numpy(crops.padded).to(device)
+        height, width, channels = crops.shape
+        rows = torch.arange(height, device=device)[:, None] * crops.row
+        inside = torch.arange(width * channels, device=device)
+        self._offsets = rows + inside, rows + torch.from_numpy(crops.mirror.copy()).to(device)  # plain, mirrored
+        self.scale, self.offset = (x.to(device) for x in affine(crops.shape, images.mean, images.std, net.dtype))
+        self._size = recipe.batch_size
+        augmentation = Augmentation(recipe.flip, recipe.shift)
+        self._draws = [
+            draws(
+                train, crops, recipe.batch_size, augmentation,
+                children_seed("order", [arch], seed), children_seed("augment", [arch], seed),
+            )
+            for arch, seed in runs
+        ]  # fmt: skip
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        """Images (B, runs, C, H, W) and labels (B, runs)."""
+        first, flip, labels = [], [], []
+        for stream in self._draws:
+            whole, mirrored, start, right = next(stream)
+            first.append(whole[start : start + self._size])
+            flip.append(mirrored[start : start + self._size])
+            labels.append(right)
+        at = torch.from_numpy(np.stack(first, axis=1)).to(self._device)[..., None, None]  # (B, runs, 1, 1)
+        mirror = torch.from_numpy(np.stack(flip, axis=1)).to(self._device)[..., None, None]
+        pixels = self._bytes[at + torch.where(mirror, self._offsets[1], self._offsets[0])]  # (B, runs, H, W * C)
+        numbers = _numbers(pixels.view(*pixels.shape[:2], *self._shape), self.scale, self.offset)
+        return numbers.permute(0, 1, 4, 2, 3), torch.stack(labels, dim=1).to(self._device)

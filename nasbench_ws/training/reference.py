@@ -1,0 +1,152 @@
+"""The reference: a bound network executed by torch operations, any dtype, with autograd.
+
+It says what the numbers mean; `engine` computes the same ones faster. Batch norm is either `batch`
+(each block normalises with the mean and variance over the batch at hand) or takes given statistics.
+
+    run = forward(network, weights, images)                  # batch statistics
+    run.logits, run.mean, run.var
+    forward(network, weights, images, statistics=(mean, var))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Network
+from nasbench_ws.training.weights import Weights
+
+Statistics = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """`logits`: (heads, B, classes). `mean`, `var`: (sum of the blocks' channels,), biased, per batch."""
+
+    logits: torch.Tensor
+    mean: torch.Tensor
+    var: torch.Tensor
+
+
+def forward(
+    network: Network[int],
+    weights: Weights,
+    images: torch.Tensor,
+    statistics: Statistics | None = None,
+    leaves: dict[int, list[torch.Tensor]] | None = None,
+) -> Forward:
+    """Run a bound network on images (B, H, W, C), already normalised.
+
+    `statistics` holds each block's mean and (biased) variance, concatenated in block order; without it each
+    block uses those of this batch. `leaves` may give the parameters of each storage, for autograd.
+    """
+    x = images.permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W), channels last in memory
+    done: dict[int, torch.Tensor] = {}
+    means: list[torch.Tensor] = []
+    variances: list[torch.Tensor] = []
+    logits: list[torch.Tensor] = []
+    last_read, head_after = network.lifetimes()
+
+    def parameters(number: int) -> list[torch.Tensor]:
+        return leaves[number] if leaves is not None else weights.views(weights.values, number)
+
+    def value(inputs: Inputs) -> torch.Tensor:
+        groups = []
+        for group in inputs:
+            terms = [x if term == IMAGE else done[term] for term in group]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+            groups.append(total)
+        return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
+
+    at = 0
+    training = statistics is None
+    for number, block in enumerate(network.blocks):
+        z = _layers(block, value(block.inputs), parameters)
+        if statistics is None:
+            mean = z.detach().mean(dim=(0, 2, 3))
+            var = z.detach().var(dim=(0, 2, 3), unbiased=False)
+        else:
+            mean, var = (s[at : at + block.out_channels].to(z.dtype) for s in statistics)
+        at += block.out_channels
+        gamma, beta = parameters(block.bn) if block.affine else (None, None)
+        given = None if training else mean, None if training else var
+        done[number] = F.batch_norm(z, given[0], given[1], gamma, beta, training, eps=weights.macro.bn_eps)
+        means.append(mean)
+        variances.append(var)
+        while len(logits) < len(network.heads) and head_after[len(logits)] <= number:
+            head = network.heads[len(logits)]
+            weight, bias = parameters(head.linear)
+            logits.append(F.linear(value(head.inputs).mean(dim=(2, 3)), weight, bias))
+        for gone in [n for n in done if last_read[n] <= number]:
+            del done[gone]
+    return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
+
+
+def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor:
+    """A block up to its batch norm: (B, Cin, H, W) -> (B, Cout, H, W)."""
+    if block.relu:
+        u = F.relu(u)
+    if block.pool:
+        return F.max_pool2d(u, 3, stride=1, padding=1)
+    if block.depthwise is not None:
+        (weight,) = parameters(block.depthwise)
+        reach = (block.kernel - 1) * block.dilation // 2
+        u = F.conv2d(
+            u, weight.unsqueeze(1), padding=reach, dilation=block.dilation, groups=block.in_channels
+        )
+    if block.conv is not None:
+        (weight,) = parameters(block.conv)
+        u = F.conv2d(u, weight, padding=block.conv_kernel // 2)
+    return u
+
+
+def loss_and_gradient(
+    network: Network[int], weights: Weights, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor
+) -> tuple[float, int, torch.Tensor, torch.Tensor]:
+    """Mean cross-entropy of a one-headed network on a batch; its gradient is *added* to `out`.
+
+    images (B, H, W, C), labels (B,), out (n,) laid out like `weights.values`. Returns the loss, the
+    number of correct images, and each block's batch mean and biased variance.
+    """
+    numbers = sorted({number for number, shapes in network.layers() if shapes})
+    leaves = {
+        number: [view.detach().requires_grad_() for view in weights.views(weights.values, number)]
+        for number in numbers
+    }
+    run = forward(network, weights, images, leaves=leaves)
+    loss = F.cross_entropy(run.logits[0], labels)
+    flat = [leaf for number in numbers for leaf in leaves[number]]
+    gradients = iter(torch.autograd.grad(loss, flat))
+    for number in numbers:
+        for view in weights.views(out, number):
+            view += next(gradients)
+    correct = int((run.logits[0].detach().argmax(dim=1) == labels).sum())
+    return float(loss.detach()), correct, run.mean, run.var
+
+
+def move_statistics(
+    weights: Weights, where: torch.Tensor, mean: torch.Tensor, var: torch.Tensor, momentum: float, count: int
+) -> None:
+    """Running statistics at `where` (s,) take in a batch's, over `count` numbers a channel; variances unbiased."""
+    unbiased = var.to(weights.dtype) * (count / (count - 1))  # what torch keeps
+    for running, new in ((weights.running_mean, mean.to(weights.dtype)), (weights.running_var, unbiased)):
+        running[where] = torch.lerp(running[where], new, momentum)
+
+
+def update(
+    weights: Weights, where: torch.Tensor, gradient: torch.Tensor, lr: float, momentum: float, decay: float
+) -> None:
+    """Stochastic gradient descent with momentum and weight decay, as torch's, at positions `where` (n,).
+
+    What it has used of the gradient is 0 afterwards.
+    """
+    moved = weights.values[where]
+    speed = weights.momentum[where].mul_(momentum).add_(gradient[where]).add_(moved, alpha=decay)
+    weights.momentum[where] = speed
+    weights.values[where] = moved.sub_(speed, alpha=lr)
+    gradient[where] = 0

@@ -1,0 +1,205 @@
+"""The leaderboard: every number in it is one of the stored scores', and only like stands beside like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import scored
+from scipy import stats
+
+import nasbench_ws
+from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
+from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
+from nasbench_ws.results.compare import compare, matches
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.columns import Content
+from nasbench_ws.tables.table import Table, load
+
+SHIPPED = sorted(shipped_results().glob("*.json"))
+
+
+@pytest.fixture
+def folder(make: Callable[..., Result], tiny: Any, tmp_path: Path) -> Path:
+    """Three strategies: one of a single super-net, and one at each match of several."""
+    good = np.array([tiny.table.truth, tiny.table.truth + scored(3)[0] / 1000])
+    for name, changes, budget in (
+        ("full", {"scores": {"running": scored(), "recalibrate:1024": good}}, {"super_nets": 1}),
+        ("groups-compute", {"scores": {"running": scored(1)}}, {"super_nets": 4, "match": "compute"}),
+        ("groups-updates", {"scores": {"running": scored(2)}}, {"super_nets": 4, "match": "child-updates"}),
+    ):
+        result = make(strategy=name, **changes)
+        budget = {**result["budget"], "steps": 64, "child_updates": 64, **budget}
+        Result({**result.data, "budget": budget}).save(tmp_path / f"{name}.json")
+    return tmp_path
+
+
+def test_rows_are_the_scores_in_order(folder: Path, tiny: Any) -> None:
+    board = leaderboard(table=tiny.table, folder=folder)
+    assert set(board.results) == {"full", "groups-compute"}
+    assert [row.place for row in board.rows] == list(range(1, len(board.rows) + 1))
+    means = [row.mean for row in board.rows]
+    assert means == sorted(means, reverse=True)
+    nets = {(row.name, row.batch_norm): row for row in board.rows if row.kind == "super-net"}
+    assert set(nets) == {("full", "running"), ("full", "recalibrate:1024"), ("groups-compute", "running")}
+    for (name, mode), row in nets.items():
+        result = board.results[name]
+        scores = result.scores if mode == "running" else np.array(result["other_batch_norm"][mode]["scores"])
+        taus = [stats.kendalltau(one, tiny.table.truth).statistic for one in scores]
+        assert row.mean == pytest.approx(np.mean(taus), abs=1e-12)
+        assert row.s_tau == pytest.approx(stats.kendalltau(*scores).statistic, abs=1e-12)
+    assert board.rows[0].name == "full"
+    early = {row.name: row for row in board.rows if row.name.startswith("alone")}
+    truths = tiny.table.by_seed("test_accuracy").T  # (seeds, children)
+    others = [np.delete(truths, seed, axis=0).mean(axis=0) for seed in range(len(truths))]
+    for epoch in tiny.table.epochs:
+        row = early[f"alone, epoch {epoch:g} of 1"]
+        valid = tiny.table.by_seed("valid_accuracy", epoch).T
+        taus = [stats.kendalltau(one, other).statistic for one, other in zip(valid, others, strict=True)]
+        assert row.mean == pytest.approx(np.mean(taus), abs=1e-12)
+        assert row.macs == tiny.table.column("macs").sum() * 3 * 256 * epoch
+    assert {"parameter count", "multiply-adds", "random"} <= {row.name for row in board.rows}
+    by_regret = leaderboard(table=tiny.table, folder=folder, metric="regret@1")
+    assert by_regret.rows[0].mean == min(row.mean for row in by_regret.rows if row.mean is not None)
+
+
+def test_rankers_that_stop_early_do_not_see_test_images(folder: Path, tiny: Any) -> None:
+    """Other test accuracies change what their scores are worth, and not the scores: so their S-Tau stays."""
+    content = tiny.table.content
+    columns = {**content.columns, "test_accuracy": content.columns["test_accuracy"][::-1].copy()}
+    other = Table(Content(content.attributes, columns))
+    rows = [
+        {row.name: row for row in leaderboard(table=table, folder=folder).rows if row.name.startswith("alone")}
+        for table in (tiny.table, other)
+    ]
+    assert rows[0].keys() == rows[1].keys()
+    for name, row in rows[0].items():
+        assert row.s_tau == rows[1][name].s_tau
+        assert row.mean != rows[1][name].mean
+
+
+def test_it_prints_in_80_columns_and_as_markdown(folder: Path, tiny: Any) -> None:
+    board = leaderboard(table=tiny.table, folder=folder, batch_norm="running", match="child-updates")
+    lines = str(board).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any("recalibrate" in line for line in lines)
+    assert any("groups-updates" in line for line in lines)
+    whole = leaderboard(table=tiny.table, folder=folder)
+    lines = whole.markdown().splitlines()
+    head, rule, *table = [line for line in lines if line.startswith("|")]
+    assert head == "| | running | recalibrate:1024 | n | cost |"
+    assert len(table) == len({row.name for row in whole.rows})
+    assert {line.count("|") for line in (head, rule, *table)} == {6}
+    (full,) = [line for line in table if "`full`" in line]
+    for row in whole.rows:
+        assert row.name != "full" or f"{row.mean:.2f} [" in full
+    frame = board.to_frame()
+    assert list(frame["name"]) == [row.name for row in board.rows]
+    assert (frame["low"] <= frame["mean"]).all()
+
+
+def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result], tiny: Any) -> None:
+    full, groups, updates = (Result.load(folder / f"{n}.json") for n in ("full", "groups-compute", "groups-updates"))
+    assert matches(full) == {"compute", "child-updates", "steps"}
+    assert matches(groups) == {"compute"}
+    assert compare([full, groups]).match == "compute"
+    assert compare([updates, full]).match == "child-updates"
+    with pytest.raises(UsageError) as caught:
+        compare([full, groups, updates])
+    assert str(caught.value) == (
+        "groups-compute has match compute, and groups-updates child-updates; results are compared at one match: "
+        "evaluate them alike"
+    )
+    own = leaderboard([make(strategy="mine.py:Mine")], tiny.table, folder=folder)
+    assert "mine.py:Mine" in str(own)
+    with pytest.raises(UsageError) as caught:
+        leaderboard([updates], tiny.table, folder=folder)
+    assert str(caught.value) == (
+        "result 1 (groups-updates) took 6,400 steps matched in child-updates, and the leaderboard has 6,400 matched in "
+        "compute; evaluate it with --steps 6400 --match compute"
+    )
+    with pytest.raises(ResultError) as caught_result:
+        leaderboard(table=tiny.table, folder=folder / "gone")
+    text = f"{folder / 'gone'} is no folder; give one with results of `nasbench-ws evaluate`"
+    assert str(caught_result.value) == text
+    for options, text in (
+        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, compute, steps"),
+        ({"metric": "regret"}, "unknown metric 'regret' (did you mean regret@1?); known are kendall_tau, spearman, "),
+    ):
+        with pytest.raises(UsageError) as caught:
+            leaderboard(table=tiny.table, folder=folder, **options)
+        assert str(caught.value).startswith(text)
+
+
+def test_entries_are_whole() -> None:
+    table = load("fashion14")
+    found = {one.name: one for one in entries(table)}
+    wanted = {f"{kind}-{m}" for kind in ("similar", "random") for m in (2, 4, 8, 16, 32)} | {"none"}
+    wanted |= {f"edge-{a}-{b}" for a, b in table.space.edges}
+    for match in ("compute", "child-updates"):
+        for name in wanted:
+            assert found[f"{name}-{match}"].plan.match == match
+    assert {"shuffle", "private-bn", *(f"prefix-{k}" for k in range(table.macro.cells + 1))} <= set(found)
+    for one in found.values():
+        assert one.instances >= 5
+        assert one.plan.batch_norm == MODES
+        assert one.plan.steps == 6400
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_what_ships_is_what_its_name_says(path: Path) -> None:
+    """Each is of the shipped table, of the plan that its name stands for, and its tau is that of its scores."""
+    table, result = load("fashion14"), Result.load(path)
+    assert result["table"]["digest"] == table.digest
+    named = {one.name: one for one in [*entries(table), *_standard(table)]}
+    again = kept(named[path.stem], path.parent)
+    assert again is not None
+    taus = [stats.kendalltau(row, table.truth).statistic for row in result.scores]
+    assert result["metrics"]["kendall_tau"]["values"] == pytest.approx(taus, abs=1e-12)
+
+
+def _standard(table: Any) -> list[Experiment]:
+    from nasbench_ws.reproduction import SCALES, experiments
+
+    return experiments(table, SCALES["standard"])
+
+
+def test_the_yardstick_measures_what_is_known(tmp_path: Path, quick: None) -> None:
+    """Standalone training to the end is `none` at the table's own budget (test_evaluation.py has that it is the same to
+    the last bit): it reaches the ceiling of a held-out seed. Random scores give 0.
+    """
+    table = load("fashion14")
+    board = leaderboard(table=table, folder=tmp_path)
+    rows = {row.name: row for row in board.rows}
+    alone, chance = rows[f"alone, epoch {table.epochs[-1]:g} of {table.recipe.epochs:g}"], rows["random"]
+    assert alone.macs == pytest.approx(table.recipe.steps * table.recipe.batch_size * 3 * table.column("macs").sum())
+    assert alone.interval[0] < board.ceiling < alone.interval[1]
+    assert abs(chance.mean) < 4 * chance.std / np.sqrt(chance.n)
+
+
+def test_the_readme_shows_what_ships() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    assert leaderboard().markdown() in text
+
+
+def test_a_shipped_row_is_recomputed_from_its_scores() -> None:
+    assert nasbench_ws.leaderboard is leaderboard
+    table, result = load("fashion14"), Result.load(SHIPPED[0])
+    assert result.against(table).data == result.data
+
+
+def test_a_shipped_result_serves_only_what_it_was_run_as(tiny: Any, tmp_path: Path) -> None:
+    table = load("fashion14")
+    one = {one.name: one for one in [*entries(table), *_standard(table)]}[SHIPPED[0].stem]
+    assert kept(one, tmp_path) is not None
+    assert kept(one, tmp_path, shipped=False) is None
+    fewer = replace(one, plan=replace(one.plan, batch_norm=("running",)))
+    assert kept(fewer, tmp_path) is not None
+    assert kept(replace(one, plan=replace(one.plan, steps=640)), tmp_path) is None
+    other = replace(one, plan=replace(one.plan, recipe=replace(table.recipe, lr=0.3)))
+    assert kept(other, tmp_path) is None

@@ -1,0 +1,219 @@
+"""Plans: what is equal at a match, in laws over all strategies; identity; refusals in full."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.rankers.plan import MATCHES, Part, Plan
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.sharing.strategies import resolve
+from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.space.macro import PAPER, SMALL
+from nasbench_ws.space.registry import DEEPER64
+
+CHILDREN = list(DEEPER64)
+RECIPE = Recipe()
+STRATEGIES = (
+    "full", "none", *(f"groups:{kind}:{m}" for kind in ("similar", "random") for m in (1, 2, 4, 8, 16, 32, 64)),
+    "prefix:0", "prefix:3", "edge:0->1", "edge:0->2", "edge:1->2", "private:bn", "shared:linear", "shared:depthwise",
+    "dependent", "split:0->1", "curriculum",
+)  # fmt: skip
+
+
+def parts(name: str, macro: Any = SMALL, **changes: Any) -> list[Part]:
+    plan = Plan(name, RECIPE, **changes)
+    return plan.parts(CHILDREN, macro, resolve(name, DEEPER64, macro))
+
+
+def macs(part: Part) -> Fraction:
+    """Mean multiply-adds of a child of the part, forward, an image."""
+    counts = [mac_count(child_network(SMALL, CHILDREN[i])) for i in part.children]
+    return Fraction(sum(counts), len(counts))
+
+
+WHOLE = Part(tuple(range(64)), 0)
+
+
+# -- matches ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("match", MATCHES)
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_parts_are_the_children_divided(name: str, match: str) -> None:
+    found = parts(name, match=match)
+    assert sorted(i for part in found for i in part.children) == list(range(64))
+    assert all(part.steps >= 1 for part in found)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_at_child_updates_every_child_is_trained_equally_often(name: str) -> None:
+    """100 times each where 64 x 100 steps are planned: of a part's schedule, a child expects steps / children."""
+    assert {Fraction(part.steps, len(part.children)) for part in parts(name, steps=6400)} == {Fraction(100)}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_at_child_updates_rounding_is_half_a_step_at_most(name: str) -> None:
+    for part in parts(name, steps=1000):
+        assert abs(part.steps - Fraction(1000 * len(part.children), 64)) <= Fraction(1, 2)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_at_compute_all_parts_together_do_the_multiply_adds_of_one_super_net(name: str) -> None:
+    found = parts(name, match="compute", steps=6400)
+    spent = sum((part.steps * macs(part) for part in found), Fraction(0))
+    rounding = sum((macs(part) / 2 for part in found), Fraction(0))
+    assert abs(spent - 6400 * macs(WHOLE)) <= rounding
+    for part in found:  # and each part has its children's share
+        assert abs(part.steps * macs(part) - 6400 * macs(WHOLE) * len(part.children) / 64) <= macs(part) / 2
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_at_steps_every_part_takes_all_of_them(name: str) -> None:
+    assert {part.steps for part in parts(name, match="steps", steps=640)} == {640}
+
+
+def test_steps_of_cheap_and_dear_children_at_compute() -> None:
+    """Similar groups of the max pool and of the larger separable convolution, by hand."""
+    found = parts("groups:similar:4", match="compute", steps=6400)
+    pool, large = found[0], found[2]
+    assert pool.steps > 1600 > large.steps
+    assert pool.steps == round(1600 * macs(WHOLE) / macs(pool))
+    assert large.steps == round(1600 * macs(WHOLE) / macs(large))
+    assert [part.steps for part in parts("groups:similar:4", steps=6400)] == [1600] * 4
+
+
+def test_a_schedule_that_trains_several_children_a_step() -> None:
+    """`fair` trains four a step: a quarter of the steps is as many child updates, and as much compute."""
+    assert parts("full", schedule="fair", steps=6400)[0].steps == 1600
+    assert parts("full", schedule="fair", steps=6400, match="compute")[0].steps == 1600
+    assert parts("full", schedule="fair", steps=6400, match="steps")[0].steps == 6400
+
+
+def test_parts_of_another_macro() -> None:
+    assert parts("prefix:4", PAPER, steps=640) == [Part(tuple(range(64)), 640)]
+
+
+# -- identity -----------------------------------------------------------------------------------------
+
+CHANGES: dict[str, Any] = {
+    "strategy": "none", "recipe": Recipe(lr=0.2), "steps": 640, "match": "steps", "schedule": "cycle",
+    "batch_norm": ("batch",), "last": 3, "last_images": 7, "average": 0.9, "fine_tune": (1, 2), "interference": 1,
+    "extra_lr": 0.1,
+}  # fmt: skip
+
+
+def test_the_digest_is_stable_and_changes_with_every_field() -> None:
+    plan, of = Plan("full", RECIPE), parts("full")
+    first = plan.digest(of, "images", "code")
+    assert first == Plan("full", Recipe()).digest(parts("full"), "images", "code")
+    assert len(first) == 16
+    assert int(first, 16) >= 0
+    assert {field.name for field in dataclasses.fields(Plan)} == set(CHANGES)
+    changed = [dataclasses.replace(plan, **{name: value}) for name, value in CHANGES.items()]
+    others = [other.digest(of, "images", "code") for other in changed]
+    others += [
+        plan.digest([Part(of[0].children, of[0].steps + 1)], "images", "code"),
+        plan.digest([Part(of[0].children[1:], of[0].steps)], "images", "code"),
+        plan.digest(of, "other images", "code"),
+        plan.digest(of, "images", "other code"),
+    ]
+    assert len({first, *others}) == len(others) + 1
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Recipe)])
+def test_the_digest_changes_with_every_field_of_the_recipe(field: str) -> None:
+    value = getattr(RECIPE, field)
+    other = {"macro": "paper", "output": "sum", "inactive": "drift", "space": "quad", "dilated_kernel": 3}.get(field)
+    if other is None:
+        other = not value if isinstance(value, bool) else value + ("x" if isinstance(value, str) else 1)
+        other = value / 2 if isinstance(value, float) and value else other
+    changed = Plan("full", dataclasses.replace(RECIPE, **{field: other}))
+    assert changed.digest([], "i", "c") != Plan("full", RECIPE).digest([], "i", "c")
+
+
+# -- refusals -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, compute, steps"),
+        ({"steps": 0}, "steps is 0; it must be at least 1"),
+        ({"batch_norm": ()}, "batch_norm is (); give a tuple of at least one mode, as ('running',)"),
+        ({"batch_norm": "batch"}, "batch_norm is 'batch'; give a tuple of at least one mode, as ('running',)"),
+        ({"last": -1}, "last is -1 steps on 1000 images; give at least 0 steps and 1 image"),
+        ({"last": 1, "last_images": 0}, "last is 1 steps on 0 images; give at least 0 steps and 1 image"),
+        ({"average": 1.0}, "average is 1.0; the decay of a moving average is at least 0 and less than 1"),
+        ({"average": -0.1}, "average is -0.1; the decay of a moving average is at least 0 and less than 1"),
+        ({"fine_tune": (1, -1)}, "fine_tune is (1, -1) and interference 0 steps; they must be at least 0"),
+        ({"interference": -2}, "fine_tune is () and interference -2 steps; they must be at least 0"),
+    ],
+)
+def test_a_plan_that_cannot_be(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Plan("full", RECIPE, **changes)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "text"),
+    [
+        ("none", {"steps": 10}, "10 steps leave 0.16 for a super-net of 1 of 64 children; give at least 64 steps"),
+        (
+            "groups:similar:32",
+            {"steps": 10},
+            "10 steps leave 0.31 for a super-net of 2 of 64 children; give at least 32 steps",
+        ),
+        (
+            "full",
+            {"steps": 1, "schedule": "fair"},
+            "1 steps leave 0.25 for a super-net of 64 of 64 children; give at least 4 steps",
+        ),
+    ],
+)
+def test_too_few_steps(name: str, changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(StrategyError) as caught:
+        parts(name, **changes)
+    assert str(caught.value) == text
+
+
+def test_too_few_steps_at_compute_are_counted_at_compute() -> None:
+    exact = [float(20 * macs(WHOLE) / macs(Part((i,), 0))) / 64 for i in range(64)]
+    first = next(steps for steps in exact if round(steps) < 1)
+    assert exact[0] > 2  # the max pools alone are cheap enough
+    assert f"{first:.2f}" != f"{20 / 64:.2f}"
+    with pytest.raises(StrategyError) as caught:
+        parts("none", steps=20, match="compute")
+    assert str(caught.value) == (
+        f"20 steps leave {first:.2f} for a super-net of 1 of 64 children; give at least 64 steps"
+    )
+    assert len(parts("none", steps=64, match="compute")) == 64
+
+
+def test_more_last_steps_than_a_part_takes() -> None:
+    with pytest.raises(UsageError) as caught:
+        parts("groups:similar:4", steps=64, last=17)
+    assert str(caught.value) == "the last 17 steps of a super-net that takes 16; ask for fewer"
+    assert parts("groups:similar:4", steps=64, last=16)[0].steps == 16
+
+
+def test_an_unknown_schedule() -> None:
+    with pytest.raises(UsageError) as caught:
+        parts("full", schedule="suffle")
+    assert str(caught.value) == (
+        "unknown schedule 'suffle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair"
+    )
+
+
+def test_strict_fairness_needs_all_children() -> None:
+    with pytest.raises(StrategyError) as caught:
+        parts("groups:similar:4", schedule="fair")
+    assert str(caught.value) == (
+        "the schedule 'fair' needs all 64 children in one super-net, and this strategy makes one of 16; "
+        "use 'shuffle', which is fair to children, instead"
+    )

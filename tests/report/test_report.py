@@ -1,0 +1,199 @@
+"""Pages: self-contained, escaped, whole, and the same every time; what is missing is left out, and said."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from conftest import scored
+
+from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.markup import paragraph, table
+from nasbench_ws.report import FIGURES, draw_child, figures, results_page, table_page
+from nasbench_ws.report.page import Section, page
+from nasbench_ws.results.assess import assess
+from nasbench_ws.results.result import Result
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.tables.table import load
+
+Make = Callable[..., Result]
+
+
+@pytest.fixture
+def everything(make: Make) -> Result:
+    """A result with all readouts."""
+    rng = np.random.default_rng(1)
+    part = {"children": list(range(64)), "interference": rng.normal(size=(64, 64)) / 100, "gradient_cosine": np.eye(64)}
+    part = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in part.items()}
+    return make(
+        scores={"running": scored(), "recalibrate": scored(1)},
+        last=3,
+        window=rng.random((2, 3, 64)),
+        window_trained=[[[[0]] * 3]] * 2,
+        readouts={
+            "fine_tune": {m: {f: rng.random((2, 64)) for f in ("0", "5")} for m in ("running", "recalibrate")},
+            "interference": [[part], [part]],
+        },
+    )
+
+
+def headings(html: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", html)
+
+
+def check_page(html: str) -> None:
+    """What every page must be: nothing from elsewhere, no scripts, every id once, every reference to one of them."""
+    assert html.startswith("<!doctype html>")
+    assert "<script" not in html
+    assert not re.search(r"@import|url\((?!#)", html)
+    for target in re.findall(r'(?:src|href)="([^"]*)"', html):
+        assert target.startswith(("#", "data:")), target
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', html)) <= set(ids)
+    assert len(html) < 2_000_000
+
+
+def test_one_result_has_every_figure(everything: Result, tiny: Any) -> None:
+    html = results_page([everything], tiny.table)
+    check_page(html)
+    assert headings(html) == [
+        "Verdict", "Scores against the ground truth", "Ranks across instances", "Over the last steps",
+        "After fine-tuning", "Interference", "How it was made",
+    ]  # fmt: skip
+    assert html.count("<svg") == 5
+    for child in DEEPER64:
+        assert f"<title>{child.name}: score " in html
+    assert everything.verdict in html
+    assert tiny.table.digest in html
+    assert "Kendall tau, batch norm recalibrate" in html
+    assert html == results_page([everything], tiny.table)
+
+
+def test_what_is_missing_is_left_out_with_a_word(make: Make, tiny: Any) -> None:
+    html = results_page([make(scores={"running": scored(0, 1)})], tiny.table)
+    check_page(html)
+    assert headings(html) == ["Verdict", "Scores against the ground truth", "Left out", "How it was made"]
+    for text in (
+        "Ranks across instances: it takes two instances or more.",
+        "Over the last steps: snapshots were not taken; evaluate with --last K.",
+        "After fine-tuning: it was not measured; evaluate with --fine-tune 0,5,10.",
+        "Interference: it was not measured; evaluate with --interference N.",
+    ):
+        assert text in html
+    html = results_page([make()], None)
+    assert html.count("the table is not at hand.") == len(FIGURES)
+    assert "<svg" not in html
+    diverged = make(scores={"running": np.full((2, 64), np.nan)})
+    assert "Scores against the ground truth: every instance diverged." in results_page([diverged], tiny.table)
+
+
+def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny: Any) -> None:
+    close = make(strategy="close", scores={"running": np.vstack([tiny.table.truth] * 2) + scored() / 50})
+    html = results_page([everything, close], tiny.table)
+    check_page(html)
+    assert headings(html)[0] == "Side by side"
+    assert "2. close: Verdict" in headings(html)
+    assert html.count("<svg") == 2 + 5 + 2
+    cells = r"<td>close - full</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2</td><td>(not )?distinguishable</td>"
+    assert re.search(cells, html)
+    other = make(plan={**close["plan"], "steps": 1, "recipe": close["recipe"]})
+    assert "No paired differences: full has steps 6400, and full 1;" in results_page([everything, other], tiny.table)
+
+
+def test_what_files_say_is_escaped(make: Make, tiny: Any) -> None:
+    evil = '<script>alert("1")</script>&'
+    result = make(strategy=evil, versions={evil: evil}, budget={**make()["budget"], "match": evil})
+    html = results_page([result, make()], tiny.table)
+    check_page(html)
+    assert "&lt;script&gt;alert" in html
+    text = page(evil, [Section(evil, paragraph(evil) + table([evil], [[evil]]))])
+    check_page(text)
+    assert text.count("&lt;script&gt;") == 6  # title twice, heading, paragraph, head, cell
+
+
+def test_another_table_measures_the_same_scores_again(everything: Result, tiny: Any) -> None:
+    assert everything.against(tiny.table).data == everything.data
+    other = tiny.remade(tiny.recipe, seed=5)
+    again = everything.against(other)
+    expected = assess(everything.scores, other)
+    assert again["metrics"]["kendall_tau"]["values"] == expected["metrics"]["kendall_tau"]["values"]
+    assert again["table"]["digest"] == other.digest
+    assert again["window"]["gt_tau"] != everything["window"]["gt_tau"]
+    assert again.against(tiny.table).data == everything.data
+    html = results_page([everything], other)
+    assert "1 of 1 were evaluated with another table; here they are measured against this." in html
+    assert again.verdict in html
+    broken = Result({**everything.data, "children": everything["children"][::-1]})
+    with pytest.raises(ResultError) as caught:
+        broken.against(other)
+    text = "has scores of 64 children, and those of tiny are others; measure it against a table of the same space"
+    assert str(caught.value) == f"{broken!r} {text}"
+
+
+@pytest.mark.parametrize("name", ["tiny", "fashion14"])
+def test_the_page_of_a_table(tiny: Any, name: str) -> None:
+    truth = tiny.table if name == "tiny" else load(name)
+    html = table_page(truth)
+    check_page(html)
+    assert headings(html) == [
+        "In a sentence", "Accuracies", "By operation and edge", "Learning curves", "Spread between seeds",
+        "Noise ceiling", "Cost", "The best and the worst", "Recipe and digests",
+    ]  # fmt: skip
+    assert html.count("<svg") == 6 + 6
+    assert truth.digest in html
+    assert f"({truth.best('test_accuracy')[0].name})" in html
+
+
+def test_a_child_is_drawn_as_its_cell() -> None:
+    drawn = ElementTree.fromstring(draw_child(DEEPER64.architecture("124")))
+    shapes = [element.tag.rpartition("}")[2] for element in drawn]
+    assert shapes.count("path") == 3
+    assert shapes.count("circle") == 3
+    texts = [element.text for element in drawn if element.tag.endswith("text")]
+    assert texts == ["max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "x0", "x1", "x2"]
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(UsageError) as caught:
+        figures.distribution(np.arange(10.0))
+    assert str(caught.value) == "figures need matplotlib; get it with: pip install 'nasbench-ws[report]'"
+
+
+def test_tidy_data(everything: Result, tiny: Any) -> None:
+    frame, data = everything.to_frame(), everything.to_xarray()
+    assert frame.shape == (2 * 2 * 64, 5)
+    one = frame[(frame.batch_norm == "recalibrate") & (frame.seed == 1) & (frame.hash == DEEPER64[7].hash)]
+    assert one.score.tolist() == [scored(1)[1, 7]]
+    chosen = data.score.sel(batch_norm="recalibrate", seed=1, hash=DEEPER64[7].hash)
+    assert float(chosen) == scored(1)[1, 7]
+    table_data = tiny.table.to_xarray()
+    assert dict(table_data.sizes) == {"architecture": 64, "seed": 3, "epoch": 2}
+    np.testing.assert_array_equal(table_data.test_accuracy.mean("seed").isel(epoch=-1), tiny.table.truth)
+    assert table_data.test_accuracy.attrs["units"] == "fraction"
+    assert table_data.status.dtype.kind == "U"
+
+
+def test_tidy_data_needs_its_library(everything: Result, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("pandas", "xarray"):
+        monkeypatch.setitem(sys.modules, library, None)
+        method = {"pandas": "to_frame", "xarray": "to_xarray"}[library]
+        for thing in (everything, tiny.table):
+            with pytest.raises(UsageError) as caught:
+                getattr(thing, method)()
+            assert str(caught.value) == f"{method} needs {library}; get it with: pip install 'nasbench-ws[{library}]'"
+
+
+def test_notebooks_show_little(everything: Result, tiny: Any) -> None:
+    assert everything.verdict in everything._repr_html_()
+    assert "<td>Kendall tau</td>" in everything._repr_html_()
+    html = tiny.table._repr_html_()
+    assert "64 children x 3 seeds" in html
+    assert html.count("<tr>") == 6
+    assert "<script" not in everything._repr_html_() + html

@@ -1,0 +1,187 @@
+"""The paper's experiments: what is run is kept and not run again, and verdicts follow from numbers alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import load_tiny, resample_little, scored
+from scipy import stats
+
+from nasbench_ws.errors import MetricError, ResultError, UsageError
+from nasbench_ws.evaluation.evaluate import evaluate as evaluation
+from nasbench_ws.evaluation.experiment import hours, lacking
+from nasbench_ws.metrics.rank import stability_tau, survival
+from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run
+from nasbench_ws.reproduction.claims import _by_distance, _decided, _jackknifed
+from nasbench_ws.results.join import join
+from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import load
+
+CLAIMS_PAGE = Path(__file__).parents[2] / "data" / "CLAIMS.md"
+TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4,), (4,), (0, 1), (0, 2), 1, "For a test.")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, Any]]:
+    folder, recipe = tmp_path_factory.mktemp("reproduced"), replace(tiny.recipe, channels=2, batch_size=16)
+    smaller = replace(tiny, recipe=recipe, table=tiny.remade(recipe))
+    with pytest.MonkeyPatch.context() as patch:
+        load_tiny(patch, tiny)
+        resample_little(patch)
+        yield smaller, folder, run(smaller.table, experiments(smaller.table, TINY), folder)
+
+
+def test_everything_is_run_once_and_has_something_to_say(
+    reproduced: tuple[Any, Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny, folder, results = reproduced
+    names = [one.name for one in experiments(tiny.table, TINY)]
+    assert sorted(results) == sorted(names)
+    assert set(names) == {
+        "seeds", "orders", "shuffle", "drift", "similar-4-compute", "random-4-compute", "none-compute",
+        "similar-4-steps", "random-4-steps", "prefix-0", "prefix-1",
+    }  # fmt: skip
+    found = findings(results, tiny.table)
+    for claim in CLAIMS:
+        verdicts = [finding.verdict for finding in found if finding.claim == claim and finding.verdict]
+        assert verdicts
+        assert set(verdicts) <= {"holds", "does not hold", "undecided"}
+    json.dumps([finding.to_dict() for finding in found], allow_nan=False)
+    tables = [line for line in page(found, TINY, tiny.table).splitlines() if line.startswith("| ")]
+    assert len(tables) == len(found) + len(CLAIMS)
+    assert {line.count("|") for line in tables} == {6}
+    text = render(found)
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert f"{paper.STABILITY['seeds'].s_tau:.2f}" in text
+    whats = [finding.what for finding in found]
+    assert len(set(whats)) == len(whats)
+    expected = np.mean(results["shuffle"]["metrics"]["kendall_tau"]["values"])
+    (gt_tau,) = [finding for finding in found if finding.what == "GT-Tau: shuffle"]
+    assert gt_tau.mean == pytest.approx(expected)
+    assert gt_tau.n == TINY.instances
+
+    monkeypatch.setattr(evaluation, "evaluate", None)  # nothing is evaluated again ...
+    again = run(tiny.table, experiments(tiny.table, TINY), folder)
+    assert {name: one.data for name, one in again.items()} == {name: one.data for name, one in results.items()}
+    other = tiny.remade(tiny.recipe, seed=3)  # ... not even for another table: its scores are measured anew
+    assert run(other, experiments(other, TINY), folder)["shuffle"]["table"]["digest"] == other.digest
+    with pytest.raises(UsageError) as caught:
+        run(tiny.table, experiments(tiny.table, replace(TINY, steps=128)), folder)
+    assert str(caught.value).endswith(
+        ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
+    )
+
+
+def test_the_shipped_page_is_made_of_the_shipped_results(tmp_path: Path) -> None:
+    table, scale = load("fashion14"), SCALES["standard"]
+    wanted = experiments(table, scale)
+    assert lacking(wanted, tmp_path) == []  # nothing would be trained
+    assert CLAIMS_PAGE.read_text() == page(findings(run(table, wanted, tmp_path), table), scale, table)
+
+
+def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], tmp_path: Path) -> None:
+    """One instance now and one later are to the last bit what two at once are; the time they took aside."""
+    tiny, _, results = reproduced
+    fewer, wanted = (experiments(tiny.table, replace(TINY, instances=n), [3]) for n in (1, 2))
+    folder = tmp_path / "later"
+    first = run(tiny.table, fewer, folder)
+    assert [one.instances for one in lacking(wanted, folder)] == [1] * len(wanted)
+    later = run(tiny.table, wanted, folder)
+    assert lacking(wanted, folder) == []
+    for one in wanted:
+        assert Result.load(folder / f"{one.name}.json").data == later[one.name].data
+        assert first[one.name]["seeds"] == [0]
+        timeless = [{**r.data, "budget": {**r["budget"], "seconds": 0}} for r in (later[one.name], results[one.name])]
+        assert timeless[0] == timeless[1]
+    with pytest.raises(ResultError) as caught:
+        join([later["seeds"], first["seeds"]], tiny.table)
+    assert str(caught.value) == "seed 0 is in two of the results; join those of different seeds"
+    with pytest.raises(ResultError) as caught:
+        join([first["seeds"], first["shuffle"]], tiny.table)
+    assert str(caught.value) == (
+        f"{first['seeds']!r} and {first['shuffle']!r} differ in plan; only instances of one evaluation can be joined"
+    )
+
+
+def test_results_with_more_instances_than_others_are_compared_by_seed(make: Callable[..., Result], tiny: Any) -> None:
+    """The leaderboard's results have more instances than the scale asks for; a diverged one has no tau."""
+    many, few = scored(0, 5), scored(1, 4)
+    few[1] = np.nan
+    diverged = [{"seed": 1, "children": list(range(64)), "step": 3}]
+    results = {
+        "shuffle": make(scores={"running": many}),
+        "similar-4-compute": make(scores={"running": few}, diverged=diverged),
+    }
+    found = {one.what: one for one in findings(results, tiny.table)}
+    one = found["4 similar groups minus full sharing, equal compute"]
+    taus = [[stats.kendalltau(row, tiny.table.truth).statistic for row in scores[[0, 2, 3]]] for scores in (few, many)]
+    assert one.n == 3
+    assert one.mean == pytest.approx(np.mean(taus[0]) - np.mean(taus[1]), abs=1e-12)
+
+
+def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:
+    assert [one.name for one in experiments(tiny.table, TINY, [3])] == ["seeds", "shuffle"]
+    assert {one.name for one in experiments(tiny.table, TINY, [1])} == {"seeds", "orders", "shuffle"}
+    table = load("fashion14")
+    costs = [hours(table, experiments(table, scale), 2) for scale in SCALES.values()]
+    assert costs == sorted(costs)
+    assert costs[0] < 0.2
+
+
+def test_what_some_instances_did_not_see_is_left_out() -> None:
+    """A window of few steps need not hold children at every distance from those that were trained in it."""
+    each = [{"distance": {"0": 0.01, "1": 0.02}, "edge": {"0->1": 0.0}}, {"distance": {"0": 0.03}, "edge": {}}]
+    (found,) = _by_distance(each, "distance {}", "edge {}")
+    assert (found.what, found.mean, found.n) == ("distance 0", 2.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "sign", "verdict"),
+    [
+        ([0.1, 0.11, 0.12], 1, "holds"),
+        ([0.1, 0.11, 0.12], -1, "does not hold"),
+        ([-0.1, 0.0, 0.1], 1, "undecided"),
+        ([0.5], 1, "undecided"),
+        ([0.5, 0.5, 0.5], 1, "undecided"),
+        ([math.nan, math.nan], 1, "undecided"),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(values: list[float], sign: int, verdict: str) -> None:
+    found = _decided(1, "what", "0.1", values, "t", sign=sign)
+    assert found.verdict == verdict
+    if len(set(values)) > 2:
+        low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+        assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_the_jackknife_of_s_tau() -> None:
+    scores = np.random.default_rng(0).random((5, 64))
+    values = _jackknifed(scores)
+    assert values.shape == (5,)
+    assert values.mean() == pytest.approx(stability_tau(scores).mean)  # unbiased already
+    assert np.isnan(_decided(1, "", "", _jackknifed(scores[:2]), "").low)  # one pair has no spread
+
+
+def test_survival_is_the_expected_fraction_over_ties() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        scores, truth = rng.integers(0, 4, 12), rng.permutation(12)
+        drop, k = rng.choice([0.25, 0.5, 0.75]), int(rng.integers(1, 12))
+        fractions = []
+        for _ in range(400):
+            order = np.lexsort((rng.random(12), -scores))  # best first, ties at random
+            kept = set(order[: 12 - int(drop * 12)])
+            fractions.append(np.mean([child in kept for child in np.argsort(-truth)[:k]]))
+        assert survival(scores, truth, drop=drop, k=k) == pytest.approx(np.mean(fractions), abs=0.1)
+    assert survival([1, 2, 3, 4], [1, 2, 3, 4], drop=0.5, k=2) == 1
+    assert survival([4, 3, 2, 1], [1, 2, 3, 4], drop=0.5, k=2) == 0
+    with pytest.raises(MetricError) as caught:
+        survival([1, 2], [1, 2], drop=1.0, k=1)
+    assert str(caught.value) == "drop is 1.0; it is a part of the children, at least 0 and less than 1"

@@ -1,0 +1,124 @@
+"""A real dask scheduler with worker processes: the same numbers as here, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from test_cli import QUICK, write_small_table
+
+from nasbench_ws.building.builder import build
+from nasbench_ws.building.standalone import train_run
+from nasbench_ws.cli import group
+from nasbench_ws.errors import UsageError
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.tables.columns import METRICS
+from nasbench_ws.tables.merge import merge
+from nasbench_ws.tables.run import RunRecord, read_runs
+from nasbench_ws.workers import dask as cluster
+from nasbench_ws.workers.dask import dask_executor, threads
+
+RECIPE = Recipe(train_images=512, batch_size=64, channels=4, cells=1, epochs=2, points=1)
+WORDS = "--recipe=train_images=512,batch_size=64,channels=4,cells=1,epochs=2,points=1"
+FEW = ("111", "222", "434")
+
+
+def train_or_not(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
+    """At the top level of a module that workers can import. 222 fails, and 434 kills its first worker."""
+    if arch.name == "222":
+        raise ValueError("no luck with 222")
+    killed = Path(os.environ["NOTES"], "killed")
+    if arch.name == "434" and not killed.exists():
+        killed.touch()
+        os.kill(os.getpid(), 9)
+    return train_run(recipe, arch, seed, images)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    folder = tmp_path_factory.mktemp("dask")
+    file = folder / "scheduler.json"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "NOTES": str(folder), "OMP_NUM_THREADS": "1"}
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> None:
+        command = [sys.executable, "-P", "-m", "dask", *words, "--scheduler-file", str(file)]
+        with (folder / f"log{len(processes)}").open("wb") as log:
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder))
+
+    start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    for _ in range(2):
+        start("worker", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    until = time.monotonic() + 60
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    yield SimpleNamespace(file=file, start=start)
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_builds_and_evaluations_are_the_same_there(
+    dask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str) -> str:
+        result = CliRunner().invoke(group, list(words), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    archs = f"--archs={','.join(FEW)}"
+    out = command("build", "there", "--seeds", "0", archs, WORDS, "--dask", str(dask.file))
+    assert "3 of 3 runs are finished in there" in out
+    build(RECIPE, [0], "here", architectures=FEW)
+    here, there = merge(["here"], "here.h5"), merge(["there"], "there.h5")
+    for name in METRICS:
+        np.testing.assert_array_equal(here.curves(name), there.curves(name))
+
+    write_small_table(tmp_path / "small.h5")
+    words = ["evaluate", "groups:similar:2", *QUICK, "--json"]
+    found = [json.loads(command(*words, *more)) for more in ((), ("--dask", str(dask.file)))]
+    assert found[0]["scores"] == found[1]["scores"]
+
+    # a killed worker costs its own run, which another one makes; a run that raises is recorded, and stops no other
+    with dask_executor(str(dask.file)) as executor:
+        assert threads(executor) == 2
+        options: dict[str, Any] = {"train": train_or_not, "executor": executor, "workers": 2, "retries": 1}
+        progress = build(RECIPE, [1], "odd", architectures=FEW, **options)
+        assert (progress.done, progress.failed, threads(executor)) == (2, 1, 1)
+    odd = {record.spec: record for _, record in read_runs("odd")}
+    (failed,) = [record for record in odd.values() if record.status == "failed"]
+    assert "ValueError: no luck with 222" in failed.error
+    build(RECIPE, [1], "even", architectures=("111", "434"))
+    for _, record in read_runs("even"):
+        assert {name: odd[record.spec].curves[name] for name in METRICS} == {n: record.curves[n] for n in METRICS}
+
+
+def test_where_no_scheduler_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "TIMEOUT_SECONDS", 0.5)
+    for where in ("tcp://127.0.0.1:9", "nothing at all"):
+        with pytest.raises(UsageError) as caught, dask_executor(where, timeout=0.5):
+            pass
+        text = str(caught.value)
+        assert text.startswith(f"no dask scheduler answers at {where} (")
+        assert text.endswith(
+            "); start one with `dask scheduler --scheduler-file FILE`, workers with "
+            "`dask worker --scheduler-file FILE --nthreads 1`, and give --dask FILE"
+        )
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError) as caught, dask_executor("tcp://127.0.0.1:9"):
+        pass
+    assert str(caught.value) == "--dask needs dask.distributed; get it with: pip install 'nasbench-ws[dask]'"
