@@ -17,7 +17,8 @@ from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.macro import MACROS
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import compiled as engine
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
 
 CHUNK = 250  # images at a time on the plain side

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, Content
 from nasbench_ws.tables.table import Table
 
+FOLDERS = ("", "building", "cli", "metrics", "tables", "workers")  # as `pythonpath` in pyproject.toml
+TESTS_PATH = os.pathsep.join(str(Path(__file__).parent / folder) for folder in FOLDERS)  # for processes of their own
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
 
 
@@ -88,7 +91,7 @@ def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
 
 def load_instead(patch: pytest.MonkeyPatch, load: Any) -> None:
     """Evaluations in this process get their images so."""
-    from nasbench_ws.evaluation.evaluate import evaluate as evaluation
+    from nasbench_ws.evaluation import evaluate as evaluation
     from nasbench_ws.rankers import weight_sharing as part
 
     for module in (evaluation, part):
@@ -103,10 +106,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resample_little(patch: pytest.MonkeyPatch) -> None:
-    from nasbench_ws.results import assess
+    from nasbench_ws.results import assess, baselines
 
-    patch.setattr(assess, "RANDOM_RANKINGS", 20)
-    patch.setattr(assess, "intervals", functools.partial(assess.intervals, resamples=20))
+    patch.setattr(baselines, "RANDOM_RANKINGS", 20)
+    for module in (assess, baselines):
+        patch.setattr(module, "intervals", functools.partial(module.intervals, resamples=20))
     patch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TESTS_PATH
 
 from nasbench_ws.errors import NasbenchError, ResultError
 from nasbench_ws.images.dataset import Images
@@ -100,7 +101,7 @@ def read(kind: str, path: Path, original: Path) -> str:
 
 def survive(kind: str, original: Path, folder: Path, files: int, batch: int = 250) -> dict[str, int]:
     """Read so many broken copies; what became of them."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": TESTS_PATH, "OMP_NUM_THREADS": "1"}
     total: dict[str, int] = {}
     for first in range(0, files, batch):
         words = [kind, str(original), str(folder), str(first), str(min(first + batch, files))]

@@ -114,9 +114,9 @@ def test_an_interruption_before_the_rename_leaves_the_old_file(
 
 def test_a_kill_before_the_rename_leaves_the_old_file(path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from nasbench_ws import records\n"
-        "records.os.replace = lambda *names: os._exit(9)\n"
-        f"records.write_record(Path(sys.argv[1]), {KIND!r}, {{'name': 'two'}})"
+        "import os, sys; from pathlib import Path; from nasbench_ws import json_files\n"
+        "json_files.os.replace = lambda *names: os._exit(9)\n"
+        f"json_files.write_record(Path(sys.argv[1]), {KIND!r}, {{'name': 'two'}})"
     )
     assert subprocess.run([sys.executable, "-P", "-c", code, str(path)], check=False).returncode == 9
     assert read_record(path, KIND) == DATA

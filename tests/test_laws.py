@@ -18,9 +18,10 @@ from nasbench_ws.sharing.schedules import SCHEDULES, realise
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import reference as plain
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.compiled import Engine, available
 from nasbench_ws.training.loop import make_batches, train
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet, statistics_positions
 
 RECIPE = Recipe(train_images=64, batch_size=16, channels=4, cells=2, lr=0.05)

@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 def _smaller(monkeypatch):
     """Evaluations in this process, scored on the first 200 validation images."""
-    from nasbench_ws.evaluation.evaluate import evaluate as evaluation
+    from nasbench_ws.evaluation import evaluate as evaluation
 
     load, execute = evaluation.load_images, evaluation.execute
     load_instead(monkeypatch, lambda *a, **k: load(*a, **k).first_valid(200))

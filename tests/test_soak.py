@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TESTS_PATH
 from test_builder import DIGEST, FEW, RECIPE, quick, tiny
 from test_cli import QUICK, write_small_table
 
@@ -80,7 +81,7 @@ def kill_again_and_again(
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": TESTS_PATH, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@
 
 Order: all children of the first seed, then of the next, so that what is there early is useful; in a seed the
 longest (by multiply-adds) first, so that workers end together. A run is in the folder when it is finished, and
-only then: what is interrupted is lost, what is finished is kept. Not here: training (training/loop.py), workers (workers/pool.py),
-what goes into the folder (building/folder.py), tables (tables/merge.py).
+only then: what is interrupted is lost, what is finished is kept. Not here: training (training/loop.py), workers
+(workers/pool.py), what goes into the folder (folder.py), tables (tables/merge.py).
 
 A run that raises is tried again `retries` times, then recorded as failed, and others go on; a later build tries
 it anew. A worker that dies (out of memory, most often) takes the runs of all workers with it: each of them is
@@ -57,7 +57,7 @@ class Progress:
     done: int
     failed: int
     total: int
-    seconds_left: float | None  # by the multiply-adds that remain, at the pace so far; at first, that of workers/progress.py
+    seconds_left: float | None  # by the multiply-adds that remain, at the pace so far
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -117,8 +117,8 @@ def build(
     """Make every run that `folder` lacks, `workers` of them at a time; return how many are done and failed.
 
     `resume_from` is a folder or table whose runs are taken over first. `executor` is any Executor in the place of
-    processes here, such as `dask.distributed.Client.get_executor()`. `train` is `nasbench_ws.building.standalone.train_run` unless
-    told; `load` and `root` find the images. UsageError for a folder of another recipe, OutputError where it cannot be
+    processes here, such as `dask.distributed.Client.get_executor()`. `train` is `standalone.train_run` unless
+    given; `load` and `root` find the images. UsageError for a folder of another recipe, OutputError where it cannot be
     written, RunError where workers keep dying, BuildInterrupted on Ctrl-C and SIGTERM: all keep what is finished.
     """
     if workers < 1 or retries < 0:
@@ -159,7 +159,7 @@ def build_together(
     progress: Callable[[Progress], None] | None = None,
     root: str | Path | None = None,
 ) -> Progress:
-    """As `build`, with `together` runs at a time in lockstep on one device (training/lockstep.py); what is cut off loses those.
+    """As `build`, with `together` runs at a time in lockstep on one device; what is cut off loses those.
 
     Every run that ends is kept; those that another builder in the folder is at are left to it. UsageError where the
     device cannot be had; otherwise errors as of `build`.
@@ -225,7 +225,7 @@ def _kept(shelf: Shelf, jobs: list[Job]) -> str:
 
 @dataclass(frozen=True)
 class _Make:
-    """Makes a run, wherever it is called. `train` None is `nasbench_ws.building.standalone.train_run`, and torch with it."""
+    """Makes a run, wherever it is called. `train` None is `standalone.train_run`, and torch with it."""
 
     train: Train | None
     load: Load
@@ -234,7 +234,7 @@ class _Make:
 
     def __call__(self, arch: Architecture, seed: int, on_step: object) -> RunRecord:
         register_space(arch.space)  # a user's own is known to the process that made it alone
-        train: Train = self.train or importlib.import_module("nasbench_ws.training.loop").train_run
+        train: Train = self.train or importlib.import_module("nasbench_ws.building.standalone").train_run
         record: object = train(self.recipe, arch, seed, _images(self.load, self.recipe.images, self.root))
         if not isinstance(record, RunRecord):
             raise TypeError(f"train returned {type(record).__name__}, not a RunRecord")

@@ -20,8 +20,9 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.tables.run import RunRecord
 from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import make_batches, one_thread, train
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 

@@ -35,8 +35,9 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.tables.table import Table, load
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import children_seed
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.weights import Weights
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds

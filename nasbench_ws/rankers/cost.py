@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.cell import Architecture
-from nasbench_ws.training.scoring import BatchNorm
+from nasbench_ws.training.batch_norm import BatchNorm
 
 
 def tuning_modes(plan: Plan) -> tuple[str, ...]:

@@ -26,10 +26,11 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.registry import get_space
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.batches import Batches
 from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
 from nasbench_ws.training.readouts import Average, fine_tuned, gradient_similarity, interference
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 

@@ -4,7 +4,8 @@
     results = run(table, experiments(table, scale), "reproduction/")       # goes on where it stopped
     print(render(findings(results, table)))
 
-evaluation/catalogue.py says what is run, building/claims.py decides by stated tests, text.py shows it. No torch until something runs.
+evaluation/catalogue.py says what is run, claims.py decides by stated tests, text.py shows it. No torch until something
+runs.
 """
 
 from nasbench_ws.evaluation.catalogue import SCALES, Scale, experiments

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import NasbenchError, StrategyError, near_misses
-from nasbench_ws.sharing import keys as sharing
+from nasbench_ws.sharing import keys
+from nasbench_ws.sharing.groups import groups, groups_from_file
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.sharing.schedules import Schedule
 from nasbench_ws.space.cell import Edge, Space
@@ -63,10 +64,10 @@ def _integer(text: str, what: str) -> int:
 
 def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
     if arguments[0] == "file":
-        return sharing.groups_from_file(":".join(arguments[1:]), space)
+        return groups_from_file(":".join(arguments[1:]), space)
     kind, count = arguments[0], _integer(arguments[1], "the number of groups")
     seed = _integer(arguments[2], "the seed of the groups") if len(arguments) > 2 else 0
-    return sharing.groups(kind, count, space, seed)
+    return groups(kind, count, space, seed)
 
 
 def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
@@ -74,7 +75,7 @@ def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
     if len(parts) != 2:
         raise StrategyError(f"edge {arguments[0]!r}; write source->target, for example 0->1")
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
-    return sharing.edge(which, space)
+    return keys.edge(which, space)
 
 
 def _split(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
@@ -120,8 +121,8 @@ def _kinds(arguments: list[str]) -> list[str]:
 
 
 BUILT_IN: dict[str, BuiltIn] = {
-    "full": BuiltIn("full", "one set of weights for all children", lambda a, s, m: sharing.full, (0,)),
-    "none": BuiltIn("none", "every child on its own: standalone training", lambda a, s, m: sharing.none, (0,)),
+    "full": BuiltIn("full", "one set of weights for all children", lambda a, s, m: keys.full, (0,)),
+    "none": BuiltIn("none", "every child on its own: standalone training", lambda a, s, m: keys.none, (0,)),
     "groups": BuiltIn(
         "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH",
         "M groups, each a super-net of its own",
@@ -131,37 +132,37 @@ BUILT_IN: dict[str, BuiltIn] = {
     "prefix": BuiltIn(
         "prefix:K",
         "share the stem and the first K cells",
-        lambda a, s, m: sharing.prefix(_integer(a[0], "the number of cells"), m.cells),
+        lambda a, s, m: keys.prefix(_integer(a[0], "the number of cells"), m.cells),
     ),
     "edge": BuiltIn("edge:I->J", "few-shot: split on the operation of one edge", _edge),
     "private": BuiltIn(
         "private:KIND[+KIND]",
         "layers of these kinds are each child's own, e.g. private:bn",
-        lambda a, s, m: sharing.private(_kinds(a)),
+        lambda a, s, m: keys.private(_kinds(a)),
     ),
     "shared": BuiltIn(
         "shared:KIND[+KIND]",
         "only layers of these kinds are shared, e.g. shared:bn",
-        lambda a, s, m: sharing.shared(_kinds(a)),
+        lambda a, s, m: keys.shared(_kinds(a)),
     ),
     "split": BuiltIn(
         "split:I->J[:PART]",
         "full at first; split on an edge after that part of the steps (0.5), copies inheriting",
-        lambda a, s, m: sharing.full,
+        lambda a, s, m: keys.full,
         (1, 2),
         _split,
     ),
     "curriculum": BuiltIn(
         "curriculum",
         "full at first; then split on one edge after another",
-        lambda a, s, m: sharing.full,
+        lambda a, s, m: keys.full,
         (0,),
         _curriculum,
     ),
     "dependent": BuiltIn(
         "dependent",
         "an edge's weights depend on the operations that feed it",
-        lambda a, s, m: sharing.dependent,
+        lambda a, s, m: keys.dependent,
         (0,),
     ),
 }

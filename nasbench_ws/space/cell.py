@@ -143,6 +143,7 @@ class Space(_Frozen):
         canonical string, hash, a prefix of the hash (4 hex digits or more), or decimal index. Digits
         come first: a text of as many decimals as there are edges is never an index.
 
+        >>> from nasbench_ws.space import DEEPER64
         >>> DEEPER64.architecture("124").spec
         'deeper64:|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|'
         >>> DEEPER64.architecture(59).name, DEEPER64.architecture("889c9").index
@@ -289,6 +290,7 @@ class Architecture(_Frozen):
     def distance(self, other: ArchitectureLike) -> int:
         """The Hamming distance: the number of edges on which the operations differ.
 
+        >>> from nasbench_ws.space import DEEPER64
         >>> DEEPER64.architecture("124").distance("134")
         1
         """

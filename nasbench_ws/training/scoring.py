@@ -4,11 +4,7 @@ Children that have the same weights and the same input at a block share its resu
 cell of a fully shared super-net are computed once for each distinct operation, not once for each child. What
 is not shared is simply not merged. Nothing of the super-net changes.
 
-Batch norm while scoring is one of
-    running        the running statistics of training (what the paper's code does)
-    batch[:n]      statistics of each batch of n images of the split being scored (500)
-    recalibrate[:n]  statistics over the first n training images (1024), for each child anew
-    private        running statistics of training, each child's from its own steps (`Weights.keep_own`)
+How batch norm normalises meanwhile is a `BatchNorm` (batch_norm.py).
 
     scorer = Scorer(images, "valid", BatchNorm.parse("recalibrate:512"))
     scorer.score(net).accuracy          # (children,)
@@ -24,40 +20,15 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.training import reference as plain
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.batches import normalised
 from nasbench_ws.training.supernet import SuperNet, statistics_positions
 
-MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
 CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
 PLAIN_CHUNK = 250  # the same on the plain path, where calls cost more than memory
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """How batch norm normalises while scoring; `images` is n of `batch:n` and `recalibrate:n`."""
-
-    mode: str = "running"
-    images: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> BatchNorm:
-        mode, _, number = text.partition(":")
-        if mode not in MODES:
-            raise UsageError(
-                f"unknown batch norm mode {text!r}{near_misses(mode, MODES)}; "
-                f"known are running, batch[:n], recalibrate[:n], private"
-            )
-        if not number:
-            return cls(mode, MODES[mode])
-        if not MODES[mode] or not number.isdecimal() or int(number) < 2:
-            raise UsageError(f"batch norm mode {text!r}: n must be a whole number of at least 2 images")
-        return cls(mode, int(number))
-
-    def __str__(self) -> str:
-        return f"{self.mode}:{self.images}" if self.images else self.mode
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from nasbench_ws.sharing.keys import full
 from nasbench_ws.sharing.schedules import SCHEDULES, realise
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.registry import get_space
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import children_seed, make_batches, train
 from nasbench_ws.training.readouts import gradient_similarity
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 

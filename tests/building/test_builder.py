@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TESTS_PATH
 
 from nasbench_ws.building.builder import BuildInterrupted, Job, Progress, build, plan
 from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableError, UsageError
@@ -442,7 +443,7 @@ def test_an_interruption_keeps_what_ended_unnoticed(tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(":")
 from test_builder import BuildInterrupted, made, slow
 if __name__ == "__main__":
     try:
@@ -458,7 +459,7 @@ if __name__ == "__main__":
 def test_signals_end_the_workers_and_keep_the_runs(tmp_path: Path, notes: Path, number: signal.Signals) -> None:
     script, runs = tmp_path / "script.py", tmp_path / "runs"
     script.write_text(SCRIPT)
-    arguments = [sys.executable, str(script), str(Path(__file__).parent), str(runs)]
+    arguments = [sys.executable, str(script), TESTS_PATH, str(runs)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_for(lambda: len(list(notes.iterdir())) == 2)  # both workers sleep in a run of seed 1
@@ -497,6 +498,9 @@ def test_jobs_of_one_child_and_seed_are_the_same() -> None:
 
 
 def test_torch_is_left_to_the_workers() -> None:
-    code = "import sys, nasbench_ws.building.builder; print([name for name in ('torch', 'pandas') if name in sys.modules])"
+    code = (
+        "import sys, nasbench_ws.building.builder; "
+        "print([name for name in ('torch', 'pandas') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -21,8 +21,8 @@ from conftest import load_instead
 
 from nasbench_ws.building.standalone import train_run
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
+from nasbench_ws.evaluation import evaluate as module
 from nasbench_ws.evaluation.evaluate import evaluate
-from nasbench_ws.evaluation.evaluate import evaluate as module
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.rankers import weight_sharing as part
@@ -40,7 +40,8 @@ from nasbench_ws.tables import file as table_file
 from nasbench_ws.tables import table as table_module
 from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.scoring import Scorer
 
 CHILDREN = list(DEEPER64)
 pytestmark = pytest.mark.usefixtures("quick")

@@ -15,7 +15,7 @@ from conftest import load_tiny, resample_little, scored
 from scipy import stats
 
 from nasbench_ws.errors import MetricError, ResultError, UsageError
-from nasbench_ws.evaluation.evaluate import evaluate as evaluation
+from nasbench_ws.evaluation import evaluate as evaluation
 from nasbench_ws.evaluation.experiment import hours, lacking
 from nasbench_ws.metrics.rank import stability_tau, survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run

@@ -338,11 +338,14 @@ def test_an_error_of_this_package_passes_through_a_key() -> None:
 
 
 def test_strategies_plans_and_assessments_need_no_torch() -> None:
-    names = ("strategy", "plan", "sharing", "schedule", "assess", "result", "records", "pool", "comparison")
+    names = (
+        "sharing.strategies", "rankers.plan", "sharing", "sharing.schedules", "results.assess", "results.result",
+        "json_files", "workers.pool", "results.compare", "evaluation.leaderboard", "evaluation.catalogue",
+    )  # fmt: skip
     code = "import sys; " + "; ".join(f"import nasbench_ws.{name}" for name in names)
     code += (
         "; from nasbench_ws.sharing.strategies import resolve; from nasbench_ws.space import DEEPER64"
-        "; from nasbench_ws.space.blocks import SMALL; from nasbench_ws.rankers.plan import Plan"
+        "; from nasbench_ws.space.macro import SMALL; from nasbench_ws.rankers.plan import Plan"
         "; from nasbench_ws.recipe import Recipe"
         "; strategy = resolve('groups:similar:4', DEEPER64, SMALL)"
         "; assert len(Plan('groups:similar:4', Recipe()).parts(list(DEEPER64), SMALL, strategy)) == 4"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from nasbench_ws import sharing
 from nasbench_ws.errors import StrategyError
 from nasbench_ws.json_files import write_record
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.sharing import keys as sharing
 from nasbench_ws.sharing.schedules import fair
 from nasbench_ws.sharing.strategies import BUILT_IN, DEFAULT_SCHEDULE, Strategy, resolve
 from nasbench_ws.space.blocks import Slot

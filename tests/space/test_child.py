@@ -234,8 +234,8 @@ def test_every_operation_of_the_space_has_blocks() -> None:
 
 def test_networks_need_no_torch() -> None:
     code = (
-        "import sys, nasbench_ws.space.blocks as n, nasbench_ws.recipe, nasbench_ws.seeds; "
-        "from nasbench_ws.space import DEEPER64; n.child_network(n.SMALL, DEEPER64[7]); "
+        "import sys; from nasbench_ws.space.child import child_network; from nasbench_ws.space.macro import SMALL; "
+        "from nasbench_ws.space import DEEPER64; child_network(SMALL, DEEPER64[7]); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0

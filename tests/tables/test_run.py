@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import TESTS_PATH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -313,13 +314,13 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_killed_at_any_moment_a_run_is_whole_or_absent(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "import sys; sys.path[:0] = sys.argv[2].split(':')\n"
         "from test_run import record, write_run\n"
         "print('go', flush=True)\n"
         "for seed in range(10**9): write_run(sys.argv[1], record(seed=seed % 5))"
     )
     for delay in (0.02, 0.05):
-        arguments = [sys.executable, "-P", "-c", code, str(tmp_path), str(Path(__file__).parent)]
+        arguments = [sys.executable, "-P", "-c", code, str(tmp_path), TESTS_PATH]
         with subprocess.Popen(arguments, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
@@ -339,7 +340,7 @@ def test_identity_of_a_record_is_in_its_fields() -> None:
 def test_neither_torch_nor_the_rest_is_imported() -> None:
     code = (
         "import sys\n"
-        "from nasbench_ws import merging, runs, schema, table, table_file\n"
+        "from nasbench_ws.tables import checks, columns, file, merge, run, table\n"
         "print([name for name in ('torch', 'torchvision', 'pandas', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

@@ -254,7 +254,7 @@ def test_memory_of_scoring_does_not_grow_with_the_children(macro: Macro) -> None
 
 TRAIN = """
 import numpy as np, torch
-from nasbench_ws import engine
+from nasbench_ws.training import compiled as engine
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing import full

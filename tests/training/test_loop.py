@@ -25,8 +25,9 @@ from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.columns import CURVES, METRICS
 from nasbench_ws.tables.run import RunRecord, read_run, write_run
 from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 CHILD = DEEPER64.architecture("234")

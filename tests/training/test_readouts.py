@@ -13,9 +13,10 @@ from nasbench_ws.sharing.groups import balanced_groups, write_groups
 from nasbench_ws.sharing.keys import full, none
 from nasbench_ws.sharing.strategies import resolve
 from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import make_batches
 from nasbench_ws.training.readouts import Average, fine_tuned, gradient_similarity, interference
-from nasbench_ws.training.scoring import BatchNorm, Scorer
+from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.similarity import curve_correlations, gradient_similarities
 
 

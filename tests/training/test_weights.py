@@ -11,9 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasbench_ws import sharing
 from nasbench_ws.errors import StrategyError
 from nasbench_ws.seeds import derive
-from nasbench_ws.sharing import keys as sharing
 from nasbench_ws.sharing.keys import edge, full, none
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.child import child_network, parameter_count

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import TESTS_PATH
 from test_cli import QUICK, write_small_table
 
 from nasbench_ws.building.builder import build
@@ -50,7 +51,7 @@ def train_or_not(recipe: Recipe, arch: Architecture, seed: int, images: Images) 
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "NOTES": str(folder), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": TESTS_PATH, "NOTES": str(folder), "OMP_NUM_THREADS": "1"}
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*words: str) -> None:

@@ -65,7 +65,8 @@ def _installed() -> Iterator[Path]:
 
 
 def _same_sources(here: Path, there: Path) -> bool:
-    return all((there / name).is_file() and (there / name).read_bytes() == (here / name).read_bytes() for name in SOURCES)
+    pairs = ((there / name, here / name) for name in SOURCES)
+    return all(other.is_file() and other.read_bytes() == own.read_bytes() for other, own in pairs)
 
 
 def available() -> bool:

@@ -1,0 +1,44 @@
+"""The ways in which batch norm normalises while a super-net is scored, by name.
+
+    running        the running statistics of training (what the paper's code does)
+    batch[:n]      statistics of each batch of n images of the split being scored (500)
+    recalibrate[:n]  statistics over the first n training images (1024), for each child anew
+    private        running statistics of training, each child's from its own steps (`Weights.keep_own`)
+
+    BatchNorm.parse("recalibrate:512").images       # 512
+
+No torch here: a mistyped mode is refused before anything is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nasbench_ws.errors import UsageError, near_misses
+
+MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """How batch norm normalises while scoring; `images` is n of `batch:n` and `recalibrate:n`."""
+
+    mode: str = "running"
+    images: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> BatchNorm:
+        mode, _, number = text.partition(":")
+        if mode not in MODES:
+            raise UsageError(
+                f"unknown batch norm mode {text!r}{near_misses(mode, MODES)}; "
+                f"known are running, batch[:n], recalibrate[:n], private"
+            )
+        if not number:
+            return cls(mode, MODES[mode])
+        if not MODES[mode] or not number.isdecimal() or int(number) < 2:
+            raise UsageError(f"batch norm mode {text!r}: n must be a whole number of at least 2 images")
+        return cls(mode, int(number))
+
+    def __str__(self) -> str:
+        return f"{self.mode}:{self.images}" if self.images else self.mode
