@@ -102,8 +102,6 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
     Example:
       nasbench-ws train 434 --seed 0
     """
-    import torch
-
     from nasbench_ws.building.standalone import train_run
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
@@ -113,7 +111,6 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
     if seed not in opened.seeds.tolist():
         raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
     fetch(opened.recipe.images, data_root, download)
-    torch.set_num_threads(1)
     record = train_run(opened.recipe, arch, seed, load_images(opened.recipe.images, SPLITS, data_root))
     place = opened.seeds.tolist().index(seed)
     stored = {name: opened.query(arch).curve(name)[place] for name in record.curves if name != "seconds"}

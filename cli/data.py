@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -119,24 +118,11 @@ def doctor() -> None:
     Example:
       nasbench-ws doctor
     """
-    import torch
-
-    from nasbench_ws.training import compiled as engine
-    from nasbench_ws.training.kernels.library import built
+    from nasbench_ws.training.diagnosis import diagnosis
     from nasbench_ws.workers.processes import available_cpus
 
-    for name, version in versions().items():
-        click.echo(f"{name:16}{version}")
-    click.echo(f"{'processors':16}{available_cpus()}")
-    click.echo(f"{'computes on':16}{engine.description(engine.available(), 8)}")
-    if engine.available():
-        widths = {channels: engine.lanes(channels, torch.float32) for channels in (8, 16)}
-        click.echo(f"{'vectors':16}" + ", ".join(f"{w} numbers for {c} channels" for c, w in widths.items()))
-    elif os.environ.get("NASBENCH_WS_ENGINE") == "plain":
-        click.echo(f"{'':16}torch because NASBENCH_WS_ENGINE=plain; unset it for the compiled kernels")
-    else:
-        why = "they do not load" if built() else "they were not built"
-        click.echo(f"{'':16}torch because {why}: install a C++ compiler, then this package again")
-    click.echo(f"{'cuda':16}{torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'}")
+    lines = {**versions(), "processors": str(available_cpus()), **diagnosis()}
+    for name, text in lines.items():
+        click.echo(f"{name:16}{text}")
     for name in shipped():
         click.echo(f"{'table':16}{load(name)}")

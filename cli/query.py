@@ -1,4 +1,4 @@
-"""tables, query, top: ask a table. No torch here."""
+"""tables, query, top: ask a table."""
 
 from __future__ import annotations
 

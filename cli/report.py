@@ -1,4 +1,4 @@
-"""report, show: pages and pictures. No torch here."""
+"""report, show: pages and pictures."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ it: they are the runs' own.
 
     recipe = Recipe(images="fashion14", epochs=4)
     recipe.digest, Recipe.from_dict(recipe.to_dict()) == recipe
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ A seed is derived from a purpose ("init", "order", "augment", ...), the children
 index, so that neither workers, their order nor restarts can change a number.
 
     derive("order", "3b1f...", 0)
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
         if shelf.ready(job) == "start":
             shelf.keep(job, record)                               # or shelf.fail(job, error)
 
-Not here: a run's file (tables/run.py), claims (building/claims.py), who trains (building/builder.py). No torch here.
+Not here: a run's file (tables/run.py), claims (building/claims.py), who trains (building/builder.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     print(board)
     board.results["similar-4-compute"].scores              # (instances, children): try a metric of your own on them
 
-A row is a strategy under one way of batch norm. `entries` says what is run for it. No torch here.
+A row is a strategy under one way of batch norm. `entries` says what is run for it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Data sets: images in fixed splits under one digest, and where they come from. No torch here, and no training.
+"""Data sets: images in fixed splits under one digest, and where they come from. No training here.
 
     from nasbench_ws.images import load_images
     load_images("fashion14").train.pixels.shape

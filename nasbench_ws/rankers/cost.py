@@ -3,7 +3,7 @@
     work = work_of(plan, part, width=1, valid_images=10_000)
     work.total                    # in training steps of one child
 
-Merging what children share makes scoring cheaper than this says, by a fifth where all is shared. No torch here.
+Merging what children share makes scoring cheaper than this says, by a fifth where all is shared.
 """
 
 from __future__ import annotations

@@ -9,8 +9,6 @@ its own. Budgets are stated as the steps that one fully shared super-net would t
 
     plan = Plan("groups:similar:4", recipe, steps=3200)
     plan.parts(children, macro, strategy)  # [Part(children=(0, ..., 15), steps=800), ...]
-
-No torch here.
 """
 
 from __future__ import annotations

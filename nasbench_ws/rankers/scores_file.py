@@ -2,8 +2,6 @@
 
     scores = read_scores("mine.csv", table)       # (instances, n): a line a child, a column an instance
     print(render_scores("mine.csv", scores, table))
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     draw_child(load("fashion14").space.architecture("434"))          # SVG text
 
 canvas.py has the drawing surface, figures.py a function a figure, page.py what is around them. A page needs no network
-and no scripts. Drawing needs matplotlib (extra `[report]`), a child's picture nothing. No torch here.
+and no scripts. Drawing needs matplotlib (extra `[report]`), a child's picture nothing.
 """
 
 from nasbench_ws.report.child import draw_child

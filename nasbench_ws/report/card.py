@@ -2,7 +2,7 @@
 
     Path("data/README.md").write_text(card(load("fashion14")))
 
-Headings follow the datasheet habit (what, why, how, known limits). No torch here.
+Headings follow the datasheet habit (what, why, how, known limits).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""From scores and a table to a verdict. No torch here."""
+"""From scores and a table to a verdict."""

@@ -1,8 +1,6 @@
 """Rankings that train no super-net, measured as super-nets are: counting parameters, chance, one standalone seed.
 
     baselines(table)["params"]["kendall_tau"]["mean"]
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     print(comparison)
 
 Instances are paired by seed. The table is the same for both sides of a pair, so its noise cancels and is left
-out. No torch here.
+out.
 """
 
 from __future__ import annotations

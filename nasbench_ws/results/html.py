@@ -1,6 +1,4 @@
 """A result as HTML: what a notebook shows, and the first lines of a report.
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ and, as the paper reads it, from the scores after each of training's last steps 
     changes = matrix(result["readouts"]["interference"], 64)       # (64, 64), row: trained, column: scored
     by_distance(changes, list(DEEPER64))["distance"]["1"]
 
-Not here: measuring it (training/readouts.py). No torch here.
+Not here: measuring it (training/readouts.py).
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
     more = evaluate("full", table, instances=2, first_seed=3)
     join([Result.load("full.json"), more], table)             # instances 0 to 2, and 3 and 4
-
-No torch here.
 """
 
 from __future__ import annotations

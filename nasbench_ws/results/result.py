@@ -6,7 +6,7 @@
     result.save("copy.json")
 
 The JSON keys are stable; everything derived (metrics, ceiling, baselines, verdict) can be made again from
-`scores` and the table by `assess`. No torch here.
+`scores` and the table by `assess`.
 """
 
 from __future__ import annotations

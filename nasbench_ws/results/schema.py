@@ -2,7 +2,7 @@
 
     list(problems(data))       # [] where all is sound
 
-Not here: what the keys mean (results/result.py, and README). No torch here.
+Not here: what the keys mean (results/result.py, and README).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """A result as text: the verdict, the metrics and the cost, at most 80 columns wide.
 
     print(render(result.data))
-
-No torch here.
 """
 
 from __future__ import annotations

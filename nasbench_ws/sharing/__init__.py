@@ -4,7 +4,7 @@
     key = groups("similar", 4, DEEPER64)
 
 keys.py holds the rule and the built-in keys, groups.py divisions of the children, schedules.py which child trains at
-which step, strategies.py everything by name or from a user's file. No torch here.
+which step, strategies.py everything by name or from a user's file.
 """
 
 from nasbench_ws.sharing.groups import groups, groups_from_file

@@ -3,7 +3,7 @@
     key = groups("similar", 4, DEEPER64)
     write_groups(balanced_groups(similarity, 8), list(space), "groups.json")      # for groups:file:groups.json
 
-Not here: how similarity is measured (training/similarity.py). No torch here.
+Not here: how similarity is measured (training/similarity.py).
 """
 
 from __future__ import annotations

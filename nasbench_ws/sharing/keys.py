@@ -5,8 +5,6 @@ in the notation that commands take; `sharing/strategies.py` reads names and file
 
     key = groups("similar", 4, DEEPER64)
     components(SMALL, list(DEEPER64), key)    # children that share nothing train apart: 4 groups of 16
-
-No torch here.
 """
 
 from __future__ import annotations

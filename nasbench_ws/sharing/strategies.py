@@ -7,7 +7,7 @@ of (part of the steps, key): sharing that becomes less with time, as few-shot me
     resolve("groups:similar:8", DEEPER64, SMALL)
     resolve("my.py:MyStrategy", DEEPER64, SMALL)
 
-A strategy's file is code, and is run as such. No torch here.
+A strategy's file is code, and is run as such.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     DEEPER64.architecture("124").hash
 
 cell.py holds spaces and children, names.py reads their texts, registry.py knows spaces by name, isomorphism.py finds
-relabellings; macro.py, blocks.py and child.py describe networks. No torch here.
+relabellings; macro.py, blocks.py and child.py describe networks.
 """
 
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Edge, Space

@@ -7,8 +7,6 @@ The same lists are executed by `plain` (torch, the reference) and by `engine` (C
 
     child = child_network(SMALL, DEEPER64.architecture("124"))
     parameter_count(child), mac_count(child)
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
     network = child_network(macro, DEEPER64.architecture("434"))
     parameter_count(network), mac_count(network)
-
-No torch here.
 """
 
 from __future__ import annotations

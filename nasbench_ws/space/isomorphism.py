@@ -2,8 +2,6 @@
 
     isomorphic(a, b)
     [children[0] for children in isomorphism_classes(space)]     # one child of each class
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     macro = build_macro(recipe, 14, 14, image_channels=1, classes=10)      # or macro_for(recipe, images)
     get_macro("paper").cells
 
-Not here: what an operation is made of (child.py). No torch here.
+Not here: what an operation is made of (child.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Texts that name a child: canonical strings in any order, and what to say of a text that names none, or several.
 
-The reading of digits, indices and hashes is `Space.architecture`'s (cell.py). No torch here.
+The reading of digits, indices and hashes is `Space.architecture`'s (cell.py).
 """
 
 from __future__ import annotations

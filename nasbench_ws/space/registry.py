@@ -2,8 +2,6 @@
 
     register_space(Space("mine", 2, ("max_pool_3x3", "sep_conv_3x3")))
     get_space("mine")
-
-No torch here.
 """
 
 from __future__ import annotations

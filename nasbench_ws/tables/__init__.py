@@ -1,1 +1,1 @@
-"""Ground truth: columns, checks, the file, questions, runs and how they become a table. No torch here."""
+"""Ground truth: columns, checks, the file, questions, runs and how they become a table."""

@@ -5,8 +5,6 @@ Not here: what the columns mean (tables/columns.py), files (tables/file.py), run
     columns = blank_columns(space, macro, seeds, epochs)     # nothing trained yet: NaN, status missing
     content = Content(root_attributes(recipe, space, macro, ...), columns)
     problems(content)                                        # [] where all is sound
-
-No torch here.
 """
 
 from __future__ import annotations

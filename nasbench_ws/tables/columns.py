@@ -8,7 +8,7 @@ epoch. A number that is missing is NaN, and `status` says why. Not here: files (
     content.columns["test_accuracy"], content.digest         # (children, seeds, epochs), SHA-256
     content.recipe, content.macro                            # read when asked for
 
-Every first question of a process waits for the imports here: only what a query needs. No torch.
+Every first question of a process waits for the imports here: only what a query needs.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@
 
 A run that several sources have must be the same in all: every number but the seconds, which no machine repeats.
 Nothing is averaged, preferred or filled in. Not here: how a table is stored (tables/file.py).
-
-No torch here.
 """
 
 from __future__ import annotations

@@ -8,8 +8,6 @@ digest of its contents (json_files.py); NaN is null. Files spread over 256 subfo
     path = write_run(folder, record)       # temporary name, fsync, rename
     read_run(path) == record
     finished(folder, recipe)               # {(hash, seed): "ok", ...}
-
-No torch here.
 """
 
 from __future__ import annotations

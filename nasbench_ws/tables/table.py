@@ -8,8 +8,6 @@
 The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
 run is missing or diverged, unless `skip_missing` says to leave it out. Every array is read-only. Not here: files
 (tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/rank.py, metrics/intervals.py).
-
-No torch here.
 """
 
 from __future__ import annotations

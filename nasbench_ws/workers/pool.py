@@ -6,7 +6,7 @@ only its own task; an error of this package is the user's to mend and stops ever
 
     execute(run_part, {"a": Task((setting, 0), 800)}, on_done, workers=2)
 
-`function(*arguments, on_step)` runs in a process of its own (processes.py), on an executor, or here. No torch here.
+`function(*arguments, on_step)` runs in a process of its own (processes.py), on an executor, or here.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Tables that others made, brought under the same yardstick. No torch here."""
+"""Tables that others made, brought under the same yardstick."""
