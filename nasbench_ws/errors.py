@@ -7,6 +7,7 @@
     ├── TableError                        4  a table that is missing, broken, or of another schema
     ├── DataError                         5  images that are absent or not what their digest says
     ├── StrategyError                     6  a strategy that cannot be loaded or breaks the protocol
+    │   └── SearcherError                 6  the same of a searcher
     ├── OutputError (OSError)             7  a path that cannot be written
     ├── RunError                          8  a run that failed for good, or workers that died
     └── ResultError                       9  a result file that is broken or of another schema
@@ -59,6 +60,10 @@ class StrategyError(NasbenchError):
     """A strategy that cannot be loaded, or that breaks the protocol."""
 
     exit_code = 6
+
+
+class SearcherError(StrategyError):
+    """A searcher that cannot be loaded, or that breaks the protocol."""
 
 
 class OutputError(NasbenchError, OSError):

@@ -12,16 +12,12 @@ A strategy's file is code, and is run as such.
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from nasbench_ws.errors import NasbenchError, StrategyError, near_misses
+from nasbench_ws.errors import StrategyError, near_misses
+from nasbench_ws.plugins import Plugins
 from nasbench_ws.sharing import keys
 from nasbench_ws.sharing.groups import groups, groups_from_file
 from nasbench_ws.sharing.keys import Key
@@ -168,6 +164,11 @@ BUILT_IN: dict[str, BuiltIn] = {
 }
 
 
+PLUGINS = Plugins(
+    "strategy", ENTRY_POINTS, StrategyError, BUILT_IN, [b.usage for b in BUILT_IN.values()], "nasbench-ws strategies"
+)
+
+
 def resolve(name: str, space: Space, macro: Macro) -> Strategy:
     """The strategy of that name for a space and a macro. StrategyError says what is wrong with the name."""
     head, _, rest = name.partition(":")
@@ -178,76 +179,12 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
             raise StrategyError(f"strategy {name!r} is not written like {built_in.usage}")
         later = built_in.later(arguments, space, macro)
         return Strategy(name, built_in.make(arguments, space, macro), later=later)
-    found = _installed(name)
-    if found is None:
-        if not rest:
-            raise StrategyError(
-                f"unknown strategy {name!r}{near_misses(name, BUILT_IN)}; built in are "
-                f"{', '.join(b.usage for b in BUILT_IN.values())}; your own is FILE.py:NAME or MODULE:NAME"
-            )
-        found = _from_file(head, rest) if head.endswith(".py") else _from_module(head, rest)
+    found = PLUGINS.find(name)
     return _adopt(name, found)
 
 
-def _installed(name: str) -> Any:
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            return _run(point.load, f"the installed strategy {name!r}")
-    return None
-
-
-def _run(load: Callable[[], Any], what: str) -> Any:
-    """Run a user's code; what it raises becomes the cause of a StrategyError, traceback and all."""
-    try:
-        return load()
-    except NasbenchError:
-        raise
-    except Exception as error:
-        raise StrategyError(f"{what} raised {type(error).__name__}: {error}") from error
-
-
-def _from_file(path: str, attribute: str) -> Any:
-    file = Path(path)
-    if not file.is_file():
-        raise StrategyError(f"no strategy file {path!r}; write FILE.py:NAME with the path of an existing file")
-    module_name = f"_nasbench_ws_strategy_{file.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # so that dataclasses and pickling find it
-    loader = spec.loader
-    _run(lambda: loader.exec_module(module), f"the strategy file {path!r}")
-    return _attribute(module, attribute, path)
-
-
-def _from_module(path: str, attribute: str) -> Any:
-    try:
-        module = importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
-            raise StrategyError(
-                f"unknown strategy {path + ':' + attribute!r}{near_misses(path, BUILT_IN)}: it is neither built in, "
-                f"nor is there a module {path!r}; see `nasbench-ws strategies`"
-            ) from None
-        raise StrategyError(f"the module {path!r} raised {type(error).__name__}: {error}") from error
-    except Exception as error:
-        raise StrategyError(f"the module {path!r} raised {type(error).__name__}: {error}") from error
-    return _attribute(module, attribute, path)
-
-
-def _attribute(module: Any, attribute: str, path: str) -> Any:
-    if not hasattr(module, attribute):
-        public = [n for n, v in vars(module).items() if not n.startswith("_") and callable(v)]
-        raise StrategyError(
-            f"{path} has no {attribute!r}{near_misses(attribute, public)}; "
-            f"it has {', '.join(public) or 'nothing public'}"
-        )
-    return getattr(module, attribute)
-
-
 def _adopt(name: str, found: Any) -> Strategy:
-    thing = _run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
+    thing = PLUGINS.run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
     key = getattr(thing, "key", None) or (thing if callable(thing) else None)
     if not callable(key):
         raise StrategyError(

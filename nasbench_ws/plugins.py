@@ -1,0 +1,101 @@
+"""Code of a user's own by its name: `FILE.py:NAME`, `MODULE:NAME`, or what an installed package offers.
+
+    searchers = Plugins("searcher", "nasbench_ws.searchers", SearcherError, known=BUILT_IN)
+    searchers.find("my.py:Mine")
+
+A file that is named is code, and is run as such. Not here: what is built in, and what a plugin has to be like. No torch
+here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from nasbench_ws.errors import NasbenchError, near_misses
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """One kind of plugin.
+
+    Args:
+        kind: its noun for messages, such as "strategy".
+        group: the entry-point group that installed packages offer it under.
+        error: what is raised.
+        known: the names that are built in, for near misses.
+        usages: how these are written, for the message of an unknown name.
+        command: the command that lists them.
+    """
+
+    kind: str
+    group: str
+    error: type[NasbenchError]
+    known: Iterable[str]
+    usages: Iterable[str]
+    command: str
+
+    def find(self, name: str) -> Any:
+        """What `name` stands for."""
+        for point in importlib.metadata.entry_points(group=self.group):
+            if point.name == name:
+                return self.run(point.load, f"the installed {self.kind} {name!r}")
+        path, _, attribute = name.partition(":")
+        if not attribute:
+            raise self.error(
+                f"unknown {self.kind} {name!r}{near_misses(name, self.known)}; built in are "
+                f"{', '.join(self.usages)}; your own is FILE.py:NAME or MODULE:NAME"
+            )
+        module = self._file(path) if path.endswith(".py") else self._module(path, attribute)
+        if not hasattr(module, attribute):
+            public = [n for n, v in vars(module).items() if not n.startswith("_") and callable(v)]
+            raise self.error(
+                f"{path} has no {attribute!r}{near_misses(attribute, public)}; "
+                f"it has {', '.join(public) or 'nothing public'}"
+            )
+        return getattr(module, attribute)
+
+    def run(self, load: Callable[[], T], what: str) -> T:
+        """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
+        try:
+            return load()
+        except NasbenchError:
+            raise
+        except Exception as error:
+            raise self.error(f"{what} raised {type(error).__name__}: {error}") from error
+
+    def _file(self, path: str) -> ModuleType:
+        file = Path(path)
+        if not file.is_file():
+            raise self.error(f"no {self.kind} file {path!r}; write FILE.py:NAME with the path of an existing file")
+        module_name = f"_nasbench_ws_{self.kind}_{file.stem}"
+        spec = importlib.util.spec_from_file_location(module_name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # so that dataclasses and pickling find it
+        loader = spec.loader
+        self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}")
+        return module
+
+    def _module(self, path: str, attribute: str) -> ModuleType:
+        try:
+            return importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
+                raise self.error(
+                    f"unknown {self.kind} {path + ':' + attribute!r}{near_misses(path, self.known)}: it is neither "
+                    f"built in, nor is there a module {path!r}; see `{self.command}`"
+                ) from None
+            raise self.error(f"the module {path!r} raised {type(error).__name__}: {error}") from error
+        except Exception as error:
+            raise self.error(f"the module {path!r} raised {type(error).__name__}: {error}") from error
