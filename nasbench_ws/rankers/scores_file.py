@@ -1,66 +1,64 @@
 """Any score of every child, measured as a super-net's is: a zero-cost proxy, a predictor, a search's last word.
 
-    scores = read_scores("mine.csv", table)       # (instances, n): a line a child, a column an instance
+    scores = read_scores("mine.csv", table.space)       # (instances, n): a line a child, a column an instance
     print(render_scores("mine.csv", scores, table))
+
+Not here: which columns of a file are what (space/by_child.py).
 """
 
 from __future__ import annotations
 
-import csv
-import math
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from nasbench_ws.errors import ResultError
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.tables.table import Table
+from nasbench_ws.metrics.rank import kendall_taus
+from nasbench_ws.metrics.values import rankable
+from nasbench_ws.space.by_child import ByChild, numbers_by_child
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.grids import Source
+
+TURNED = -0.5  # GT-Tau below which a sign is more likely than a ranker that bad
 
 
-def read_scores(path: str | Path, table: Table) -> Array:
-    """Scores (instances, n) of a CSV file, in the order of the table's children.
+def read_scores(source: Source, space: Space, columns: Sequence[str] = (), *, lower_is_better: bool = False) -> Array:
+    """Scores (instances, n) in the order of the space's children, higher is better.
 
-    A line is a child, by any of its names, and its score in each instance; higher is better; a child that diverged has
-    "nan". The first line may be a heading. ResultError for a file that is not so, ArchitectureError for an unknown
-    child.
+    Args:
+        source: the path of a CSV (commas, semicolons, tabs or blanks), JSON or .npy file, or "-" for standard input;
+            or a pandas frame or series, a mapping of children to scores, or an array (instances, n). A line is a
+            child, by any of its names, in any order. A heading, where there is one, says which column names the
+            children and which hold scores. A child that diverged has "nan".
+        space: whose children.
+        columns: names of the columns to read, one for each instance; needed where a heading leaves a choice.
+        lower_is_better: turns the sign, as for a loss or a rank.
+
+    Raises:
+        ResultError: it is broken or ambiguous, or a child is absent or stands there twice.
+        ArchitectureError: a name is no child of the space.
     """
-    try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            lines = [(number, line) for number, line in enumerate(csv.reader(file), start=1) if any(line)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        raise ResultError(f"{path} cannot be read: {reason}; give a CSV file with a line for each child") from error
-    if lines and _number(lines[0][1][-1]) is None:
-        lines = lines[1:]
-    found: dict[int, list[float]] = {}
-    for number, (name, *cells) in lines:
-        values = [_number(cell) for cell in cells]
-        wrong = next((cell for cell, value in zip(cells, values, strict=True) if value is None), None)
-        if wrong is not None or not values:
-            raise ResultError(
-                f"{path}, line {number}: {wrong or 'nothing'!r} is no score; write a child and a number for each "
-                "instance, as 434,0.83"
-            )
-        child = table.query(name.strip())
-        if child.index in found:
-            raise ResultError(f"{path}, line {number}: child {child.name} is there twice; give each one line")
-        found[child.index] = [value for value in values if value is not None]
-    absent = [entry.name for entry in table if entry.index not in found]
-    if absent:
-        more = ", ..." if len(absent) > 5 else ""
-        raise ResultError(
-            f"{path} has no score for {len(absent)} of {len(table)} children ({', '.join(absent[:5])}{more}); "
-            "a ranking needs all of them: write nan for one that diverged"
-        )
-    widths = {len(values) for values in found.values()}
-    if len(widths) > 1:
-        raise ResultError(f"{path} has children with {min(widths)} and with {max(widths)} scores; give each as many")
-    return np.array([found[entry.index] for entry in table]).T
+    return read_columns(source, space, columns, lower_is_better=lower_is_better).values
 
 
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
+def read_columns(
+    source: Source,
+    space: Space,
+    columns: Sequence[str] = (),
+    *,
+    lower_is_better: bool = False,
+    partial: bool = False,
+) -> ByChild:
+    """As `read_scores`, with the names of the columns that were read and of those that were not."""
+    found = numbers_by_child(source, space, columns, partial=partial)
+    values = -found.values if lower_is_better else found.values
+    return ByChild(values, found.columns, found.left_out, found.present)
+
+
+def turned(scores: Array, truth: Array) -> str | None:
+    """What to say where (instances, n) scores rank the children backwards, as a loss does; None where they do not."""
+    usable = rankable(np.atleast_2d(scores))
+    tau = float(np.mean(kendall_taus(usable, truth))) if len(usable) else 0.0
+    if tau >= TURNED:
         return None
-    return None if math.isinf(value) else value
+    return f"GT-Tau is {tau:.2f}: higher scores go to worse children; if lower is better, give --lower-is-better"

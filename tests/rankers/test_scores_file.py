@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from scipy import stats
 
 from nasbench_ws.cli import group
 from nasbench_ws.errors import ArchitectureError, ResultError
-from nasbench_ws.rankers.scores_file import read_scores
+from nasbench_ws.rankers.scores_file import read_columns, read_scores, turned
+from nasbench_ws.space import Space
 from nasbench_ws.tables.table import load
 
 TABLE = load("fashion14")
+SPACE = TABLE.space
+RNG = np.random.default_rng(0)
+ORDER = RNG.permutation(64)
+SCORES = RNG.random(64).round(6)
+NAMES = [child.name for child in SPACE]
+FRAME = pd.DataFrame({"arch": NAMES, "score": SCORES}).iloc[ORDER]
+WORSE = FRAME.assign(params=TABLE.column("params")[ORDER])
+RENUMBERED = FRAME.reset_index(drop=True)
 
 
 @pytest.fixture
@@ -30,14 +42,280 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return write
 
 
+def npy(array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def npz(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+LINES = [f"{NAMES[i]},{SCORES[i]}" for i in ORDER]
+WIDE = pd.DataFrame([SCORES, SCORES], columns=NAMES)
+LONG = pd.concat([FRAME.assign(seed=seed) for seed in (3, 4)]).sample(frac=1, random_state=1)
+ONE = {
+    "index": RENUMBERED.to_csv(),
+    "own index": FRAME.to_csv(),
+    "no index": FRAME.to_csv(index=False),
+    "arch as index": FRAME.set_index("arch").to_csv(),
+    "series": FRAME.set_index("arch")["score"].to_csv(),
+    "unnamed series": pd.Series(SCORES[ORDER], index=[NAMES[i] for i in ORDER]).to_csv(),
+    "no names": pd.DataFrame(FRAME.to_numpy()).to_csv(index=False),
+    "no names, index": pd.DataFrame(FRAME.to_numpy()).to_csv(),
+    "in the table's order": pd.Series(SCORES).to_csv(),
+    "table's order, shuffled": pd.Series(SCORES).iloc[ORDER].to_csv(),
+    "reset index": FRAME.reset_index().to_csv(index=False),
+    "params": WORSE.to_csv(),
+    "params first": WORSE[["params", "score", "arch"]].to_csv(index=False),
+    "seconds": FRAME.assign(train_seconds=1.5, note="fine").to_csv(index=False),
+    "hash and name": FRAME.assign(hash=[SPACE[i].hash for i in ORDER]).to_csv(index=False),
+    "spec": FRAME.assign(arch=[SPACE[i].spec for i in ORDER]).to_csv(),
+    "index as child": FRAME.assign(arch=ORDER).to_csv(),
+    "named model beside arch": FRAME.assign(model="synflow").to_csv(),
+    "a name of its own": FRAME.rename(columns={"score": "synflow"}).to_csv(index=False),
+    "an unknown word for children": FRAME.rename(columns={"arch": "nas"}).to_csv(index=False),
+    "only params": FRAME.rename(columns={"score": "params"}).to_csv(index=False),
+    "tabs": FRAME.to_csv(sep="\t"),
+    "semicolons": FRAME.to_csv(sep=";", index=False),
+    "decimal commas": FRAME.to_csv(sep=";", decimal=",", index=False),
+    "decimal commas, no heading": FRAME.to_csv(sep=";", decimal=",", index=False, header=False),
+    "blanks": "\n".join(line.replace(",", "   ") for line in LINES),
+    "comments": "# proxy: synflow, run 3\n" + FRAME.to_csv(index=False),
+    "comments, no heading": "# synflow, run 3\n" + "\n".join(LINES),
+    "heading in a comment": "# arch,score,params\n" + WORSE.to_csv(index=False, header=False),
+    "quoted": FRAME.to_csv(index=False, quoting=1),
+    "CRLF": "arch,score\r\n" + "\r\n".join(LINES) + "\r\n",
+    "comma behind": "\n".join(f"{line}," for line in LINES),
+    "BOM": b"\xef\xbb\xbf" + "\n".join(LINES).encode(),
+    "BOM and heading": b"\xef\xbb\xbf" + FRAME.to_csv(index=False).encode(),
+    "UTF-16": FRAME.to_csv(sep="\t", index=False).encode("utf-16"),
+    "capitals": FRAME.rename(columns=str.upper).to_csv(index=False),
+    "a strategy called none": FRAME.rename(columns={"score": "none"}).to_csv(index=False),
+    "json object": json.dumps(dict(zip(FRAME["arch"], FRAME["score"], strict=True))),
+    "json records": RENUMBERED.to_json(orient="records"),
+    "json lines": RENUMBERED.to_json(orient="records", lines=True),
+    "json columns": RENUMBERED.to_json(),
+    "json split": RENUMBERED.to_json(orient="split"),
+    "json index": FRAME.set_index("arch").to_json(orient="index"),
+    "json lists": json.dumps(FRAME.to_dict("list")),
+    "json pairs": json.dumps(FRAME.to_numpy().tolist()),
+    "json array": json.dumps(SCORES.tolist()),
+    "npy": npy(SCORES),
+    "npz": npz(scores=SCORES),
+    "npy records": npy(FRAME.to_records(index=False).astype([("arch", "U3"), ("score", "f8")])),
+}
+TWO = {
+    "numbers": "arch,0,1\n" + "\n".join(f"{line},{line.split(',')[1]}" for line in LINES),
+    "seeds": FRAME.assign(seed_0=SCORES[ORDER], seed_1=SCORES[ORDER]).drop(columns="score").to_csv(),
+    "scores": WORSE.assign(score_1=SCORES[ORDER], score_2=SCORES[ORDER]).drop(columns="score").to_csv(),
+    "no heading": "\n".join(f"{line},{line.split(',')[1]}" for line in LINES),
+    "long": LONG.to_csv(),
+    "children across": WIDE.to_csv(),
+    "children across, no index": WIDE.to_csv(index=False),
+    "indices across": pd.DataFrame([SCORES, SCORES]).to_csv(),
+    "json": json.dumps({name: [score, score] for name, score in zip(NAMES, SCORES, strict=True)}),
+    "json array": json.dumps([SCORES.tolist()] * 2),
+    "like a result": json.dumps({"children": [c.hash for c in SPACE], "scores": [SCORES.tolist()] * 2, "x": 1}),
+    "npy": npy(np.stack([SCORES, SCORES])),
+}
+
+
+@pytest.mark.parametrize("kind", ONE)
+def test_a_score_is_read_by_the_childs_name_whatever_the_file(tmp_path, kind):
+    path = tmp_path / "x.dat"
+    path.write_bytes(ONE[kind] if isinstance(ONE[kind], bytes) else ONE[kind].encode())
+    assert np.array_equal(read_scores(path, SPACE), SCORES[None])
+
+
+@pytest.mark.parametrize("kind", TWO)
+def test_instances_are_columns_or_rows_of_a_seed(tmp_path, kind):
+    path = tmp_path / "x.dat"
+    path.write_bytes(TWO[kind] if isinstance(TWO[kind], bytes) else TWO[kind].encode())
+    assert np.array_equal(read_scores(path, SPACE), np.stack([SCORES, SCORES]))
+
+
+def test_frames_and_mappings_and_arrays():
+    for given in (
+        FRAME, RENUMBERED, FRAME.set_index("arch"), FRAME.set_index("arch")["score"], WORSE, SCORES, SCORES.tolist(),
+        dict(zip(FRAME["arch"], FRAME["score"], strict=True)), dict(zip(SPACE, SCORES, strict=True)), SCORES[None],
+    ):  # fmt: skip
+        assert np.array_equal(read_scores(given, SPACE), SCORES[None])
+    masked = np.ma.array(SCORES, mask=np.arange(64) == 5)
+    assert np.isnan(read_scores(masked, SPACE)[0]).tolist() == (np.arange(64) == 5).tolist()
+    assert np.array_equal(read_scores(FRAME, SPACE, lower_is_better=True), -SCORES[None])
+
+
+def test_an_evaluations_own_frame_is_read(make):
+    result = make()
+    assert np.array_equal(read_scores(result.to_frame(), SPACE), result.scores)
+
+
+def test_what_is_left_out_is_said():
+    found = read_columns(WORSE, SPACE)
+    assert (found.columns, found.left_out) == (("score",), ("params",))
+    found = read_columns(WORSE, SPACE, ["params"])
+    assert (found.columns, found.left_out) == (("params",), ("score",))
+    assert np.array_equal(found.values[0], TABLE.column("params"))
+    assert read_columns(LONG, SPACE).columns == ("score (seed 3)", "score (seed 4)") or read_columns(
+        LONG, SPACE
+    ).columns == ("score (seed 4)", "score (seed 3)")
+
+
+def test_a_space_of_two_children(tmp_path):
+    two = Space("two", 1, ("max_pool_3x3", "sep_conv_3x3"))
+    for text in ("2,0.9\n1,0.1\n", "arch,score\n2,.9\n1,.1\n", ",arch,score\n0,2,.9\n1,1,.1\n", '{"2":0.9,"1":0.1}'):
+        (tmp_path / "x").write_text(text)
+        assert read_scores(tmp_path / "x", two).tolist() == [[0.1, 0.9]]
+
+
+def test_missing_words_are_nan(write):
+    for word in ("nan", "NaN", "NA", "", "null"):
+        rows = [(e.name, word if i == 3 else i) for i, e in enumerate(TABLE)]
+        expected = np.where(np.arange(64) == 3, np.nan, np.arange(64))[None]
+        assert np.array_equal(read_scores(write(rows, "arch,score"), SPACE), expected, equal_nan=True)
+
+
+AMBIGUOUS = "mine.csv has the columns {}, and more than one could be the score; name those to read, one for each " \
+    "instance: --column {}"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (FRAME.assign(other=1.0), AMBIGUOUS.format("score, other", "score")),
+        (FRAME.assign(top1=1.0, top5=2.0), AMBIGUOUS.format("score, top1, top5", "score")),
+        (FRAME.assign(top5=2.0).rename(columns={"score": "top1"}), AMBIGUOUS.format("top1, top5", "top1")),
+        (FRAME.assign(e2=2.0).rename(columns={"score": "e1"}), AMBIGUOUS.format("e1, e2", "e1")),
+        (
+            WORSE.rename(columns={"score": "macs"}),
+            AMBIGUOUS.format("macs, params", "macs"),
+        ),
+        (
+            FRAME.rename(columns={"arch": "a", "score": "b"}).assign(c=NAMES),
+            "mine.csv has the columns 'a', 'b', 'c', and none is known to name the children; call that one 'child'",
+        ),
+        (
+            FRAME.assign(hash=[SPACE[i].hash for i in range(64)]),
+            f"mine.csv, line 2: arch {NAMES[ORDER[0]]} and hash {SPACE[0].hash} are two children; leave out the wrong "
+            "column",
+        ),
+        (
+            FRAME.assign(score="good"),
+            "mine.csv has the columns arch, score, and no score in any; write a child and a number for each instance, "
+            "as 434,0.83",
+        ),
+        (
+            FRAME.assign(x=1).rename(columns={"x": "score"}),
+            "mine.csv has two columns 'score'; give each a name of its own",
+        ),
+    ],
+    ids=["other", "tops", "two tops", "epochs", "costs", "children", "two children", "words", "twice"],
+)  # fmt: skip
+def test_what_can_be_meant_in_two_ways_is_refused(write, frame, text):
+    frame.to_csv("mine.csv", index=False)
+    with pytest.raises(ResultError) as caught:
+        read_scores("mine.csv", SPACE)
+    assert str(caught.value) == text
+
+
+def test_lines_that_are_numbered_are_refused_without_a_heading(write):
+    RENUMBERED.to_csv("mine.csv", header=False)
+    with pytest.raises(ResultError) as caught:
+        read_scores("mine.csv", SPACE)
+    assert str(caught.value) == (
+        "mine.csv numbers its lines in its first column, and a further column names children too; write a heading "
+        "whose word for the children is 'child'"
+    )
+
+
+def test_columns_that_are_not_there(write):
+    path = write(FRAME.to_numpy(), "arch,score")
+    with pytest.raises(ResultError) as caught:
+        read_scores(path, SPACE, ["scores"])
+    assert str(caught.value) == "mine.csv has no column 'scores' of numbers (did you mean score?); it has score"
+    with pytest.raises(ResultError) as caught:
+        read_scores(write(FRAME.to_numpy()), SPACE, ["score"])
+    assert str(caught.value) == "mine.csv has no heading to find a column 'score' in; write one"
+
+
+def test_numbers_that_would_tie_are_refused(write):
+    rows = [(name, 2**53 + i) for i, name in enumerate(NAMES)]
+    with pytest.raises(ResultError) as caught:
+        read_scores(write(rows), SPACE)
+    assert str(caught.value) == (
+        "mine.csv, line 3: 9007199254740993 has more digits than a 64-bit float keeps, and scores that differ would "
+        "tie; divide them, or give ranks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b'{"111": 1, "111": 2}', "the key '111' stands in it twice; give it once"),
+        (npy(np.zeros((3, 5))), "an array of 3 x 5 numbers without names"),
+        (npy(np.zeros((64, 3))), "an array of 64 x 3 numbers without names"),
+        (npy(np.array(["a"])), "an array (1,) of <U1 has no scores by instance and child"),
+        (npz(a=SCORES, b=SCORES), "it holds the arrays a, b, and one is wanted"),
+        (b"PK\x03\x04 a spreadsheet", "it is an archive (a spreadsheet?), not a file of rows: save it as CSV"),
+        (b'{"scores": [[1, 2]], "children": ["111"]}', "'scores' are not one for each of its 1 'children'"),
+        (b'["111", "112"]', "a list of str has no scores by child"),
+        (b"[" * 100_000, "recursion"),
+    ],
+)
+def test_files_of_other_kinds(tmp_path, data, text):
+    path = tmp_path / "x.dat"
+    path.write_bytes(data)
+    with pytest.raises(ResultError) as caught:
+        read_scores(path, SPACE)
+    assert str(path) in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path / "pipe", "a device or a pipe"), ("/dev/zero", "a device or a pipe"),
+                       (tmp_path, "a folder")):  # fmt: skip
+        with pytest.raises(ResultError) as caught:
+            read_scores(path, SPACE)
+        text = f"{path} is {what}, not a file; give a CSV, JSON or .npy file with a line for each child"
+        assert str(caught.value) == text
+
+
+def test_a_sign_that_looks_turned(write, quick):
+    assert turned(TABLE.truth, TABLE.truth) is None
+    assert turned(-np.stack([TABLE.truth] * 2), TABLE.truth) == (
+        "GT-Tau is -1.00: higher scores go to worse children; if lower is better, give --lower-is-better"
+    )
+    path = write([(e.name, -e.test_accuracy.mean) for e in TABLE])
+    result = CliRunner().invoke(group, ["assess", path, "--json"], catch_exceptions=False)
+    assert "Warning: mine.csv: GT-Tau is -1.00" in result.stderr
+    assert json.loads(result.stdout)["columns"] == [""]
+    result = CliRunner().invoke(group, ["assess", path, "--lower-is-better"], catch_exceptions=False)
+    assert result.stdout.startswith("mine.csv on fashion14: 1 instance\n\nGT-Tau 1.00 ")
+    assert result.stderr == ""
+
+
+def test_the_command_says_what_it_read(write, quick):
+    WORSE.to_csv("mine.csv")
+    result = CliRunner().invoke(group, ["assess", "mine.csv"], catch_exceptions=False)
+    assert result.stderr == "read: score; left out: params\n"
+    result = CliRunner().invoke(group, ["assess", "-", "--column", "params"], input=WORSE.to_csv())
+    assert result.stdout.startswith("standard input on fashion14: 1 instance\n")
+    assert result.stderr == "read: params; left out: score\n"
+
+
 def test_any_order_and_any_name_give_the_tables_order(write):
     rng = np.random.default_rng(0)
     expected = rng.random((2, 64))
     names = [rng.choice([e.name, e.hash, e.architecture.spec, e.hash[:12]]) for e in TABLE]
     rows = [(name, *expected[:, i]) for i, name in enumerate(names)]
     shuffled = [rows[i] for i in rng.permutation(64)]
-    for head in ("", "child,first,second"):
-        assert np.array_equal(read_scores(write(shuffled, head), TABLE), expected)
+    for head in ("", "child,score1,score2"):
+        assert np.array_equal(read_scores(write(shuffled, head), SPACE), expected)
 
 
 def test_the_command_measures_it(write, quick):
@@ -80,20 +358,20 @@ WHOLE = [(e.name, 0.5) for e in TABLE]
 )
 def test_what_is_no_ranking(write, rows, text):
     with pytest.raises(ResultError) as caught:
-        read_scores(write(rows), TABLE)
+        read_scores(write(rows), SPACE)
     assert str(caught.value) == text
 
 
 def test_files_that_cannot_be_read(write, tmp_path):
     with pytest.raises(ResultError) as caught:
-        read_scores("gone.csv", TABLE)
-    text = "gone.csv cannot be read: No such file or directory; give a CSV file with a line for each child"
-    assert str(caught.value) == text
-    Path("bytes.csv").write_bytes(b"\xff\xfe\x00")
+        read_scores("gone.csv", SPACE)
+    text = "gone.csv cannot be read: No such file or directory; give a CSV, JSON or .npy file with a line for each"
+    assert str(caught.value) == f"{text} child"
+    Path("bytes.csv").write_bytes(b"\x80\xfe\x00")
     with pytest.raises(ResultError, match=r"bytes\.csv cannot be read: 'utf-8' codec can't decode"):
-        read_scores("bytes.csv", TABLE)
+        read_scores("bytes.csv", SPACE)
     with pytest.raises(ArchitectureError):
-        read_scores(write([("999", 0.5)]), TABLE)
+        read_scores(write([("999", 0.5)]), SPACE)
     Path("empty.csv").write_text("")
     with pytest.raises(ResultError, match=r"empty\.csv has no score for 64 of 64 children"):
-        read_scores("empty.csv", TABLE)
+        read_scores("empty.csv", SPACE)

@@ -1,0 +1,224 @@
+"""Any file of rows as rows of text: CSV and its relatives, JSON, numpy's files, a frame, standard input.
+
+    grid = read_grid("scores.csv")
+    grid.lines[0].where, grid.lines[0].cells       # "line 1", ("arch", "score")
+
+What a file is, its first bytes say, and not its name. Parsing is csv's, json's and numpy's. Not here: which line is a
+heading and what the columns mean (space/by_child.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from nasbench_ws.errors import NasbenchError, ResultError
+from nasbench_ws.json_files import bytes_of
+
+Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, or an array
+MAX_BYTES = 2**28
+KINDS = "give a CSV, JSON or .npy file with a line for each child"
+MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # a spreadsheet's "Unicode text"; UTF-8's own is utf-8-sig's
+
+
+class Line(NamedTuple):
+    where: str  # for messages: "line 3", "entry 2"
+    cells: tuple[str, ...]
+
+
+class Grid(NamedTuple):
+    """Rows of text. `headed`: whether the first is known to be a heading; None where its words must tell."""
+
+    name: str  # for messages
+    lines: tuple[Line, ...]
+    headed: bool | None = None
+    remark: Line | None = None  # the last comment before the first row: numpy writes headings so
+    decimal_comma: bool = False
+    in_order: bool = False  # rows name no child: a column a child, in the space's order
+
+
+def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> Grid:
+    """The rows of a file ("-": standard input), a pandas frame or series, a mapping, or an array.
+
+    Raises:
+        error_type: what can be read as none of these.
+    """
+    if hasattr(source, "to_csv"):  # a frame or series of pandas, which knows best how to write itself
+        return _from_text(_named(source), source.to_csv(), headed=True)
+    if isinstance(source, Mapping | list | tuple | np.ndarray):
+        name = f"the {type(source).__name__}"
+        return _guarded(name, error_type, lambda: _from_data(name, source))
+    name = "standard input" if str(source) == "-" else str(source)
+    if str(source) == "-":
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise error_type(f"{name} has more than the {MAX_BYTES:,} bytes that are read; {KINDS}")
+    else:
+        data = bytes_of(source, error_type, KINDS, MAX_BYTES)
+    return _guarded(name, error_type, lambda: _from_bytes(name, data))
+
+
+def _named(frame: Any) -> str:
+    return f"the {type(frame).__name__}"
+
+
+def _guarded(name: str, error_type: type[NasbenchError], read: Any) -> Grid:
+    try:
+        grid: Grid = read()
+    except NasbenchError:
+        raise
+    except (ValueError, TypeError, csv.Error, RecursionError, EOFError, OSError) as error:
+        raise error_type(f"{name} cannot be read: {' '.join(str(error).split())}; {KINDS}") from error
+    return grid
+
+
+def _from_bytes(name: str, data: bytes) -> Grid:
+    if data.startswith(b"\x93NUMPY"):
+        return _from_data(name, np.load(io.BytesIO(data), allow_pickle=False))
+    if data.startswith(b"PK"):
+        return _from_archive(name, data)
+    text = data.decode(next((code for mark, code in MARKS.items() if data.startswith(mark)), "utf-8-sig"))
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return _from_data(name, json.loads(text, object_pairs_hook=_once))
+        except json.JSONDecodeError:
+            rows = [line for line in text.splitlines() if line.strip()]
+            if len(rows) < 2 or not all(row.lstrip().startswith("{") for row in rows):
+                raise
+            return _from_data(name, [json.loads(row, object_pairs_hook=_once) for row in rows])  # JSON lines
+    return _from_text(name, text)
+
+
+def _from_archive(name: str, data: bytes) -> Grid:
+    import zipfile
+
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            names = list(archive)
+            if not names or len(names) > 1:
+                raise ValueError(f"it holds the arrays {', '.join(names) or 'none'}, and one is wanted")
+            return _from_data(name, archive[names[0]])
+    except (zipfile.BadZipFile, AttributeError, KeyError) as error:
+        raise ValueError("it is an archive (a spreadsheet?), not a file of rows: save it as CSV") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError where a key stands in it twice, of which json keeps the last."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r} stands in it twice; give it once")
+        found[key] = value
+    return found
+
+
+def _from_text(name: str, text: str, headed: bool | None = None) -> Grid:
+    kept: list[tuple[int, str]] = []
+    remark: tuple[int, str] | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.lstrip().startswith("#"):
+            remark = (number, line.lstrip().lstrip("#").strip()) if not kept else remark
+        elif line.strip():
+            kept.append((number, line))
+    if not kept:
+        return Grid(name, ())
+    mark = delimiter(kept[-1][1])
+    lines = _split(kept, mark)
+    head = _split([remark], mark)[0] if remark else None
+    return Grid(name, lines, headed, head, decimal_comma=mark != ",")
+
+
+def delimiter(line: str) -> str:
+    """The mark between a line's cells. csv.Sniffer takes the decimal comma of 434;0,83 for it, and this does not."""
+    return next((mark for mark in "\t;," if mark in line), " ")
+
+
+def _split(numbered: Sequence[tuple[int, str]], mark: str) -> tuple[Line, ...]:
+    found = []
+    reader = csv.reader((line for _, line in numbered), delimiter=mark, skipinitialspace=True, strict=True)
+    for cells in reader:
+        where = f"line {numbered[min(reader.line_num, len(numbered)) - 1][0]}"
+        kept = cells if mark != " " else [cell for cell in cells if cell]  # numpy pads with blanks
+        while mark != " " and len(kept) > 2 and not kept[-1].strip():
+            kept = kept[:-1]  # "434,0.83," of some spreadsheets
+        found.append(Line(where, tuple(cell.strip() for cell in kept)))
+    return tuple(found)
+
+
+def _from_data(name: str, data: Any) -> Grid:
+    if isinstance(data, np.ndarray):
+        return _from_array(name, data)
+    if isinstance(data, Mapping):
+        return _from_mapping(name, data)
+    if data and all(isinstance(row, Mapping) for row in data):
+        heading = list(dict.fromkeys(str(key) for row in data for key in row))
+        rows = [[{str(k): v for k, v in row.items()}.get(key) for key in heading] for row in data]
+        return _headed(name, heading, rows)
+    if any(isinstance(row, str | Mapping) for row in data):
+        raise ValueError(f"a list of {', '.join(sorted({type(row).__name__ for row in data}))} has no scores by child")
+    nested = bool(data) and all(isinstance(row, list | tuple | np.ndarray) for row in data)
+    if nested and any(isinstance(row[0], str) for row in data if len(row)):
+        return Grid(name, _lines(data))  # rows, each with its child
+    numbers = [[_missing(x) for x in row] for row in data] if nested else [_missing(x) for x in data]
+    return _from_array(name, np.array(numbers))
+
+
+def _missing(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def _from_mapping(name: str, data: Mapping[Any, Any]) -> Grid:
+    if isinstance(data.get("children"), list) and isinstance(data.get("scores"), list):  # as results have them
+        scores = data["scores"] if data["scores"] and isinstance(data["scores"][0], list) else [data["scores"]]
+        if {len(row) for row in scores} != {len(data["children"])}:
+            raise ValueError(f"'scores' are not one for each of its {len(data['children'])} 'children'")
+        columns = [data["children"], *scores]
+        return _headed(name, ["child", *map(str, range(len(scores)))], list(zip(*columns, strict=True)))
+    if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas' orient="split"
+        index = data.get("index") or [""] * len(data["data"])
+        rows = [[where, *row] for where, row in zip(index, data["data"], strict=True)]
+        return _headed(name, ["", *map(str, data["columns"])], rows)
+    values = list(data.values())
+    if values and all(isinstance(value, Mapping) for value in values):  # pandas' orient="columns"
+        index = list(dict.fromkeys(str(key) for value in values for key in value))
+        by_text = [{str(k): v for k, v in value.items()} for value in values]
+        return _headed(name, ["", *map(str, data)], [[key, *(value.get(key) for value in by_text)] for key in index])
+    if values and all(isinstance(value, list | tuple | np.ndarray) for value in values):
+        lengths = {len(value) for value in values}
+        if any(isinstance(x, str) for value in values for x in value) and len(lengths) == 1:
+            return _headed(name, list(map(str, data)), list(zip(*values, strict=True)))
+        return Grid(name, _lines([[key, *value] for key, value in data.items()]), headed=False)
+    return Grid(name, _lines([[key, value] for key, value in data.items()]), headed=False)
+
+
+def _headed(name: str, heading: Sequence[str], rows: Sequence[Iterable[Any]]) -> Grid:
+    return Grid(name, (Line("the heading", tuple(heading)), *_lines(rows)), headed=True)
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> tuple[Line, ...]:
+    return tuple(Line(f"entry {i}", tuple(map(_text, row))) for i, row in enumerate(rows, start=1))
+
+
+def _text(value: Any) -> str:
+    if value is None or value is np.ma.masked:
+        return "nan"
+    value = value.item() if isinstance(value, np.generic) else value
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _from_array(name: str, array: np.ndarray[Any, Any]) -> Grid:
+    if array.dtype.names:
+        records = [[text.decode() if isinstance(text, bytes) else text for text in row] for row in array.tolist()]
+        return _headed(name, array.dtype.names, records)
+    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
+        raise ValueError(f"an array {array.shape} of {array.dtype} has no scores by instance and child")
+    rows: Any = np.ma.atleast_2d(array) if np.ma.isMaskedArray(array) else np.atleast_2d(array)
+    return Grid(name, _lines(rows), headed=False, in_order=True)

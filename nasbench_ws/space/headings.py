@@ -1,0 +1,107 @@
+"""Headings: whether a first line is one, and what its words say of the columns.
+
+    is_heading(grid.lines, space)                  # "arch,score" is one; "111,0.785" is not, whatever follows
+    are_instances(["seed_0", "seed_1"])            # True: columns of one kind; "score" and "params" are not
+
+Not here: reading numbers by them (space/by_child.py).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.grids import Line
+
+CHILD = ("child", "children", "arch", "architecture", "hash", "spec", "digits", "genotype", "cell", "model", "name")
+COUNTER = ("", "index", "id", "unnamed: 0", "level_0", "row")  # row numbers, or children's indices
+REPETITION = ("seed", "instance", "run", "trial", "rep", "repeat", "replica", "fold")
+INSTANCE = (*REPETITION, "score", "scores", "init", "s", "i")
+NOT_SCORES = (
+    "params", "parameters", "param", "macs", "madds", "flops", "gflops", "mflops", "seconds", "time", "latency",
+    "memory", "size", "bytes", "epoch", "epochs", "step", "steps", "rank", "index", "id", "date", "status",
+    *REPETITION,
+)  # fmt: skip
+MISSING = ("", "nan", "na", "n/a", "null", "none", "<na>")  # as pandas reads and writes them
+
+
+def is_heading(lines: Sequence[Line], space: Space) -> bool:
+    """A first line is a heading only where it names no child, and is no line of numbers either."""
+    first = lines[0].cells
+    if first == tuple(map(str, range(len(first)))):  # pandas writes so columns without names; or child 0 has score 1
+        later = {line.cells[0] for line in lines[1:] if line.cells}
+        return "0" in later or not all(text in space and is_index(text, space) for text in later)
+    if first[0] in space or any(text in space and not is_index(text, space) for text in first):
+        return False
+    if any(_is_float(text) and not text.isdecimal() for text in first[1:]):
+        return False
+    return not _is_float(first[0])
+
+
+def is_index(text: str, space: Space) -> bool:
+    """Whether a text that names a child does so by its index: small numbers of any meaning look the same."""
+    return text.isdecimal() and text == str(space.architecture(text).index)
+
+
+def transposed(lines: Sequence[Line], space: Space) -> list[Line] | None:
+    """The lines with children down instead of across; None where they do not go across."""
+    if len(lines) < 2 or len({len(line.cells) for line in lines}) > 1:
+        return None
+    first = lines[0].cells
+    for start in (0, 1):
+        names = first[start:]
+        across = len(names) > 1 and all(text in space for text in names) and len(set(names)) == len(names)
+        whole = across and (len(names) == len(space) or not all(is_index(text, space) for text in names))
+        below = [line.cells[0] for line in lines[1:]]
+        numbered = start == 1 and len(below) < len(space) and below == [str(i) for i in range(len(below))]
+        down = all(text in space for text in below) and not numbered
+        if whole and not down and (start == 0 or first[0] not in space):
+            labels = [line.cells[0] if start else str(i) for i, line in enumerate(lines[1:])]
+            columns = zip(*(line.cells[start:] for line in lines), strict=True)
+            turned = [Line(f"column {i}", cells) for i, cells in enumerate(columns, start=start + 1)]
+            return [Line("the heading", ("child", *labels)), *turned]
+    return None
+
+
+def is_child_word(name: str, word: str) -> bool:
+    """Whether a heading's `name` is a word for children, or ends in one ("arch_hash"), or starts so ("arch_str")."""
+    words = re.split(r"[ _.\-]", name.lower())
+    return name.lower() == word or words[-1] == word or (words[0] == word and word in ("child", "arch", "architecture"))
+
+
+def words_of(name: str) -> set[str]:
+    return {word for word in re.split(r"[^a-z0-9]+", name.lower()) if word}
+
+
+def are_instances(names: Sequence[str]) -> bool:
+    """Whether the names are those of instances: nothing but numbers, or one word for a repetition and numbers.
+
+    "top1" and "top5" are not, nor are "epoch_1" and "epoch_2".
+    """
+    stems = set()
+    for name in names:
+        match = re.fullmatch(r"(.*?)[ _.\-\[(#]*(\d+)[\])]*", name.lower())
+        if match is None:
+            return False
+        stems.add(match[1])
+    last = re.split(r"[^a-z]+", stems.pop())[-1] if len(stems) == 1 else None
+    return last is not None and (last == "" or last in INSTANCE)
+
+
+def as_number(text: str, decimal_comma: bool = False) -> float | None:
+    """The number; NaN for a word of what is missing; None where it is neither, or infinite."""
+    if text.lower() in MISSING:
+        return math.nan
+    if decimal_comma and re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", text):
+        text = text.replace(",", ".")
+    try:
+        value = float(text) if "_" not in text else math.inf
+    except ValueError:
+        return None
+    return None if math.isinf(value) else value
+
+
+def _is_float(text: str) -> bool:
+    return text.lower() not in MISSING and as_number(text) is not None
