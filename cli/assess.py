@@ -8,6 +8,7 @@ from nasbench_ws.cli.options import json_option, print_json, table_option
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.scores_file import read_columns, turned
 from nasbench_ws.results.assess import assess as assess_scores
+from nasbench_ws.results.schema import derived_json
 from nasbench_ws.results.text import render_scores
 from nasbench_ws.tables.table import load
 
@@ -38,11 +39,14 @@ def assess(scores: str, columns: tuple[str, ...], lower_is_better: bool, table: 
     if found.left_out:
         read = ", ".join(column for column in found.columns if column)
         click.echo(f"read: {read}; left out: {', '.join(found.left_out)}", err=True)
+    report = assess_scores(found.values, truth)
     if as_json:
-        report = assess_scores(found.values, truth)
-        print_json(without_nan({"scores": scores, "columns": found.columns, "table": truth.digest, **report}))
+        print_json({
+            "scores": scores, "columns": without_nan(found.columns), **derived_json(report), "table": truth.digest,
+            "diverged": report.diverged,
+        })  # fmt: skip
     else:
-        click.echo(render_scores(name, found.values, truth))
+        click.echo(render_scores(name, report, len(found.values)))
     warning = turned(found.values, truth.truth)
     if warning:
         click.echo(f"Warning: {name}: {warning}", err=True)

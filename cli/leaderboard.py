@@ -12,7 +12,6 @@ from nasbench_ws.cli.options import dask_option, json_option, print_json, root_o
 from nasbench_ws.evaluation.experiment import Experiment
 from nasbench_ws.evaluation.leaderboard import entries
 from nasbench_ws.evaluation.leaderboard import leaderboard as order
-from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.plan import Match
 from nasbench_ws.results.result import Result
 from nasbench_ws.tables.table import load
@@ -56,7 +55,7 @@ def leaderboard(
         [Result.load(path) for path in results], truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder
     )
     if as_json:
-        print_json(without_nan(board.to_dict()))
+        print_json(board.to_dict())
     else:
         click.echo(board.markdown() if markdown else str(board))
 

@@ -46,7 +46,7 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
 
 def _truth(results: list[Result], table: str | None) -> Table | None:
     """The table that is named, or the shipped one that the results name."""
-    names = {result["table"]["name"] for result in results}
+    names = {result.assessment.table.name for result in results}
     if table is None and len(names) == 1 and names <= shipped().keys():
         (table,) = names
     if table is not None:

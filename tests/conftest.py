@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nasbench_ws.cost import Cost
 from nasbench_ws.images.dataset import Images, Split
+from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
@@ -114,12 +117,10 @@ def resample_little(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
 
 
-BUDGET = {
-    "per": "instance", "match": "child-updates", "steps": 6400, "images": 409_600, "child_updates": 6400,
-    "macs": 345_678_901_234, "weight_bytes": 17_408, "seconds": 21.7, "parameters": 4352, "super_nets": 1,
-}  # fmt: skip
-
-
+COST = Cost(
+    steps=6400, images=409_600, child_updates=6400, macs=345_678_901_234, weight_bytes=17_408, seconds=21.7,
+    parameters=4352, super_nets=1,
+)  # fmt: skip
 
 
 def scored(seed: int = 0, instances: int = 2) -> np.ndarray:
@@ -128,24 +129,26 @@ def scored(seed: int = 0, instances: int = 2) -> np.ndarray:
 
 @pytest.fixture
 def make(tiny: Tiny, quick: None) -> Callable[..., Result]:
+    """A result of random scores, or of what is changed of its outcome; `table` measures it, `last` is the plan's."""
+
     def make(**changes: Any) -> Result:
         scores = changes.get("scores", {"running": scored()})
         instances = len(next(iter(scores.values())))
-        plan = Plan(changes.get("strategy", "full"), tiny.recipe, batch_norm=tuple(scores), last=changes.pop("last", 0))
+        strategy, last = changes.get("strategy", "full"), changes.pop("last", 0)
+        plan = Plan(strategy, tiny.recipe, batch_norm=tuple(scores), last=last).to_dict()
+        table = changes.pop("table", tiny.table)
         given: dict[str, Any] = {
             "strategy": "full",
-            "table": tiny.table,
-            "plan": {**plan.to_dict(), "schedule": "shuffle"},
-            "seeds": list(range(instances)),
+            "children": tuple(child.hash for child in table.space),
+            "plan": without_nan({**{key: x for key, x in plan.items() if key != "recipe"}, "schedule": "shuffle"}),
+            "recipe": tiny.recipe.to_dict(),
+            "seeds": tuple(range(instances)),
             "scores": scores,
-            "window": None,
-            "window_trained": [],
-            "readouts": {},
-            "budget": BUDGET,
-            "diverged": [],
-            "trained": [dict.fromkeys(("111", "112"), 100)] * instances,
+            "cost": COST,
+            "match": "child-updates",
+            "trained": (dict.fromkeys(("111", "112"), 100),) * instances,
             "versions": {"nasbench-ws": "0.1.0", "python": "3.11.7"},
         }
-        return Result.make(**(given | changes))
+        return Result.of(Outcome(**(given | changes)), table)
 
     return make

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from conftest import load_instead
 
 from nasbench_ws.cli import SHORT, WHERE, group
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.results.outcome import Readouts
 from nasbench_ws.results.result import Result
 from nasbench_ws.tables.table import load
 
@@ -88,12 +89,11 @@ def test_every_block_runs(folder, monkeypatch, quick):
 def test_the_first_screen_is_what_the_shipped_scores_say():
     """`evaluate full` is the leaderboard's `full`, its first three instances and no other readout; but for the time."""
     kept = Result.load(shipped_results() / "shuffle.json")
-    plan = Plan("full", load("fashion14").recipe, schedule="shuffle").to_dict()
-    given = {name: kept[name] for name in ("strategy", "budget", "diverged", "versions")}
-    result = Result.make(
-        **given, table=load("fashion14"), plan=plan, seeds=kept["seeds"][:3], trained=kept["trained"][:3],
-        scores={"running": kept.scores[:3]}, window=None, window_trained=[], readouts={},
+    few = replace(
+        kept.outcome, seeds=kept.outcome.seeds[:3], trained=kept.outcome.trained[:3], window=None,
+        scores={"running": kept.scores[:3]}, readouts=Readouts(),
     )  # fmt: skip
+    result = Result.of(few, load("fashion14"))
     (shown,) = [body for kind, _, body in BLOCKS if kind == "text" and body.startswith("full on fashion14")]
     assert re.sub(r"\d+ s$", "", shown.rstrip()) == re.sub(r"\d+ s$", "", str(result).rstrip())
 

@@ -20,14 +20,16 @@ from typing import Any
 
 import numpy as np
 
+from nasbench_ws.cost import NOTHING, Cost
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import load_images
-from nasbench_ws.json_files import check_writable, read_record, write_record
+from nasbench_ws.json_files import check_writable, read_record, without_nan, write_record
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.cost import size_of, tuning_modes
 from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.rankers.weight_sharing import Setting, parts_of, run_part
+from nasbench_ws.results.outcome import Changes, Divergence, Outcome, Readouts, Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
 from nasbench_ws.sharing.strategies import Strategy
@@ -179,65 +181,76 @@ def _result(
                 whole[i][..., outcome["children"]] = values
         return whole
 
-    def total(name: str) -> float:
-        sums = [sum(outcome[name] for outcome in instance) for instance in gathered]
-        return float(np.mean(sums))
-
     def accuracies(mode: str) -> Any:
         return joined(lambda outcome: outcome["scores"][mode]["accuracy"])
 
-    window = joined(lambda o: o["window"], plan.last) if plan.last and not _any_diverged(gathered) else None
-    return Result.make(
+    window = None
+    if plan.last and not _any_diverged(gathered):
+        trained = tuple(
+            tuple(tuple(map(tuple, outcome["window_trained"])) for outcome in instance) for instance in gathered
+        )
+        window = Window(joined(lambda o: o["window"], plan.last), trained)
+    schedule = name_of(plan.schedule or strategy.schedule)
+    outcome = Outcome(
         strategy=plan.strategy,
-        table=table,
-        plan={**plan.to_dict(), "schedule": name_of(plan.schedule or strategy.schedule)},
-        seeds=seeds,
+        children=tuple(child.hash for child in table.space),
+        seeds=tuple(seeds),
         scores={mode: accuracies(mode) for mode in plan.batch_norm},
+        cost=Cost.mean([sum(map(_cost, instance), NOTHING) for instance in gathered]),
+        match=plan.match,
+        plan=without_nan({key: x for key, x in {**plan.to_dict(), "schedule": schedule}.items() if key != "recipe"}),
+        recipe=plan.recipe.to_dict(),
         window=window,
-        window_trained=[[outcome["window_trained"] for outcome in instance] for instance in gathered],
         readouts=_readouts(plan, gathered, joined),
-        budget={
-            "per": "instance",
-            "match": plan.match,
-            **{name: int(total(name)) for name in ("steps", "images", "child_updates", "macs", "weight_bytes")},
-            "seconds": total("seconds"),
-            "parameters": int(total("parameters")),
-            "super_nets": len(parts),
-        },
-        diverged=[
-            {"seed": outcome["seed"], "children": outcome["children"], "step": outcome["diverged_at"]}
+        diverged=tuple(
+            Divergence(outcome["seed"], tuple(outcome["children"]), outcome["diverged_at"])
             for instance in gathered
             for outcome in instance
             if outcome["diverged_at"] is not None
-        ],
-        trained=[
+        ),
+        trained=tuple(
             {name: times for outcome in instance for name, times in outcome["trained"].items()}
             for instance in gathered
-        ],
+        ),
         versions=versions(),
     )
+    return Result.of(outcome, table)
 
 
-def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable[..., Any]) -> dict[str, Any]:
+def _cost(outcome: dict[str, Any]) -> Cost:
+    names = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
+    return Cost(**{name: outcome[name] for name in names}, super_nets=1)
+
+
+def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable[..., Any]) -> Readouts:
     """The other readouts as (instances, children) scores; matrices of interference by instance and part."""
-    found: dict[str, Any] = {}
-    if plan.average:
-        found["average"] = {mode: joined(lambda o, m=mode: o["readouts"]["average"][m]) for mode in plan.batch_norm}
+    average = (
+        {mode: joined(lambda o, m=mode: o["readouts"]["average"][m]) for mode in plan.batch_norm}
+        if plan.average
+        else {}
+    )
     if _any_diverged(gathered):
-        return found
+        return Readouts(average)
+    fine_tune = {}
     if plan.fine_tune:
         modes = gathered[0][0]["readouts"]["fine_tune"]
-        found["fine_tune"] = {
+        fine_tune = {
             mode: {f: joined(lambda o, m=mode, f=f: o["readouts"]["fine_tune"][m][f]) for f in modes[mode]}
             for mode in modes
         }
+    changes: tuple[tuple[Changes, ...], ...] = ()
     if plan.interference:
-        names = ("children", "interference", "gradient_cosine")
-        found["interference"] = [
-            [{name: ({**outcome, **outcome["readouts"]})[name] for name in names} for outcome in instance]
+        changes = tuple(
+            tuple(
+                Changes(
+                    tuple(outcome["children"]),
+                    *(np.array(outcome["readouts"][n], dtype=float) for n in ("interference", "gradient_cosine")),
+                )
+                for outcome in instance
+            )
             for instance in gathered
-        ]
-    return found
+        )
+    return Readouts(average, fine_tune, changes)
 
 
 def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:

@@ -68,7 +68,7 @@ def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | 
 def _difference(one: Experiment, result: Result) -> tuple[str, object, object] | None:
     """What the result was run with and the experiment was not, first of all; more modes of batch norm do no harm."""
     wanted = {key: list(value) if isinstance(value, tuple) else value for key, value in one.plan.to_dict().items()}
-    there = {**result["plan"], "recipe": result["recipe"]}
+    there = {**result.outcome.plan, "recipe": result.outcome.recipe}
     if one.plan.schedule is None:
         del wanted["schedule"]
     modes, held = wanted.pop("batch_norm"), there.get("batch_norm", [])
@@ -77,8 +77,8 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
     for key, value in wanted.items():
         if there.get(key) != value:
             return key, there.get(key), value
-    seeds = list(range(result["instances"]))
-    return None if result["seeds"] == seeds else ("seeds", result["seeds"], seeds)
+    held_seeds, seeds = list(result.outcome.seeds), list(range(result.outcome.instances))
+    return None if held_seeds == seeds else ("seeds", held_seeds, seeds)
 
 
 def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True) -> list[Experiment]:
@@ -86,7 +86,7 @@ def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = Tr
     found = []
     for one in wanted:
         there = kept(one, folder, shipped)
-        missing = one.instances - (there["instances"] if there else 0)
+        missing = one.instances - (there.outcome.instances if there else 0)
         if missing > 0:
             found.append(replace(one, instances=missing))
     return found
@@ -127,9 +127,9 @@ def run(
     results: dict[str, Result] = {}
     for place, one in enumerate(wanted, start=1):
         there = kept(one, folder, shipped)
-        have = there["instances"] if there else 0
+        have = there.outcome.instances if there else 0
         if there and have >= one.instances:
-            results[one.name] = there if there["table"]["digest"] == table.digest else there.against(table)
+            results[one.name] = there.measured_by(table)
             continue
         from nasbench_ws.evaluation.evaluate import evaluate  # torch, which showing results does without
 

@@ -20,18 +20,20 @@ import numpy as np
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.evaluation.catalogue import SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, shipped_results
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import EVALUATION, stability_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.rankers.plan import BACKWARD, Match, Plan
-from nasbench_ws.results.baselines import baselines
-from nasbench_ws.results.compare import figures, matches, unusual
+from nasbench_ws.results.assessment import Figure
+from nasbench_ws.results.baselines import baselines, single_seed
+from nasbench_ws.results.compare import matches, unusual
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import LABELS, fixed
+from nasbench_ws.results.text import LABELS
 from nasbench_ws.tables.table import Table, load
 
 if TYPE_CHECKING:
     import pandas as pd
-from nasbench_ws.results.baselines import single_seed
 
 SCALE, INSTANCES = SCALES["standard"], 5
 LOW_IS_GOOD = ("top_rank", "regret")
@@ -46,11 +48,11 @@ class Row:
     name: str
     kind: str  # "super-net" or "ranker"
     batch_norm: str
-    mean: float | None
-    std: float | None
-    interval: tuple[float | None, float | None]
+    mean: float
+    std: float
+    interval: tuple[float, float]
     n: int
-    s_tau: float | None
+    s_tau: float
     macs: float
 
 
@@ -68,9 +70,11 @@ class Leaderboard:
     results: Mapping[str, Result]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; without the results."""
+        """For JSON; without the results. NaN is None."""
         names = ("table", "seeds", "metric", "match", "steps", "ceiling")
-        return {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
+        data = {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
+        found: dict[str, Any] = without_nan(data)
+        return found
 
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with a row for each."""
@@ -85,7 +89,7 @@ class Leaderboard:
         lines = [self.caption(), "", head]
         for row in self.rows:
             lines.append(
-                f"{row.place:>2}  {row.name[:21]:22}{row.batch_norm:17}{fixed(row.mean):>6}  {_interval(row):14}"
+                f"{row.place:>2}  {row.name[:21]:22}{row.batch_norm:17}{number(row.mean):>6}  {_interval(row):14}"
                 f"{row.n:>4}{_two(row.s_tau):>6}{row.macs / 1e12:>5.1f}"
             )
         return "\n".join(lines)
@@ -107,7 +111,7 @@ class Leaderboard:
         """What is measured, and what is equal."""
         return (
             f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds); "
-            f"a held-out seed reaches {fixed(self.ceiling)}.\n"
+            f"a held-out seed reaches {number(self.ceiling)}.\n"
             f"Matched in {self.match}: {self.steps:,} steps that share all. Cost: T multiply-adds."
         )
 
@@ -121,8 +125,8 @@ def _interval(row: Row) -> str:
     return f"[{_two(row.interval[0])}, {_two(row.interval[1])}]"
 
 
-def _two(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _two(value: float) -> str:
+    return "" if math.isnan(value) else number(value, 2)
 
 
 def entries(table: Table) -> list[Experiment]:
@@ -164,43 +168,40 @@ def leaderboard(
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     found = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
     found = {name: one for name, one in found.items() if match in matches(one)}
-    steps = next((one["plan"]["steps"] for one in [*found.values(), *results]), SCALE.steps)
-    for number, one in enumerate(results, start=1):
-        if match not in matches(one) or one["plan"]["steps"] != steps:
+    steps = next((one.outcome.steps for one in [*found.values(), *results]), SCALE.steps)
+    for place, one in enumerate(results, start=1):
+        if match not in matches(one) or one.outcome.steps != steps:
             raise UsageError(
-                f"result {number} ({unusual(one)}) took {one['plan']['steps']:,} steps matched in "
-                f"{one['budget']['match']}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
+                f"result {place} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
+                f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
                 f"--steps {steps} --match {match}"
             )
-        found[f"given {number}"] = one
-    found = {name: one.against(truth) if one["table"]["digest"] != truth.digest else one for name, one in found.items()}
+        found[f"given {place}"] = one
+    found = {name: one.measured_by(truth) for name, one in found.items()}
     rows = [row for one in found.values() for row in _rows(one, metric)] + _rankers(truth, metric)
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
     sign = 1 if metric.startswith(LOW_IS_GOOD) else -1
-    rows.sort(key=lambda row: math.inf if row.mean is None else sign * row.mean)
+    rows.sort(key=lambda row: math.inf if math.isnan(row.mean) else sign * row.mean)
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     ceiling, _ = single_seed(truth, metric, "test_accuracy", truth.epochs[-1])
-    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, ceiling["mean"], ordered, found)
+    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, ceiling.mean, ordered, found)
 
 
 def _rows(result: Result, metric: str) -> list[Row]:
     """One for each way of batch norm; none where every instance diverged."""
-    modes = {result["batch_norm"]: (result["metrics"], result.scores)}
-    for mode, other in result["other_batch_norm"].items():
-        modes[mode] = other["metrics"], np.array(other["scores"], dtype=np.float64)
     rows = []
-    for mode, (measured, scores) in modes.items():
-        usable = rankable(scores)
+    for mode, scores in result.outcome.scores.items():
+        usable, measured = rankable(scores), result.under(mode)
         if metric in measured:
-            s_tau = stability_tau(usable).mean if len(usable) > 1 else None
-            rows.append(_row(unusual(result), "super-net", mode, measured[metric], s_tau, result["budget"]["macs"]))
+            s_tau = stability_tau(usable).mean if len(usable) > 1 else math.nan
+            rows.append(_row(unusual(result), "super-net", mode, measured[metric], s_tau, result.outcome.cost.macs))
     return rows
 
 
 def _rankers(table: Table, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
-    rows = [_row(names[name], "ranker", "", one[metric], None, 0.0) for name, one in baselines(table).items()]
+    rows = [_row(names[name], "ranker", "", one[metric], math.nan, 0.0) for name, one in baselines(table).items()]
     each = table.recipe.steps_per_epoch * table.recipe.batch_size * BACKWARD * float(table.column("macs").sum())
     if len(table.seeds) < 2 or np.isnan(table.curves("valid_accuracy")).any():
         return rows
@@ -211,9 +212,5 @@ def _rankers(table: Table, metric: str) -> list[Row]:
     return rows
 
 
-def _row(
-    name: str, kind: str, mode: str, measured: Mapping[str, Any], s_tau: float | None, macs: float
-) -> Row:
-    one = figures(measured)
-    low, high = one.pop("interval")
-    return Row(0, name, kind, mode, interval=(low, high), s_tau=s_tau, macs=macs, **one)
+def _row(name: str, kind: str, mode: str, measured: Figure, s_tau: float, macs: float) -> Row:
+    return Row(0, name, kind, mode, measured.mean, measured.std, measured.interval, measured.n, s_tau, macs)

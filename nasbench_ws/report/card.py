@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.results.assess import ceilings
 from nasbench_ws.space.cell import Space
@@ -27,7 +28,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
     params = table.column("params").astype(float)
     seconds = table.by_seed("seconds")
     found = ceilings(by_seed)
-    plain = ceilings(by_seed[without_pooling(table.space)])["all"]
+    plain = ceilings(by_seed[without_pooling(table.space)]).all
     best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
     curve = table.curves("valid_accuracy").mean(axis=(0, 1))
@@ -80,7 +81,8 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "",
         f"* Test accuracy of the children (mean over seeds): {truth.min():.4f} ({worst[0].name}) to {truth.max():.4f} "
         f"({best[0].name}), mean {truth.mean():.4f}.",
-        f"* Between children: standard deviation {truth.std(ddof=1):.4f}. Between seeds of a child: {_f(spread)}.",
+        f"* Between children: standard deviation {truth.std(ddof=1):.4f}. Between seeds of a child: "
+        f"{number(spread, 4)}.",
         f"* Best: {', '.join(f'{e.name} {e.test_accuracy.mean:.4f}' for e in best)}.",
         f"* Worst: {', '.join(f'{e.name} {e.test_accuracy.mean:.4f}' for e in worst)}.",
         f"* Validation accuracy, mean over all runs, by epoch: {epochs}.",
@@ -102,10 +104,10 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "| children | single seeds | held out | split half | perfect |",
         "|---|---|---|---|---|",
         *(
-            f"| {name} ({c['children']}) | "
-            + " | ".join(_f(c[k]["mean"], 3) for k in ("single_seeds", "held_out", "split_half", "perfect"))
+            f"| {name} ({c.children}) | "
+            + " | ".join(number(one.mean) for one in (c.single_seeds, c.held_out, c.split_half, c.perfect))
             + " |"
-            for name, c in (("all", found["all"]), ("without pooling", plain), ("top quarter", found["top_quarter"]))
+            for name, c in (("all", found.all), ("without pooling", plain), ("top quarter", found.top_quarter))
         ),
         "",
         *_agreements(table, against),
@@ -150,10 +152,6 @@ def _agreements(table: Table, others: Sequence[Table]) -> list[str]:
         *(f"| {name} | {found['all']:.3f} | {found['without_pooling']:.3f} |" for name, found in found),
         "",
     ]
-
-
-def _f(value: float, digits: int = 4) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def agreement(first: Table, second: Table) -> dict[str, float]:

@@ -24,6 +24,7 @@ from nasbench_ws.results.compare import Comparison, compare, name_of
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.text import cost_text
 from nasbench_ws.tables.table import Table
 
 
@@ -34,7 +35,7 @@ def results_page(results: Sequence[Result], truth: Table | None) -> str:
     """
     if not results:
         raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate --out`")
-    again = [truth is not None and result["table"]["digest"] != truth.digest for result in results]
+    again = [truth is not None and result.assessment.table.digest != truth.digest for result in results]
     if truth is not None:
         results = [result.against(truth) if stale else result for result, stale in zip(results, again, strict=True)]
     sections = [_side_by_side(results)] if len(results) > 1 else []
@@ -43,7 +44,7 @@ def results_page(results: Sequence[Result], truth: Table | None) -> str:
         sections.insert(0, Section("Measured again", paragraph(text, "note")))
     for place, result in enumerate(results, start=1):
         sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
-    names = ", ".join(sorted({str(r["table"]["name"]) for r in results}))
+    names = ", ".join(sorted({result.assessment.table.name for result in results}))
     return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
 
 
@@ -62,23 +63,23 @@ def _ranks(result: Result, truth: Table) -> str | None:
 
 
 def _window(result: Result, truth: Table) -> str | None:
-    if not result["window"]:
+    window = result.outcome.window
+    if window is None:
         return None
-    scores = np.array(result["window"]["scores"], dtype=np.float64)  # (I, k, n)
-    taus = np.array([rankable_taus(one, truth.truth) for one in scores])
+    taus = np.array([rankable_taus(one, truth.truth) for one in window.scores])
     return figures.window(taus, *_levels(result))
 
 
 def _tuning(result: Result, truth: Table) -> str | None:
-    tuned = result["readouts"].get("fine_tune")
+    tuned = result.assessment.readouts.fine_tune
     if not tuned:
         return None
-    taus = {m: {int(f): _numbers(r["kendall_tau"]) for f, r in by.items()} for m, by in tuned.items()}
+    taus = {mode: {int(steps): one for steps, one in by_steps.items()} for mode, by_steps in tuned.items()}
     return figures.tuning(taus, *_levels(result))
 
 
 def _interference(result: Result, truth: Table) -> str | None:
-    found = result["readouts"].get("interference")
+    found = result.outcome.readouts.interference
     return figures.interference(matrix(found, len(truth))) if found else None
 
 
@@ -120,7 +121,7 @@ HEADINGS = {  # title, what is seen, and why it may not be
 
 def _one(result: Result, truth: Table | None, before: str, place: int) -> list[Section]:
     """The sections of one result."""
-    sections = [Section(f"{before}Verdict", summary(result))]
+    sections = [Section(f"{before}Verdict", summary(result.assessment))]
     left_out = []
     for name, draw in FIGURES.items():
         title, caption, why = HEADINGS[name]
@@ -140,14 +141,14 @@ def _one(result: Result, truth: Table | None, before: str, place: int) -> list[S
 
 
 def _by_distance(result: Result, truth: Table) -> str:
-    found = by_distance(matrix(result["readouts"]["interference"], len(truth)), list(truth.space))
+    found = by_distance(matrix(result.outcome.readouts.interference, len(truth)), list(truth.space))
     rows = [[f"Hamming distance {name}", f"{value * 100:+.2f}"] for name, value in found["distance"].items()]
     rows += [[f"distance 1, by edge {name}", f"{value * 100:+.2f}"] for name, value in found["edge"].items()]
     return table(["children", "mean change (points)"], rows)
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    rows = [_row(result) for result in results if "kendall_tau" in result["metrics"]]
+    rows = [_row(result) for result in results if "kendall_tau" in result.metrics]
     rows.sort(key=lambda row: -row.mean)
     if not rows:
         return Section("Side by side", paragraph("Every instance of every result diverged.", "note"))
@@ -181,21 +182,19 @@ def _pairs(found: Comparison) -> str:
 
 
 def _made(result: Result) -> str:
-    budget, plan = result["budget"], result["plan"]
+    outcome, cost, truth = result.outcome, result.outcome.cost, result.assessment.table
     values = {
-        "instances": f"{result['instances']}, seeds {', '.join(map(str, result['seeds']))}",
-        "batch norm": result["batch_norm"],
-        "cost of an instance": (
-            f"{budget['steps']:,} steps, {budget['child_updates']:,} child updates, {budget['images']:,} images, "
-            f"{budget['macs'] / 1e12:.2f}T multiply-adds, {budget['weight_bytes'] / 1024:.0f} KiB of weights in "
-            f"{budget['super_nets']} super-nets, {budget['seconds']:.0f} s; matched in {budget['match']}"
-        ),
-        "diverged": len(result["diverged"]) or "none",
-        "plan": _joined(plan),
-        "recipe": _joined(result["recipe"]),
-        "versions": _joined(result["versions"]),
-        "table": f"{result['table']['name']}, digest {result['table']['digest']}",
+        "instances": f"{outcome.instances}, seeds {', '.join(map(str, outcome.seeds))}",
+        "batch norm": outcome.batch_norm,
+        "cost of an instance": f"{cost_text(cost)}; {cost.super_nets} super-nets; matched in {outcome.match}",
+        "diverged": len(outcome.diverged) or "none",
+        "plan": _joined(outcome.plan),
+        "recipe": _joined(outcome.recipe),
+        "versions": _joined(outcome.versions),
+        "table": f"{truth.name}, digest {truth.digest}",
     }
+    if outcome.device is not None:
+        values["device"] = outcome.device
     return facts(values)
 
 
@@ -204,16 +203,14 @@ def _joined(data: Mapping[str, Any]) -> str:
 
 
 def _row(result: Result) -> figures.Row:
-    tau = result["metrics"]["kendall_tau"]
-    mean, low, high = (np.nan if x is None else float(x) for x in (tau["mean"], *tau["interval"]))
-    return figures.Row(name_of(result), mean, low, high, float(result["budget"]["macs"]))
+    tau = result.metrics["kendall_tau"]
+    return figures.Row(name_of(result), tau.mean, *tau.interval, float(result.outcome.cost.macs))
 
 
 def _levels(result: Result) -> tuple[float, float]:
     """Ceiling and parameter count, NaN where there is none."""
-    ceiling = result["ceiling"]["all"]["held_out"]["mean"]
-    params = result["baselines"]["params"]["kendall_tau"]["mean"]
-    return (np.nan if ceiling is None else ceiling), (np.nan if params is None else params)
+    found = result.assessment
+    return found.ceiling.all.held_out.mean, found.baselines["params"]["kendall_tau"].mean
 
 
 def _tied(scores: Array) -> npt.NDArray[np.bool_]:
@@ -231,7 +228,3 @@ def _spread(truth: Table) -> Array:
     by_seed = truth.by_seed("test_accuracy")
     spread: Array = by_seed.std(axis=1, ddof=1) if by_seed.shape[1] > 1 else np.zeros(len(by_seed))
     return spread
-
-
-def _numbers(values: Any) -> Array:
-    return np.array(values, dtype=np.float64)  # null becomes NaN

@@ -22,6 +22,7 @@ from nasbench_ws.reproduction import paper
 from nasbench_ws.results.assess import rankable_taus
 from nasbench_ws.results.compare import paired
 from nasbench_ws.results.interference import by_distance, matrix, while_training
+from nasbench_ws.results.outcome import Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.tables.table import Table
@@ -86,12 +87,12 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
         difference = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
         test = "t over instances, jackknifed"
         found.append(_decided(1, text, f"{difference:+.2f}", gap, test, sign=-1))
-        if result["window"] and name == "shuffle":
+        window = result.outcome.window
+        if window is not None and name == "shuffle":
             theirs = paper.STABILITY["epochs"]
-            window = _window(result)
-            within = np.array([stability_tau(one).mean for one in window])
+            within = np.array([stability_tau(one).mean for one in window.scores])
             found.append(_figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
-            spread = np.array([rankable_taus(one, table.truth).std() for one in window])
+            spread = np.array([rankable_taus(one, table.truth).std() for one in window.scores])
             found.append(_figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
     return found
 
@@ -106,7 +107,7 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
         result = results["shuffle"]
         theirs = f"{paper.STABILITY['shuffle'].gt_tau:+.2f}"
         found.append(_decided(2, "GT-Tau of full sharing is above 0", theirs, _taus(result), test="t over instances"))
-        for mode in result["other_batch_norm"]:
+        for mode in result.outcome.others:
             gain = _taus(result, mode) - _taus(result)
             found.append(_figure(2, f"GT-Tau gained by batch norm {mode}", "not separated", gain))
         for k in (5, 10):
@@ -116,18 +117,17 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
         gap = _taus(result) - params
         theirs = f"{paper.STABILITY['shuffle'].gt_tau - paper.PARAMETER_COUNT:+.2f}"
         found.append(_decided(2, "GT-Tau of full sharing minus parameter count's", theirs, gap, "t over instances"))
-        if result["window"]:
-            window = _window(result)
-            single = np.array([rankable_taus(one, table.truth).mean() for one in window])
-            for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
+        window = result.outcome.window
+        if window is not None:
+            single = np.array([rankable_taus(one, table.truth).mean() for one in window.scores])
+            for name, scores in (("mean", window.scores.mean(axis=1)), ("max", window.scores.max(axis=1))):
                 gain = rankable_taus(scores, table.truth) - single
                 theirs = f"{paper.WINDOW[f'{name} of 64'] - paper.WINDOW['single']:+.2f}"
                 text = f"{name} of the last scores instead of one: GT-Tau gained"
                 found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
-    tuned = results["seeds"]["readouts"].get("fine_tune", {}) if "seeds" in results else {}
-    for mode, by_count in tuned.items():
+    for mode, by_count in results["seeds"].assessment.readouts.fine_tune.items() if "seeds" in results else ():
         counts = sorted(by_count, key=int)
-        gain = _array(by_count[counts[-1]]["kendall_tau"]) - _array(by_count[counts[0]]["kendall_tau"])
+        gain = by_count[counts[-1]] - by_count[counts[0]]
         text = f"{counts[-1]} steps of fine-tuning, batch norm {mode}: GT-Tau gained"
         theirs = f"{paper.FINE_TUNED - paper.STABILITY['seeds'].gt_tau:+.2f}, batch norm not separated"
         found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
@@ -138,13 +138,13 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 
 def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
-    measured = results["seeds"]["readouts"].get("interference") if "seeds" in results else None
+    measured = results["seeds"].outcome.readouts.interference if "seeds" in results else ()
     children = list(table.space)
     found = _while_training(results, children)
     if not measured:
         return found
     each = [by_distance(matrix([instance], len(children)), children) for instance in measured]
-    cosines = [matrix([instance], len(children), "gradient_cosine") for instance in measured]
+    cosines = [matrix([instance], len(children), cosine=True) for instance in measured]
     text = "points gained by a child at distance {} when one is trained from a snapshot"
     found += _by_distance(each, text, "where edge {} differs, from a snapshot")
     gap = np.array([one["distance"]["1"] - one["distance"]["3"] for one in each]) * 100
@@ -164,13 +164,12 @@ def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 def _while_training(results: Mapping[str, Result], children: list[Architecture]) -> list[Finding]:
     """As the paper reads it, from the window of the last steps."""
-    if "shuffle" not in results or not results["shuffle"]["window"]:
+    window = results["shuffle"].outcome.window if "shuffle" in results else None
+    if window is None:
         return []
-    window = results["shuffle"]["window"]
-    scores = _array(window["scores"])
     each = [
-        by_distance(while_training(scores[i : i + 1], window["trained"][i : i + 1]), children)
-        for i in range(len(scores))
+        by_distance(while_training(Window(window.scores[i : i + 1], window.trained[i : i + 1])), children)
+        for i in range(len(window.scores))
     ]
     text = "points above its own mean of a child at distance {} from the one just trained"
     return _by_distance(each, text, "where edge {} differs from the one just trained")
@@ -231,9 +230,9 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
             _figure(4, text, "not separated", _gained(results["drift"], full), test="t, paired by seed")
         )
     each = {
-        (name, mode or result["batch_norm"]): _taus(result, mode)
+        (name, mode): _taus(result, mode)
         for name, result in results.items()
-        for mode in (None, *result["other_batch_norm"])
+        for mode in result.outcome.scores
     }
     best = max(each, key=lambda key: float(np.nan_to_num(each[key], nan=-1.0).mean()))
     text = f"the best of all that was run ({best[0]}, batch norm {best[1]}) minus parameter count ({params:.2f})"
@@ -276,18 +275,14 @@ def _jackknifed(scores: Array) -> Array:
 
 def _taus(result: Result, mode: str | None = None) -> Array:
     """GT-Tau by instance."""
-    metrics = result["metrics"] if mode is None else result["other_batch_norm"][mode]["metrics"]
-    values = metrics.get("kendall_tau", {}).get("values", [])
-    return _array(values) if len(values) == result["instances"] else np.full(result["instances"], np.nan)
+    metrics, count = result.under(mode or result.outcome.batch_norm), result.outcome.instances
+    values = metrics["kendall_tau"].values if "kendall_tau" in metrics else ()
+    return _array(values) if len(values) == count else np.full(count, np.nan)
 
 
 def _gained(one: Result, other: Result) -> Array:
     """GT-Tau of one minus the other's, over the instances that both have."""
     return np.array([ours - theirs for ours, theirs in paired(one, other, "kendall_tau").values()])
-
-
-def _window(result: Result) -> Array:
-    return _array(result["window"]["scores"])  # (I, k, n)
 
 
 def _params(table: Table) -> float:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from nasbench_ws.evaluation.catalogue import Scale
+from nasbench_ws.markup import number
 from nasbench_ws.reproduction.claims import CLAIMS, Finding
 from nasbench_ws.tables.table import Table
 
@@ -19,7 +20,7 @@ def render(found: Sequence[Finding]) -> str:
     for title, own in _by_claim(found):
         lines += [*textwrap.wrap(f"{title}.", WIDTH, break_on_hyphens=False), ""]
         for finding in own:
-            ours = f"{_number(finding.mean)} {_interval(finding)} n={finding.n}"
+            ours = f"{number(finding.mean, short=True)} {_interval(finding)} n={finding.n}"
             lines += textwrap.wrap(finding.what, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
             lines.append(f"      ours {ours:36} {finding.verdict}".rstrip())
             lines.append(f"      paper {finding.paper}")
@@ -40,7 +41,7 @@ def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
     for title, own in _by_claim(found):
         lines += [f"## {title}", "", "| what | ours | n | the paper's | verdict |", "|---|---|---|---|---|"]
         for one in own:
-            ours = f"{_number(one.mean)} {_interval(one)}"
+            ours = f"{number(one.mean, short=True)} {_interval(one)}"
             lines.append(f"| {one.what} | {ours} | {one.n} | {one.paper} | {one.verdict} |")
         lines.append("")
     return "\n".join(lines)
@@ -56,8 +57,4 @@ def _by_claim(found: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
 
 
 def _interval(finding: Finding) -> str:
-    return f"[{_number(finding.low)}, {_number(finding.high)}]"
-
-
-def _number(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"[{number(finding.low, short=True)}, {number(finding.high, short=True)}]"

@@ -4,46 +4,83 @@ Works on stored scores alone, so that any result can be assessed again, by a new
 table. No training here, and no torch.
 
     found = assess(scores, table)          # scores: (instances, children), NaN rows for runs that diverged
-    found["metrics"]["kendall_tau"]["mean"], found["verdict"]
+    found.metrics["kendall_tau"].mean, found.verdict
+
+A new finding is a field of `assessment.Derived`, computed in `assess`, and shown in text.py and html.py.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
+from nasbench_ws.metrics import ceiling as noise
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.ceiling import noise_ceiling
-from nasbench_ws.metrics.intervals import intervals, t_interval
+from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
 from nasbench_ws.metrics.rank import kendall_taus, measure, stability_tau
 from nasbench_ws.metrics.values import nan_as_worst, rankable
-from nasbench_ws.results.baselines import baselines
+from nasbench_ws.results.assessment import (
+    Assessment,
+    Ceiling,
+    Ceilings,
+    Figure,
+    MeanStd,
+    Metric,
+    ReadoutTaus,
+    Spread,
+    Stability,
+    TableName,
+    WindowTaus,
+)
+from nasbench_ws.results.baselines import baselines, figure
+from nasbench_ws.results.interference import after_own_step
+from nasbench_ws.results.outcome import Outcome, Window
+from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
-from nasbench_ws.tables.table import Table
 
 
-def assess(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
-    """`metrics`, `s_tau`, `ceiling`, `baselines`, `diverged` and `verdict` of (instances, n) scores.
+def assess(scores: npt.ArrayLike, table: GroundTruth) -> Assessment:
+    """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
 
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
     left out of the metrics and counted in `diverged`; a child without one is ranked last.
     """
     usable, diverged = _usable(scores, table)
-    by_seed = table.by_seed("test_accuracy")
-    found: dict[str, Any] = {"diverged": diverged, "metrics": measured(scores, table), "s_tau": None}
-    if len(usable) > 1:
-        found["s_tau"] = dict(stability_tau(usable)._asdict())
-    found["ceiling"] = ceilings(by_seed)
-    found["baselines"] = baselines(table)
-    found["verdict"] = verdict(found)
-    return found
+    metrics, measures = measured(scores, table), baselines(table)
+    ceiling = ceilings(table.by_seed("test_accuracy"))
+    return Assessment(
+        table=TableName(table.name, table.digest),
+        metrics=metrics,
+        s_tau=Stability(*stability_tau(usable)) if len(usable) > 1 else None,
+        ceiling=ceiling,
+        baselines=measures,
+        verdict=verdict(metrics, measures, ceiling),
+        diverged=diverged,
+    )
 
 
-def measured(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
+def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
+    """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
+    found, readouts = assess(outcome.own, table), outcome.readouts
+    return replace(
+        found,
+        other_batch_norm={mode: measured(scores, table) for mode, scores in outcome.others.items()},
+        window=_window(outcome.window, table) if outcome.window else None,
+        readouts=ReadoutTaus(
+            _taus(readouts.average, table),
+            {mode: _taus(by_steps, table) for mode, by_steps in readouts.fine_tune.items()},
+            _taus(readouts.other, table),
+        ),
+    )
+
+
+def measured(scores: npt.ArrayLike, table: GroundTruth) -> dict[str, Metric]:
     """The metrics alone of (instances, n) scores, each with its interval; none where every instance diverged."""
     usable, _ = _usable(scores, table)
     if not len(usable):
@@ -51,10 +88,15 @@ def measured(scores: npt.ArrayLike, table: Table) -> dict[str, Any]:
     rng = np.random.Generator(np.random.PCG64(derive("intervals")))
     values = measure(usable, table.truth)
     found = intervals(usable, table.by_seed("test_accuracy"), rng=rng)
-    return {name: {**interval.to_dict(), "values": values[name].tolist()} for name, interval in found.items()}
+    return {name: metric(interval, values[name]) for name, interval in found.items()}
 
 
-def _usable(scores: npt.ArrayLike, table: Table) -> tuple[Array, int]:
+def metric(interval: Interval, values: Array) -> Metric:
+    """An interval beside the (instances,) values that it is of."""
+    return Metric(**vars(figure(interval)), values=tuple(values.tolist()))
+
+
+def _usable(scores: npt.ArrayLike, table: GroundTruth) -> tuple[Array, int]:
     """Instances with a finite score, NaN ranked last; and how many have none. MetricError for other children."""
     matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if matrix.shape[1] != len(table):
@@ -65,31 +107,41 @@ def _usable(scores: npt.ArrayLike, table: Table) -> tuple[Array, int]:
     return usable, len(matrix) - len(usable)
 
 
-def ceilings(by_seed: Array) -> dict[str, Any]:
+def ceilings(by_seed: Array) -> Ceilings:
     """The noise ceiling over all children and within the top quarter and tenth, from the table's seeds."""
     found = {}
     for name, fraction in (("all", 1.0), ("top_quarter", 0.25), ("top_tenth", 0.1)):
         rng = np.random.Generator(np.random.PCG64(derive("ceiling", name)))
-        ceiling = noise_ceiling(by_seed, fraction, rng=rng)
-        found[name] = {
-            "children": ceiling.children,
-            "seeds": ceiling.seeds,
-            "held_out": dict(ceiling.held_out._asdict()),
-            "split_half": dict(ceiling.split_half._asdict()),
-            "single_seeds": dict(ceiling.single_seeds._asdict()),
-            "perfect": dict(ceiling.perfect._asdict()),
-            "reason": ceiling.reason,
-        }
-    return found
+        found[name] = _ceiling(noise_ceiling(by_seed, fraction, rng=rng))
+    return Ceilings(**found)
 
 
-def window_taus(window: npt.ArrayLike, table: Table) -> dict[str, float]:
+def _ceiling(found: noise.Ceiling) -> Ceiling:
+    names = ("held_out", "split_half", "single_seeds", "perfect")
+    spreads = {name: Spread(*getattr(found, name)) for name in names}
+    return Ceiling(children=found.children, seeds=found.seeds, reason=found.reason, **spreads)
+
+
+def _window(window: Window, table: GroundTruth) -> WindowTaus:
+    """GT-Tau-Mean-k, and tau of what may be read off the window.
+
+    That is its mean, its maximum, and each child's score right after its own last step, where all had one.
+    """
+    found = {"mean": window.scores.mean(axis=1), "max": window.scores.max(axis=1)}
+    own = after_own_step(window)
+    if np.isfinite(own).all():
+        found["own step"] = own
+    return WindowTaus(window_taus(window.scores, table), _taus(found, table))
+
+
+def window_taus(window: npt.ArrayLike, table: GroundTruth) -> MeanStd:
     """GT-Tau-Mean-k and GT-Tau-Std-k of (instances, k, n) snapshot scores: means over instances (paper)."""
     taus = [rankable_taus(one, table.truth) for one in np.asarray(window, dtype=np.float64)]
-    return {
-        "mean": float(np.mean([t.mean() for t in taus])),
-        "std": float(np.mean([t.std() for t in taus])),
-    }
+    return MeanStd(float(np.mean([t.mean() for t in taus])), float(np.mean([t.std() for t in taus])))
+
+
+def _taus(readouts: Mapping[str, Array], table: GroundTruth) -> dict[str, Array]:
+    return {name: rankable_taus(scores, table.truth) for name, scores in readouts.items()}
 
 
 def rankable_taus(scores: npt.ArrayLike, truth: Array) -> Array:
@@ -101,17 +153,17 @@ def rankable_taus(scores: npt.ArrayLike, truth: Array) -> Array:
     return taus
 
 
-def verdict(found: dict[str, Any]) -> str:
+def verdict(metrics: Mapping[str, Metric], measures: Mapping[str, Mapping[str, Figure]], ceiling: Ceilings) -> str:
     """One sentence: does it beat parameter count, and how far below the ceiling is it?"""
-    tau = found["metrics"].get("kendall_tau")
+    tau = metrics.get("kendall_tau")
     if tau is None:
         return "Every instance diverged: there is nothing to rank."
-    params, n = found["baselines"]["params"]["kendall_tau"]["mean"], tau["n"]
-    if tau["reason"] is not None and math.isnan(tau["mean"]):
-        return f"No verdict: {tau['reason']}."
+    params, n = measures["params"]["kendall_tau"].mean, tau.n
+    if tau.reason is not None and math.isnan(tau.mean):
+        return f"No verdict: {tau.reason}."
     over = f"over {n} instance{'s' if n > 1 else ''}"
-    text = f"GT-Tau {tau['mean']:.2f} [{tau['interval'][0]:.2f}, {tau['interval'][1]:.2f}] {over}"
-    difference = t_interval(np.array(tau["values"]) - params)
+    text = f"GT-Tau {tau.mean:.2f} [{tau.interval[0]:.2f}, {tau.interval[1]:.2f}] {over}"
+    difference = t_interval(np.array(tau.values) - params)
     if n == 1:
         side = "above" if difference.mean > 0 else "below"
         relation = f"is {side} parameter count ({params:.2f}) in the one run there is"
@@ -121,9 +173,9 @@ def verdict(found: dict[str, Any]) -> str:
         relation = f"is worse than parameter count ({params:.2f})"
     else:
         relation = f"is not distinguishable from parameter count ({params:.2f})"
-    ceiling = found["ceiling"]["all"]["held_out"]["mean"]
-    if math.isnan(ceiling):
+    held_out = ceiling.all.held_out.mean
+    if math.isnan(held_out):
         return f"{text} {relation}; the table has too few seeds for a ceiling."
-    gap = ceiling - tau["mean"]
+    gap = held_out - tau.mean
     where = f"{gap:.2f} below" if gap >= 0 else f"{-gap:.2f} above"
-    return f"{text} {relation} and is {where} the ceiling of a held-out seed ({ceiling:.2f})."
+    return f"{text} {relation} and is {where} the ceiling of a held-out seed ({held_out:.2f})."

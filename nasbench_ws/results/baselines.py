@@ -1,56 +1,60 @@
 """Rankings that train no super-net, measured as super-nets are: counting parameters, chance, one standalone seed.
 
-    baselines(table)["params"]["kendall_tau"]["mean"]
+    baselines(table)["params"]["kendall_tau"].mean
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.intervals import intervals, t_interval
+from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
 from nasbench_ws.metrics.rank import EVALUATION, measure, stability_tau
+from nasbench_ws.results.assessment import Figure
+from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
-from nasbench_ws.tables.table import Table
 
 RANDOM_RANKINGS = 2000  # drawn for the baseline `random`
 
 
-def baselines(table: Table) -> dict[str, Any]:
+def baselines(table: GroundTruth) -> dict[str, dict[str, Figure]]:
     """The metrics of rankings that train nothing: `params`, `macs` and `random`."""
     by_seed = table.by_seed("test_accuracy")
     found = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
     return {**found, "random": _random(table.truth)}
 
 
-def _deterministic(scores: Array, by_seed: Array, name: str) -> dict[str, Any]:
+def figure(interval: Interval) -> Figure:
+    """As results keep it, with the two ends together."""
+    one = interval
+    return Figure(one.mean, one.std, (one.low, one.high), one.n, one.level, one.method, one.reason)
+
+
+def _deterministic(scores: Array, by_seed: Array, name: str) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
     found = intervals(np.asarray(scores, dtype=np.float64)[None], by_seed, rng=rng)
-    return {metric: interval.to_dict() for metric, interval in found.items()}
+    return {metric: figure(interval) for metric, interval in found.items()}
 
 
-def _random(truth: Array) -> dict[str, Any]:
+def _random(truth: Array) -> dict[str, Figure]:
     """Random rankings: mean, standard deviation and central 95 % of each metric over 2,000 of them."""
     rng = np.random.Generator(np.random.PCG64(derive("baseline", "random")))
     rankings = np.array([rng.permutation(len(truth)) for _ in range(RANDOM_RANKINGS)], dtype=np.float64)
     found = {}
     for metric, values in measure(rankings, truth, EVALUATION).items():
         low, high = np.nanquantile(values, (0.025, 0.975))
-        found[metric] = {
-            "mean": float(values.mean()), "std": float(values.std(ddof=1)), "interval": [float(low), float(high)],
-            "n": RANDOM_RANKINGS, "level": 0.95, "method": "central 95 % of random rankings", "reason": None,
-        }  # fmt: skip
+        ends, method = (float(low), float(high)), "central 95 % of random rankings"
+        found[metric] = Figure(
+            float(values.mean()), float(values.std(ddof=1)), ends, RANDOM_RANKINGS, 0.95, method, None
+        )  # fmt: skip
     return found
 
 
-def single_seed(table: Table, metric: str, column: str, epoch: float) -> tuple[dict[str, Any], float]:
+def single_seed(table: GroundTruth, metric: str, column: str, epoch: float) -> tuple[Figure, float]:
     """One seed's accuracies at a point of the table, against the mean of the others at the last; and their S-Tau."""
     scores, truths = table.by_seed(column, epoch).T, table.by_seed("test_accuracy").T  # (seeds, n)
     values = [
         float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric])[metric][0])
         for seed, row in enumerate(scores)
     ]
-    found = t_interval(values)
-    return {**found.__dict__, "interval": [found.low, found.high]}, stability_tau(scores).mean
+    return figure(t_interval(values)), stability_tau(scores).mean

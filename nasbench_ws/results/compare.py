@@ -11,16 +11,18 @@ out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.intervals import Difference, paired_difference
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import fixed
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,33 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A result: its metric, and what an instance costs."""
+
+    name: str
+    strategy: str
+    batch_norm: str
+    mean: float
+    std: float
+    interval: tuple[float, float]
+    n: int
+    macs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Comparison:
     """`rows` best first by the metric's mean; `pairs` of neighbours in that order, then of first and others."""
 
     metric: str
     match: str
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
     ceiling: float
     params: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """For JSON; NaN is None."""
         pairs = [
             {
                 "first": pair.first, "second": pair.second, "seeds": list(pair.seeds), "mean": pair.difference.mean,
@@ -58,31 +75,31 @@ class Comparison:
             }
             for pair in self.pairs
         ]  # fmt: skip
-        return {
-            "metric": self.metric, "match": self.match, "rows": list(self.rows), "pairs": pairs,
+        found: dict[str, Any] = without_nan({
+            "metric": self.metric, "match": self.match, "rows": [asdict(row) for row in self.rows], "pairs": pairs,
             "ceiling": self.ceiling, "params": self.params,
-        }  # fmt: skip
+        })  # fmt: skip
+        return found
 
     def __str__(self) -> str:
         lines = [
-            f"{self.metric}, matched in {self.match}; ceiling {self.ceiling:.3f} (held-out seed), "
-            f"parameter count {self.params:.3f}",
+            f"{self.metric}, matched in {self.match}; ceiling {number(self.ceiling)} (held-out seed), "
+            f"parameter count {number(self.params)}",
             "",
             f"{'strategy':30}{'mean':>7}{'std':>7}  {'95 % interval':16}{'n':>3}{'T mult-adds':>12}",
         ]
         for row in self.rows:
-            low, high = row["interval"]
-            interval = f"[{fixed(low)}, {fixed(high)}]"
+            interval = f"[{', '.join(map(number, row.interval))}]"
             lines.append(
-                f"{row['name'][:29]:30}{fixed(row['mean']):>7}{fixed(row['std']):>7}  {interval:16}{row['n']:>3}"
-                f"{row['macs'] / 1e12:>12.2f}"
+                f"{row.name[:29]:30}{number(row.mean):>7}{number(row.std):>7}  {interval:16}{row.n:>3}"
+                f"{row.macs / 1e12:>12.2f}"
             )
         lines.append("")
         for pair in self.pairs:
             d = pair.difference
             lines.append(
-                f"{pair.first} - {pair.second}: {fixed(d.mean, sign=True)} [{fixed(d.low, sign=True)}, "
-                f"{fixed(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
+                f"{pair.first} - {pair.second}: {number(d.mean, sign=True)} [{number(d.low, sign=True)}, "
+                f"{number(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
             )
         return "\n".join(lines)
 
@@ -94,28 +111,28 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     """
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
-    _same("table", [r["table"]["digest"] for r in results], results)
+    _same("table", [result.assessment.table.digest for result in results], results)
     match = _match(results)
-    _same("steps", [r["plan"]["steps"] for r in results], results)
+    _same("steps", [result.outcome.steps for result in results], results)
     for result in results:
-        if metric not in result["metrics"]:
-            known = ", ".join(result["metrics"])
+        if metric not in result.metrics:
+            known = ", ".join(result.metrics)
             raise UsageError(f"{name_of(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
-    ordered = sorted(results, key=lambda r: -_mean(r, metric))
-    rows = [
-        {
-            "name": name_of(r), "strategy": r["strategy"], "batch_norm": r["batch_norm"],
-            **figures(r["metrics"][metric]), "macs": r["budget"]["macs"], "seconds": r["budget"]["seconds"],
-        }
-        for r in ordered
-    ]  # fmt: skip
+    ordered = sorted(results, key=lambda result: _descending(result.metrics[metric].mean))
     wanted = [(i, i + 1) for i in range(len(ordered) - 1)] + [(0, i) for i in range(2, len(ordered))]
     pairs = [_pair(ordered[i], ordered[j], metric) for i, j in wanted]
-    first = ordered[0]
-    held_out = first["ceiling"]["all"]["held_out"]["mean"]
+    first = ordered[0].assessment
     return Comparison(
-        metric, match, tuple(rows), tuple(pairs),
-        float("nan") if held_out is None else held_out, first["baselines"]["params"][metric]["mean"],
+        metric, match, tuple(_row(result, metric) for result in ordered), tuple(pairs),
+        first.ceiling.all.held_out.mean, first.baselines["params"][metric].mean,
+    )  # fmt: skip
+
+
+def _row(result: Result, metric: str) -> Row:
+    outcome, one = result.outcome, result.metrics[metric]
+    return Row(
+        name_of(result), outcome.strategy, outcome.batch_norm, one.mean, one.std, one.interval, one.n,
+        outcome.cost.macs, outcome.cost.seconds,
     )  # fmt: skip
 
 
@@ -137,17 +154,17 @@ def paired(a: Result, b: Result, metric: str) -> dict[int, tuple[float, float]]:
 
 
 def _by_seed(result: Result, metric: str) -> dict[int, float]:
-    kept = [seed for seed, row in zip(result["seeds"], result.scores, strict=True) if np.isfinite(row).any()]
-    return dict(zip(kept, result["metrics"].get(metric, {"values": []})["values"], strict=True))
+    kept = list(itertools.compress(result.outcome.seeds, result.outcome.usable))
+    return dict(zip(kept, result.metrics[metric].values if metric in result.metrics else (), strict=True))
 
 
 def matches(result: Result) -> set[str]:
     """The matches at which the result may stand beside others of as many steps: of one super-net, they are the same."""
-    budget = result["budget"]
-    found = {budget["match"]}
-    if budget["super_nets"] == 1:
+    outcome = result.outcome
+    found = {outcome.match}
+    if outcome.cost.super_nets == 1:
         found |= {"child-updates", "compute"}
-        if budget["child_updates"] == budget["steps"]:
+        if outcome.cost.child_updates == outcome.cost.steps:
             found.add("steps")
     return found
 
@@ -156,14 +173,9 @@ def _match(results: Sequence[Result]) -> str:
     """The match that all have; where there are several, one that a result states."""
     for pair in itertools.combinations(results, 2):
         if not matches(pair[0]) & matches(pair[1]):
-            _same("match", [one["budget"]["match"] for one in pair], pair)
+            _same("match", [one.outcome.match for one in pair], pair)
     common = set.intersection(*map(matches, results))
-    return next((r["budget"]["match"] for r in results if r["budget"]["match"] in common), min(common))
-
-
-def figures(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """What a row shows of a metric."""
-    return {name: measured[name] for name in ("mean", "std", "interval", "n")}
+    return next((result.outcome.match for result in results if result.outcome.match in common), min(common))
 
 
 def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
@@ -177,17 +189,17 @@ def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
 
 def name_of(result: Result) -> str:
     """The strategy, with what is unusual of its plan."""
-    extra = result["batch_norm"] if result["batch_norm"] != "running" else ""
-    return " ".join(part for part in (unusual(result), extra) if part)
+    mode = result.outcome.batch_norm
+    return " ".join(part for part in (unusual(result), mode if mode != "running" else "") if part)
 
 
 def unusual(result: Result) -> str:
     """The strategy, with what is unusual of its plan, batch norm aside."""
-    schedule, inactive = result["plan"]["schedule"], result["recipe"].get("inactive", "frozen")
-    parts = [result["strategy"], schedule if schedule != "shuffle" else "", inactive if inactive != "frozen" else ""]
-    return " ".join(part for part in parts if part)
+    schedule, inactive = result.outcome.schedule, result.outcome.inactive
+    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else ""]
+    return " ".join(part for part in (*parts, inactive if inactive != "frozen" else "") if part)
 
 
-def _mean(result: Result, metric: str) -> float:
-    mean = result["metrics"][metric]["mean"]
-    return float("-inf") if mean is None else float(mean)
+def _descending(mean: float) -> float:
+    """To sort by: NaN comes last."""
+    return math.inf if math.isnan(mean) else -mean

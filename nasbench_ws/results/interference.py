@@ -3,7 +3,7 @@
 It is measured in two ways: from a snapshot that each child in turn is trained from and that is restored (`matrix`),
 and, as the paper reads it, from the scores after each of training's last steps (`while_training`).
 
-    changes = matrix(result["readouts"]["interference"], 64)       # (64, 64), row: trained, column: scored
+    changes = matrix(result.outcome.readouts.interference, 64)     # (64, 64), row: trained, column: scored
     by_distance(changes, list(DEEPER64))["distance"]["1"]
 
 Not here: measuring it (training/readouts.py).
@@ -11,38 +11,38 @@ Not here: measuring it (training/readouts.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.results.outcome import Changes, Window
 from nasbench_ws.space.cell import Architecture
 
 
-def matrix(measured: Sequence[Sequence[Mapping[str, Any]]], count: int, name: str = "interference") -> Array:
+def matrix(measured: Sequence[Sequence[Changes]], count: int, *, cosine: bool = False) -> Array:
     """Mean over instances of a readout by super-net, (count, count); NaN between children of two super-nets.
 
-    `name` is interference, the change of accuracy as a fraction, or gradient_cosine.
+    It is the change of accuracy as a fraction, or the cosine of gradients.
     """
     whole = np.full((len(measured), count, count), np.nan)
     for i, instance in enumerate(measured):
         for part in instance:
-            children = np.array(part["children"])
-            whole[i][np.ix_(children, children)] = np.array(part[name], dtype=np.float64)  # null becomes NaN
+            children = np.array(part.children)
+            whole[i][np.ix_(children, children)] = part.gradient_cosine if cosine else part.interference
     mean: Array = whole.mean(axis=0)
     return mean
 
 
-def while_training(window: Array, trained: Sequence[Sequence[Sequence[Sequence[int]]]]) -> Array:
+def while_training(window: Window) -> Array:
     """Each child's score right after a step of one child, less its own mean over the window: (n, n).
 
-    Row: trained, column: scored; NaN where no step trained that child alone. `window` (instances, k, n) are scores
-    after each of the last k steps; `trained` holds, by instance and super-net, the children of each of these steps.
+    Row: trained, column: scored; NaN where no step trained that child alone.
     """
-    count = window.shape[2]
+    count = window.scores.shape[2]
     sums, seen = np.zeros((count, count)), np.zeros((count, count))
-    for instance, parts in zip(window - window.mean(axis=1, keepdims=True), trained, strict=True):
+    changes = window.scores - window.scores.mean(axis=1, keepdims=True)
+    for instance, parts in zip(changes, window.trained, strict=True):
         for part in parts:
             members = sorted({number for numbers in part for number in numbers})
             for score, numbers in zip(instance, part, strict=True):
@@ -52,16 +52,13 @@ def while_training(window: Array, trained: Sequence[Sequence[Sequence[Sequence[i
     return np.where(seen > 0, sums / np.maximum(seen, 1), np.nan)
 
 
-def after_own_step(window: Array, trained: Sequence[Sequence[Sequence[Sequence[int]]]]) -> Array:
-    """Each child's score right after the last of the window's steps that trained it, (instances, n); NaN without one.
-
-    Arguments as of `while_training`.
-    """
-    found = np.full((window.shape[0], window.shape[2]), np.nan)
-    for own, scores, parts in zip(found, window, trained, strict=False):
+def after_own_step(window: Window) -> Array:
+    """Each child's score right after the last of the window's steps that trained it, (instances, n); NaN if none."""
+    found = np.full((window.scores.shape[0], window.scores.shape[2]), np.nan)
+    for own, scores, parts in zip(found, window.scores, window.trained, strict=False):
         for part in parts:
             for row, numbers in zip(scores, part, strict=True):
-                own[numbers] = row[numbers]
+                own[list(numbers)] = row[list(numbers)]
     return found
 
 

@@ -1,67 +1,103 @@
 """Instances of one evaluation that were run at different times, as one result.
 
-    more = evaluate("full", table, instances=2, first_seed=3)
-    join([Result.load("full.json"), more], table)             # instances 0 to 2, and 3 and 4
+more = evaluate("full", table, instances=2, first_seed=3)
+join([Result.load("full.json"), more], table)             # instances 0 to 2, and 3 and 4
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from nasbench_ws.cost import Cost
 from nasbench_ws.errors import ResultError
+from nasbench_ws.json_files import differences
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.results.outcome import Outcome, Readouts, Window
 from nasbench_ws.results.result import Result
-from nasbench_ws.tables.table import Table
+from nasbench_ws.results.truth import GroundTruth
 
 ALIKE = ("strategy", "plan", "recipe", "children", "batch_norm")
-AVERAGED = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
+BETWEEN = ", then "  # what instances were made with, where it is not the same for all
 
 
-def join(results: Sequence[Result], table: Table) -> Result:
+def join(results: Sequence[Result], table: GroundTruth) -> Result:
     """All their instances in order of seed, measured against the table.
 
     ResultError where they are not of one plan, or have a seed twice.
     """
-    first, *others = results = sorted(results, key=lambda result: min(result["seeds"]))
+    ordered = sorted(results, key=lambda result: min(result.outcome.seeds))
+    first, *others = ordered
     for other in others:
-        different = next((key for key in ALIKE if other[key] != first[key]), None)
-        if different is not None:
-            raise ResultError(
-                f"{first!r} and {other!r} differ in {different}; only instances of one evaluation can be joined"
-            )
-    seeds = [seed for result in results for seed in result["seeds"]]
+        for key in ALIKE:
+            there, here = getattr(other.outcome, key), getattr(first.outcome, key)
+            if there != here:
+                what = f"{key}: {differences(there, here)}" if isinstance(here, Mapping) else key
+                raise ResultError(
+                    f"{first!r} and {other!r} differ in {what}; only instances of one evaluation can be joined"
+                )
+    outcomes = [result.outcome for result in ordered]
+    seeds = [seed for outcome in outcomes for seed in outcome.seeds]
     twice = {seed for seed in seeds if seeds.count(seed) > 1}
     if twice:
         raise ResultError(f"seed {min(twice)} is in two of the results; join those of different seeds")
-    parts = [result.unmeasured() for result in results]
-    windows = [part["window"] for part in parts]
-    budget = dict(first["budget"])
-    for name in AVERAGED:
-        mean = np.average([r["budget"][name] for r in results], weights=[r["instances"] for r in results])
-        budget[name] = float(mean) if name == "seconds" else round(mean)
-    return Result.make(
-        strategy=first["strategy"],
-        table=table,
-        plan={**first["plan"], "recipe": first["recipe"]},
-        seeds=seeds,
-        scores=_joined([part["scores"] for part in parts]),
-        window=None if any(window is None for window in windows) else np.concatenate(windows),
-        window_trained=_joined([part["window_trained"] for part in parts]),
-        readouts=_joined([part["readouts"] for part in parts]),
-        budget=budget,
-        diverged=_joined([list(result["diverged"]) for result in results]),
-        trained=_joined([list(result["trained"]) for result in results]),
-        versions=first["versions"],
+    return Result.of(_joined(outcomes), table)
+
+
+def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+    first = outcomes[0]
+    windows = [outcome.window for outcome in outcomes if outcome.window is not None]
+    readouts = [outcome.readouts for outcome in outcomes]
+    names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.versions))
+    devices = [outcome.device for outcome in outcomes if outcome.device is not None]
+    return Outcome(
+        strategy=first.strategy,
+        children=first.children,
+        seeds=tuple(seed for outcome in outcomes for seed in outcome.seeds),
+        scores=_stacked([outcome.scores for outcome in outcomes]),
+        cost=Cost.mean([outcome.cost for outcome in outcomes], [outcome.instances for outcome in outcomes]),
+        match=first.match,
+        plan=first.plan,
+        recipe=first.recipe,
+        window=Window(
+            np.concatenate([window.scores for window in windows]),
+            tuple(instance for window in windows for instance in window.trained),
+        )
+        if len(windows) == len(outcomes)
+        else None,
+        readouts=Readouts(
+            _stacked([one.average for one in readouts]),
+            {
+                mode: _stacked([one.fine_tune[mode] for one in readouts])
+                for mode in readouts[0].fine_tune
+                if all(mode in one.fine_tune for one in readouts)
+            },
+            tuple(instance for one in readouts for instance in one.interference)
+            if all(one.interference for one in readouts)
+            else (),
+            _stacked([one.other for one in readouts]),
+        ),
+        diverged=tuple(one for outcome in outcomes for one in outcome.diverged),
+        trained=tuple(one for outcome in outcomes for one in outcome.trained),
+        versions={name: different([outcome.versions.get(name, "none") for outcome in outcomes]) for name in names},
+        device=different(devices) if devices else None,
     )
 
 
-def _joined(values: Sequence[Any]) -> Any:
-    """Arrays and lists one behind the other; of objects, what all of them have."""
-    first = values[0]
-    if isinstance(first, np.ndarray):
-        return np.concatenate(values)
-    if isinstance(first, Mapping):
-        return {key: _joined([value[key] for value in values]) for key in first if all(key in v for v in values)}
-    return [item for value in values for item in value]
+def different(texts: Sequence[str]) -> str:
+    """One text where all are the same; else each of them once, in their order.
+
+    >>> different(["torch 2.2", "torch 2.2", "torch 2.3"])
+    'torch 2.2, then torch 2.3'
+    """
+    return BETWEEN.join(dict.fromkeys(part for text in texts for part in text.split(BETWEEN)))
+
+
+def _stacked(by_name: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Instances one behind the other, of the names that all have."""
+    return {
+        name: np.concatenate([one[name] for one in by_name])
+        for name in by_name[0]
+        if all(name in one for one in by_name)
+    }

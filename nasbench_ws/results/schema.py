@@ -1,153 +1,339 @@
-"""What a result's JSON object must be before anything reads it: a file may come from a stranger.
+"""A result's JSON object: written from its two halves, and read with every value checked, for it may be a stranger's.
 
-    list(problems(data))       # [] where all is sound
+    data = to_json(outcome, assessment)
+    outcome, assessment = from_json(data)       # ResultError names the key and the value met
 
-Not here: what the keys mean (results/result.py, and README).
+Not here: what the keys mean (outcome.py, assessment.py, and README), and files (result.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar
 
+import msgspec
+import numpy as np
+
+from nasbench_ws.cost import Cost
+from nasbench_ws.errors import ResultError
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.results.assessment import (
+    Assessment,
+    Derived,
+    MeanStd,
+    Metric,
+    Number,
+    ReadoutTaus,
+    WindowTaus,
+)
+from nasbench_ws.results.outcome import Changes, Divergence, Outcome, Readouts, Trained, Window
+
+T = TypeVar("T")
 LONGEST = 40  # characters shown of a value
+Scores = list[list[Number]]  # (instances, children)
+WORDS = {
+    "array": "a list", "object": "an object", "str": "a text", "int": "a whole number", "bool": "true or false",
+    "float": "a number", "float | null": "a number or null", "object | null": "an object or null",
+    "str | null": "a text or null",
+}  # fmt: skip
 
 
-class Maybe(NamedTuple):
-    """None, or the shape."""
-
-    shape: Any
+# -- the file, key by key: msgspec checks these types ---------------------------------------------------
 
 
-def misfit(value: Any, shape: Any, where: str = "") -> str | None:
-    """Where the value first differs from the shape, in words; None where it fits."""
-    if isinstance(shape, Maybe):
-        return None if value is None else misfit(value, shape.shape, where)
-    if isinstance(shape, Mapping):
-        if not isinstance(value, Mapping):
-            return _said(where, value, "an object")
-        if str in shape:
-            return _first(misfit(item, shape[str], f"{where}.{key}") for key, item in value.items())
-        absent = [key for key in shape if key not in value]
-        if absent:
-            return f"{where.lstrip('.') or 'it'} has no {absent[0]!r}"
-        return _first(misfit(value[key], part, f"{where}.{key}") for key, part in shape.items())
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return _said(where, value, "a list")
-        return _first(misfit(item, shape[0], f"{where}[{i}]") for i, item in enumerate(value))
-    kinds = (float, int) if shape is float else shape
-    if not isinstance(value, kinds) or (isinstance(value, bool) and shape not in (bool, object)):
-        return _said(where, value, {int: "an int", float: "a number", str: "a text"}.get(shape, shape.__name__))
-    return None
+@dataclass(frozen=True)
+class _Mode:
+    scores: Scores
+    metrics: dict[str, Metric]
 
 
-def _first(found: Any) -> str | None:
-    return next((one for one in found if one is not None), None)
+@dataclass(frozen=True)
+class _ReadOut:
+    scores: Scores
+    kendall_tau: list[Number]
 
 
-def _said(where: str, value: Any, wanted: str) -> str:
+@dataclass(frozen=True)
+class _Window:
+    scores: list[Scores]
+    trained: Trained
+    gt_tau: MeanStd
+    readouts: dict[str, list[Number]]
+
+
+@dataclass(frozen=True)
+class _Changes:
+    children: tuple[int, ...]
+    interference: Scores
+    gradient_cosine: Scores
+
+
+@dataclass(frozen=True)
+class _Readouts:
+    average: dict[str, _ReadOut] = field(default_factory=dict)
+    fine_tune: dict[str, dict[str, _ReadOut]] = field(default_factory=dict)
+    interference: list[list[_Changes]] = field(default_factory=list)
+    other: dict[str, _ReadOut] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Budget(Cost):
+    match: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    steps: int
+    schedule: str
+    last: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _File(Derived):
+    strategy: str
+    children: tuple[str, ...]
+    instances: int
+    seeds: tuple[int, ...]
+    batch_norm: str
+    scores: Scores
+    other_batch_norm: dict[str, _Mode]
+    window: _Window | None
+    readouts: _Readouts
+    budget: _Budget
+    diverged: tuple[Divergence, ...]
+    trained: tuple[dict[str, int], ...] = ()
+    plan: _Plan
+    recipe: dict[str, Any]
+    versions: dict[str, str]
+    device: str | None = None
+
+
+# -- writing ---------------------------------------------------------------------------------------------
+
+
+def to_json(outcome: Outcome, found: Assessment) -> dict[str, Any]:
+    """The object that a file holds; NaN is None."""
+    window, readouts = outcome.window, outcome.readouts
+    shown: dict[str, Any] = {}
+    if readouts.average:
+        shown["average"] = _beside(readouts.average, found.readouts.average)
+    if readouts.fine_tune:
+        shown["fine_tune"] = {
+            mode: _beside(by_steps, found.readouts.fine_tune[mode]) for mode, by_steps in readouts.fine_tune.items()
+        }
+    if readouts.interference:
+        shown["interference"] = readouts.interference
+    if readouts.other:
+        shown["other"] = _beside(readouts.other, found.readouts.other)
+    data = {
+        "strategy": outcome.strategy,
+        "instances": outcome.instances,
+        "seeds": outcome.seeds,
+        **{one.name: getattr(found, one.name) for one in fields(Derived)},
+        "children": outcome.children,
+        "batch_norm": outcome.batch_norm,
+        "scores": outcome.own,
+        "other_batch_norm": {
+            mode: {"scores": scores, "metrics": found.other_batch_norm[mode]} for mode, scores in outcome.others.items()
+        },
+        "window": window and found.window and {**_plain(window), **_plain(found.window)},
+        "readouts": shown,
+        "budget": {"per": "instance", "match": outcome.match, **outcome.cost.to_dict()},
+        "diverged": outcome.diverged,
+        "trained": outcome.trained,
+        "plan": outcome.plan,
+        "recipe": outcome.recipe,
+        "versions": outcome.versions,
+        "device": outcome.device,
+    }
+    later = {one.name for kind in (Derived, _File) for one in fields(kind) if one.default is None}
+    plain: dict[str, Any] = _plain({key: x for key, x in data.items() if not (x is None and key in later)})
+    return plain
+
+
+def derived_json(found: Assessment) -> dict[str, Any]:
+    """What `assess` found of bare scores, for JSON."""
+    plain: dict[str, Any] = _plain({one.name: getattr(found, one.name) for one in fields(Derived)})
+    return {key: value for key, value in plain.items() if value is not None or key == "s_tau"}
+
+
+def _beside(scores: Mapping[str, Array], taus: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: {"scores": one, "kendall_tau": taus[name]} for name, one in scores.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Of what JSON has: dataclasses as objects without what came later and is not there; NaN is None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        there = ((one, getattr(value, one.name)) for one in fields(value))
+        return {one.name: _plain(x) for one, x in there if not (x is None and one.default is None)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return without_nan(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return without_nan(value)
+
+
+# -- reading ---------------------------------------------------------------------------------------------
+
+
+def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
+    """ResultError for the first key that is missing or has another type, and for values that contradict each other."""
+    file = _checked(data, _File)
+    problem = next(_contradictions(file), None)
+    if problem is not None:
+        raise ResultError(problem)
+    own, others = _array(file.scores), file.other_batch_norm
+    readouts, window = file.readouts, file.window
+    outcome = Outcome(
+        strategy=file.strategy,
+        children=file.children,
+        seeds=file.seeds,
+        scores={file.batch_norm: own, **{mode: _array(one.scores) for mode, one in others.items()}},
+        cost=Cost(**{one.name: getattr(file.budget, one.name) for one in fields(Cost)}),
+        match=file.budget.match,
+        plan=data["plan"],
+        recipe=file.recipe,
+        window=Window(_array(window.scores), window.trained) if window else None,
+        readouts=Readouts(
+            _each(readouts.average, "scores"),
+            {mode: _each(by_steps, "scores") for mode, by_steps in readouts.fine_tune.items()},
+            tuple(
+                tuple(Changes(one.children, _array(one.interference), _array(one.gradient_cosine)) for one in instance)
+                for instance in readouts.interference
+            ),
+            _each(readouts.other, "scores"),
+        ),
+        diverged=file.diverged,
+        trained=file.trained,
+        versions=file.versions,
+        device=file.device,
+    )
+    found = Assessment(
+        **{one.name: getattr(file, one.name) for one in fields(Derived)},
+        diverged=outcome.usable.count(False),
+        other_batch_norm={mode: one.metrics for mode, one in others.items()},
+        window=WindowTaus(window.gt_tau, {name: _array(taus) for name, taus in window.readouts.items()})
+        if window
+        else None,
+        readouts=ReadoutTaus(
+            _each(readouts.average, "kendall_tau"),
+            {mode: _each(by_steps, "kendall_tau") for mode, by_steps in readouts.fine_tune.items()},
+            _each(readouts.other, "kendall_tau"),
+        ),
+    )
+    return outcome, found
+
+
+def _array(values: Any) -> Array:
+    return np.array(values, dtype=np.float64)  # null becomes NaN
+
+
+def _each(readouts: Mapping[str, _ReadOut], name: str) -> dict[str, Array]:
+    return {key: _array(getattr(one, name)) for key, one in readouts.items()}
+
+
+def _checked(data: Mapping[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise ResultError(_located(data, kind, str(error))) from None
+
+
+def _located(data: Any, kind: type[Any], message: str) -> str:
+    """msgspec's complaint with the whole path, keys of objects included, and the value met."""
+    said, _, path = message.partition(" - at `$")
+    where, value = "", data
+    for name, place, anywhere in re.findall(r"\.([\w]+)|\[(\d+)\]|(\[\.\.\.\])", path):
+        if anywhere:  # in an object, some key: the one without which all is well up to there
+            name = next(key for key in value if message == _complaint(_only(data, where, key), kind))
+        where += f".{name}" if name else f"[{place}]"
+        value = value[name if name else int(place)]
+    where = where.lstrip(".") or "it"
+    absent = re.match(r"Object missing required field `(.+)`", said)
+    if absent:
+        return f"{where} has no {absent[1]!r}"
     shown = repr(value)
     shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
-    return f"{where.lstrip('.') or 'it'} is {shown}, not {wanted}"
+    wanted = re.match(r"Expected `(.+?)`(?: of length (\d+))?", said)
+    if wanted is None:
+        return f"{where} is {shown}: {said}"
+    if wanted[2]:
+        return f"{where} is {shown}, not a list of {wanted[2]}"
+    return f"{where} is {shown}, not {WORDS.get(wanted[1], wanted[1])}"
 
 
-NUMBER = Maybe(float)  # null where there is none
-SCORES = [[NUMBER]]  # (instances, children)
-SPREAD = {"mean": NUMBER, "std": NUMBER, "min": NUMBER, "max": NUMBER, "n": int}
-CEILING = {
-    "children": int, "seeds": int, "held_out": SPREAD, "split_half": SPREAD, "single_seeds": SPREAD, "perfect": SPREAD,
-}  # fmt: skip
-METRIC = {"mean": NUMBER, "std": NUMBER, "interval": [NUMBER], "n": int, "method": str, "reason": Maybe(str)}
-METRICS = {str: {**METRIC, "values": [NUMBER]}}
-SHAPE = {
-    "strategy": str,
-    "table": {"name": str, "digest": str},
-    "children": [str],
-    "instances": int,
-    "seeds": [int],
-    "batch_norm": str,
-    "scores": SCORES,
-    "metrics": METRICS,
-    "s_tau": Maybe({"mean": NUMBER}),
-    "ceiling": {"all": CEILING, "top_quarter": CEILING, "top_tenth": CEILING},
-    "baselines": {"params": {str: METRIC}, "macs": {str: METRIC}, "random": {str: METRIC}},
-    "verdict": str,
-    "other_batch_norm": {str: {"scores": SCORES, "metrics": METRICS}},
-    "window": Maybe({
-        "scores": [SCORES], "trained": [[[[int]]]],  # by instance, super-net and step
-        "gt_tau": {"mean": NUMBER, "std": NUMBER}, "readouts": {str: [NUMBER]},
-    }),
-    "readouts": dict,
-    "budget": {
-        "match": str, "steps": int, "child_updates": int, "images": int, "macs": int, "weight_bytes": int,
-        "seconds": float, "super_nets": int,
-    },
-    "diverged": [{"seed": int, "step": int}],
-    "plan": {"steps": int, "schedule": str, "last": int},
-    "recipe": dict,
-    "versions": {str: str},
-}  # fmt: skip
-READ_OUT = {"scores": SCORES, "kendall_tau": [NUMBER]}
-READOUTS: dict[str, Any] = {
-    "average": {str: READ_OUT},
-    "fine_tune": {str: {str: READ_OUT}},
-    "interference": [[{"children": [int], "interference": SCORES, "gradient_cosine": SCORES}]],
-}
+def _complaint(data: Any, kind: type[Any]) -> str:
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
-def problems(data: Mapping[str, Any]) -> Iterator[str]:
-    """Everything in the object that cannot be; of shapes the first alone."""
-    problem = misfit(data, SHAPE)
-    if problem is None:
-        there = {name: shape for name, shape in READOUTS.items() if name in data["readouts"]}
-        problem = misfit(data["readouts"], there, "readouts")
-    if problem is not None:
-        yield problem
-    else:
-        yield from _contradictions(data)
+def _only(data: Any, where: str, key: str) -> Any:
+    """The data with nothing but `key` in the object at that path."""
+    parts = re.findall(r"\.([^.\[]+)|\[(\d+)\]", where)
+    if not parts:
+        return {key: data[key]}
+    name, place = parts[0]
+    step = name if name else int(place)
+    rest = where[len(f".{name}" if name else f"[{place}]") :]
+    changed = _only(data[step], rest, key)
+    if isinstance(data, Mapping):
+        return {**data, step: changed}
+    return [changed if i == step else item for i, item in enumerate(data)]
 
 
-def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
-    """What fits the shape and yet cannot be."""
-    instances, children = data["instances"], len(data["children"])
-    if len(data["seeds"]) != instances or not instances:
-        yield f"it has {len(data['seeds'])} seeds and {instances} instances"
-    for name, scores in _all_scores(data):
+# -- what fits the types and yet cannot be -----------------------------------------------------------------
+
+
+def _contradictions(file: _File) -> Iterator[str]:
+    instances, children = file.instances, len(file.children)
+    if len(file.seeds) != instances or not instances:
+        yield f"it has {len(file.seeds)} seeds and {instances} instances"
+    for name, scores in _all_scores(file):
         if len(scores) != instances or {len(row) for row in scores} != {children}:
             yield f"{name} are not of {instances} instances and {children} children"
-    for i, snapshots in enumerate(data["window"]["scores"] if data["window"] else ()):
+    for i, snapshots in enumerate(file.window.scores if file.window else ()):
         if {len(row) for row in snapshots} - {children}:
             yield f"window.scores[{i}] are not of {instances} instances and {children} children"
-    for i, parts in enumerate(data["window"]["trained"] if data["window"] else ()):
+    for i, parts in enumerate(file.window.trained if file.window else ()):
         if i >= instances or any(
-            len(part) != data["plan"]["last"] or not all(0 <= n < children for step in part for n in step)
-            for part in parts
+            len(part) != file.plan.last or not all(0 <= n < children for step in part for n in step) for part in parts
         ):
-            yield f"window.trained[{i}] is not of {data['plan']['last']} steps and {children} children"
-    others = [(f"other_batch_norm.{mode}", one["metrics"]) for mode, one in data["other_batch_norm"].items()]
-    for name, metrics in [("metrics", data["metrics"]), *others]:
-        absent = [metric for metric in metrics if not all(metric in data["baselines"][b] for b in data["baselines"])]
+            yield f"window.trained[{i}] is not of {file.plan.last} steps and {children} children"
+    others = [(f"other_batch_norm.{mode}", one.metrics) for mode, one in file.other_batch_norm.items()]
+    for name, metrics in [("metrics", file.metrics), *others]:
+        absent = [metric for metric in metrics if not all(metric in one for one in file.baselines.values())]
         if absent:
             yield f"{name} have {absent[0]!r}, and a baseline has not"
-        for metric, one in metrics.items():
-            if len(one["interval"]) != 2:
-                yield f"{name}.{metric}.interval has {len(one['interval'])} ends"
-    for part in (part for instance in data["readouts"].get("interference", ()) for part in instance):
-        size = len(part["children"])
-        if not all(0 <= child < children for child in part["children"]) or any(
-            len(part[name]) != size or {len(row) for row in part[name]} != {size}
-            for name in ("interference", "gradient_cosine")
+    for name in ("params", "macs", "random"):
+        if name not in file.baselines:
+            yield f"baselines has no {name!r}"
+    for part in (part for instance in file.readouts.interference for part in instance):
+        size = len(part.children)
+        if not all(0 <= child < children for child in part.children) or any(
+            len(matrix) != size or {len(row) for row in matrix} != {size}
+            for matrix in (part.interference, part.gradient_cosine)
         ):
             yield "readouts.interference is not of its children"
 
 
-def _all_scores(data: Mapping[str, Any]) -> Iterator[tuple[str, list[list[float]]]]:
-    yield "scores", data["scores"]
-    for mode, other in data["other_batch_norm"].items():
-        yield f"other_batch_norm.{mode}.scores", other["scores"]
-    for mode, by_count in data["readouts"].get("fine_tune", {}).items():
-        for count, one in by_count.items():
-            yield f"readouts.fine_tune.{mode}.{count}.scores", one["scores"]
-    for mode, one in data["readouts"].get("average", {}).items():
-        yield f"readouts.average.{mode}.scores", one["scores"]
+def _all_scores(file: _File) -> Iterator[tuple[str, Scores]]:
+    yield "scores", file.scores
+    for mode, other in file.other_batch_norm.items():
+        yield f"other_batch_norm.{mode}.scores", other.scores
+    for mode, by_steps in file.readouts.fine_tune.items():
+        for steps, one in by_steps.items():
+            yield f"readouts.fine_tune.{mode}.{steps}.scores", one.scores
+    for kind, named in (("average", file.readouts.average), ("other", file.readouts.other)):
+        for name, one in named.items():
+            yield f"readouts.{kind}.{name}.scores", one.scores
+
+
+KEYS = tuple(one.name for one in fields(_File) if one.default is MISSING)  # that every file has

@@ -1,124 +1,120 @@
 """A result as text: the verdict, the metrics and the cost, at most 80 columns wide.
 
-    print(render(result.data))
+print(render(result.outcome, result.assessment))
+print(render_scores("mine.csv", assess(scores, table), len(scores)))
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Iterable
 
+import numpy as np
+
+from nasbench_ws.cost import Cost
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.results.assess import assess
-from nasbench_ws.tables.table import Table
-
-
-def fixed(value: float | None, sign: bool = False) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:+.3f}" if sign else f"{value:.3f}"
-
-
-def render_scores(name: str, scores: Array, table: Table) -> str:
-    """The verdict in a sentence, and the metrics; at most 80 columns wide."""
-    count = len(scores)
-    head = f"{name} on {table.name}: {count} instance{'' if count == 1 else 's'}"
-    return "\n".join([head, "", *render_measured(assess(scores, table))])
-
+from nasbench_ws.results.assessment import Assessment
+from nasbench_ws.results.outcome import Outcome
 
 LABELS = {
     "kendall_tau": "Kendall tau", "spearman": "Spearman", "pearson": "Pearson", "weighted_tau": "weighted tau",
     "sparse_tau": "sparse tau", "top_rank@1": "T1R", "top_rank@3": "T3R", "precision_at_top@5": "P@top5",
     "precision_at_bottom@5": "P@bottom5", "regret@1": "regret@1", "ndcg@5": "NDCG@5",
 }  # fmt: skip
+BASELINES = ("params", "macs", "random")  # the columns beside a result's own
 
 
-def render(data: Mapping[str, Any]) -> str:
+def render_scores(name: str, found: Assessment, instances: int) -> str:
+    """The verdict on bare scores in a sentence, and the metrics; at most 80 columns wide."""
+    head = f"{name} on {found.table.name}: {instances} instance{'' if instances == 1 else 's'}"
+    return "\n".join([head, "", *_measured(found)])
+
+
+def render(outcome: Outcome, found: Assessment) -> str:
     """The human form, at most 80 columns wide."""
-    budget, plan = data["budget"], data["plan"]
-    lines = [
-        *_wrap(
-            f"{data['strategy']} on {data['table']['name']}: {data['instances']} "
-            f"instance{'' if data['instances'] == 1 else 's'}, batch norm {data['batch_norm']}, "
-            f"schedule {plan['schedule']}"
-        ),
-        "",
-        *render_measured(data),
-    ]
-    if data["window"]:
-        tau = data["window"]["gt_tau"]
-        lines.append(f"last {plan['last']} steps   GT-Tau mean {_number(tau['mean'])}, std {_number(tau['std'])}")
-        for name, taus in data["window"]["readouts"].items():
-            what = "each child right after its own step" if name == "own step" else f"{name} of these scores"
-            lines.append(f"  {what}: GT-Tau {_number(_average(taus))}")
-    for mode, readout in data["readouts"].get("average", {}).items():
-        lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_number(_average(readout['kendall_tau']))}")
-    for mode, by_count in data["readouts"].get("fine_tune", {}).items():
-        taus_text = ", ".join(f"{f} steps {_number(_average(r['kendall_tau']))}" for f, r in by_count.items())
-        lines += _wrap(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
-    for mode, other in data["other_batch_norm"].items():
-        tau = other["metrics"].get("kendall_tau")
-        if tau is None:
-            lines.append(f"batch norm {mode}: every instance diverged")
-            continue
-        low, high = tau["interval"]
-        lines.append(f"batch norm {mode}: Kendall tau {_number(tau['mean'])} [{_number(low)}, {_number(high)}]")
-    if data["diverged"]:
-        first = data["diverged"][0]
-        lines.append(f"diverged: {len(data['diverged'])} super-nets, the first at step {first['step']}")
-    lines += [
-        "",
-        *_wrap(
-            f"cost of one instance (matched in {budget['match']}): {budget['steps']:,} steps, "
-            f"{budget['child_updates']:,} child updates, {budget['images']:,} images, "
-            f"{budget['macs'] / 1e12:.2f}T multiply-adds, {budget['weight_bytes'] / 1024:.0f} KiB of weights, "
-            f"{budget['seconds']:.0f} s"
-        ),
-    ]
-    return "\n".join(lines)
+    count = outcome.instances
+    parts = [f"{outcome.strategy} on {found.table.name}: {count} instance{'' if count == 1 else 's'}"]
+    parts += [f"batch norm {outcome.batch_norm}"] if outcome.batch_norm else []
+    parts += [f"schedule {outcome.schedule}"] if outcome.schedule else []
+    lines = [*_wrap(", ".join(parts)), "", *_measured(found), *_readouts(outcome, found)]
+    if outcome.diverged:
+        first = outcome.diverged[0]
+        lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
+    matched = f" (matched in {outcome.match})" if outcome.match else ""
+    return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost_text(outcome.cost)}")])
 
 
-def render_measured(data: Mapping[str, Any]) -> list[str]:
-    """The lines of what `assess` found: verdict, metrics and ceiling."""
+def cost_text(cost: Cost) -> str:
+    """In words, with thousands apart."""
+    return (
+        f"{cost.steps:,} steps, {cost.child_updates:,} child updates, {cost.images:,} images, "
+        f"{cost.macs / 1e12:.2f}T multiply-adds, {cost.weight_bytes / 1024:.0f} KiB of weights, {cost.seconds:.0f} s"
+    )
+
+
+def _measured(found: Assessment) -> list[str]:
+    """Verdict, metrics and ceiling."""
     lines = [
-        *_wrap(data["verdict"]),
+        *_wrap(found.verdict),
         "",
         f"{'':15}{'mean':>8}{'std':>8}  {'95 % interval':18}{'params':>8}{'macs':>8}{'random':>8}",
     ]
     for name, label in LABELS.items():
-        if name not in data["metrics"]:
+        if name not in found.metrics:
             continue
-        one = data["metrics"][name]
-        low, high = one["interval"]
-        baselines = "".join(f"{_number(data['baselines'][b][name]['mean']):>8}" for b in ("params", "macs", "random"))
-        interval = f"[{_number(low)}, {_number(high)}]"
-        lines.append(f"{label:15}{_number(one['mean']):>8}{_number(one['std']):>8}  {interval:18}{baselines}")
-    ceiling = data["ceiling"]["all"]
-    if data["s_tau"]:
-        s_tau = data["s_tau"]
-        lines.append(f"{'S-Tau':15}{_number(s_tau['mean']):>8}{'':8}  between instances")
+        one = found.metrics[name]
+        beside = "".join(f"{_short(found.baselines[b][name].mean):>8}" for b in BASELINES)
+        lines.append(f"{label:15}{_short(one.mean):>8}{_short(one.std):>8}  {_interval(one.interval):18}{beside}")
+    if found.s_tau is not None:
+        lines.append(f"{'S-Tau':15}{_short(found.s_tau.mean):>8}{'':8}  between instances")
+    ceiling = found.ceiling.all
     return [
         *lines,
         "",
-        f"noise ceiling  {_number(ceiling['held_out']['mean'])} a held-out seed against the others' mean, "
-        f"{_number(ceiling['perfect']['mean'])} a perfect",
-        f"               predictor against the mean of the table's {ceiling['seeds']} seeds (estimated)",
+        f"noise ceiling  {_short(ceiling.held_out.mean)} a held-out seed against the others' mean, "
+        f"{_short(ceiling.perfect.mean)} a perfect",
+        f"               predictor against the mean of the table's {ceiling.seeds} seeds (estimated)",
     ]
 
 
-def _average(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+def _readouts(outcome: Outcome, found: Assessment) -> list[str]:
+    """Whatever else was read off the same super-nets."""
+    lines = []
+    if found.window is not None:
+        tau = found.window.gt_tau
+        lines.append(f"last {outcome.last} steps   GT-Tau mean {_short(tau.mean)}, std {_short(tau.std)}")
+        for name, taus in found.window.readouts.items():
+            what = "each child right after its own step" if name == "own step" else f"{name} of these scores"
+            lines.append(f"  {what}: GT-Tau {_average(taus)}")
+    for mode, taus in found.readouts.average.items():
+        lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_average(taus)}")
+    for mode, by_steps in found.readouts.fine_tune.items():
+        taus_text = ", ".join(f"{steps} steps {_average(taus)}" for steps, taus in by_steps.items())
+        lines += _wrap(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
+    for name, taus in found.readouts.other.items():
+        lines += _wrap(f"{name}: GT-Tau {_average(taus)}")
+    for mode, metrics in found.other_batch_norm.items():
+        one = metrics.get("kendall_tau")
+        if one is None:
+            lines.append(f"batch norm {mode}: every instance diverged")
+        else:
+            lines.append(f"batch norm {mode}: Kendall tau {_short(one.mean)} {_interval(one.interval)}")
+    return lines
 
 
-def _number(value: float | None) -> str:
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+def _average(values: Array) -> str:
+    known = values[np.isfinite(values)].tolist()
+    return _short(sum(known) / len(known) if known else None)
+
+
+def _interval(ends: Iterable[float]) -> str:
+    return f"[{', '.join(map(_short, ends))}]"
+
+
+def _short(value: float | None) -> str:
+    return number(value, short=True)
 
 
 def _wrap(text: str, width: int = 79) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(text, width)

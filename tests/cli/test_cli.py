@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -227,16 +228,11 @@ def test_evaluate_for_people_fits_a_terminal_and_gives_a_verdict(run):
 def test_compare_orders_results(run, tmp_path):
     scores = load("small.h5").truth
     run("evaluate", "full", *QUICK, "--out", "good.json")
-    data = Result.load("good.json").to_dict()
-    truth = load("small.h5")
+    outcome, truth = Result.load("good.json").outcome, load("small.h5")
     made = {}
     for name, sign in (("good", 1), ("bad", -1)):
         rows = np.array([sign * scores, sign * scores + np.arange(64) * 1e-3, sign * scores])
-        made[name] = Result.make(
-            strategy=name, table=truth, plan={**data["plan"], "recipe": data["recipe"]}, seeds=[0, 1, 2],
-            scores={"running": rows}, window=None, window_trained=[], readouts={}, budget=data["budget"],
-            diverged=[], trained=[], versions=data["versions"],
-        )  # fmt: skip
+        made[name] = Result.of(replace(outcome, strategy=name, seeds=(0, 1, 2), scores={"running": rows}), truth)
         made[name].save(f"{name}.json")
     code, out, _ = run("compare", "bad.json", "good.json", "--json")
     found = json.loads(out)

@@ -35,7 +35,7 @@ def folder(make: Callable[..., Result], tiny: Any, tmp_path: Path) -> Path:
     ):
         result = make(strategy=name, **changes)
         budget = {**result["budget"], "steps": 64, "child_updates": 64, **budget}
-        Result({**result.data, "budget": budget}).save(tmp_path / f"{name}.json")
+        Result.from_dict({**result.data, "budget": budget}).save(tmp_path / f"{name}.json")
     return tmp_path
 
 

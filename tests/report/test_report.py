@@ -17,6 +17,7 @@ from nasbench_ws.markup import paragraph, table
 from nasbench_ws.report import FIGURES, draw_child, figures, results_page, table_page
 from nasbench_ws.report.page import Section, page
 from nasbench_ws.results.assess import assess
+from nasbench_ws.results.outcome import Changes, Readouts, Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
@@ -28,17 +29,15 @@ Make = Callable[..., Result]
 def everything(make: Make) -> Result:
     """A result with all readouts."""
     rng = np.random.default_rng(1)
-    part = {"children": list(range(64)), "interference": rng.normal(size=(64, 64)) / 100, "gradient_cosine": np.eye(64)}
-    part = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in part.items()}
+    part = Changes(tuple(range(64)), rng.normal(size=(64, 64)) / 100, np.eye(64))
     return make(
         scores={"running": scored(), "recalibrate": scored(1)},
         last=3,
-        window=rng.random((2, 3, 64)),
-        window_trained=[[[[0]] * 3]] * 2,
-        readouts={
-            "fine_tune": {m: {f: rng.random((2, 64)) for f in ("0", "5")} for m in ("running", "recalibrate")},
-            "interference": [[part], [part]],
-        },
+        window=Window(rng.random((2, 3, 64)), ((((0,),) * 3,),) * 2),
+        readouts=Readouts(
+            fine_tune={m: {f: rng.random((2, 64)) for f in ("0", "5")} for m in ("running", "recalibrate")},
+            interference=((part,), (part,)),
+        ),
     )
 
 
@@ -102,13 +101,13 @@ def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny
     assert html.count("<svg") == 2 + 5 + 2
     cells = r"<td>close - full</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2</td><td>(not )?distinguishable</td>"
     assert re.search(cells, html)
-    other = make(plan={**close["plan"], "steps": 1, "recipe": close["recipe"]})
+    other = make(plan={**close.outcome.plan, "steps": 1})
     assert "No paired differences: full has steps 6400, and full 1;" in results_page([everything, other], tiny.table)
 
 
 def test_what_files_say_is_escaped(make: Make, tiny: Any) -> None:
     evil = '<script>alert("1")</script>&'
-    result = make(strategy=evil, versions={evil: evil}, budget={**make()["budget"], "match": evil})
+    result = make(strategy=evil, versions={evil: evil}, match=evil)
     html = results_page([result, make()], tiny.table)
     check_page(html)
     assert "&lt;script&gt;alert" in html
@@ -122,18 +121,20 @@ def test_another_table_measures_the_same_scores_again(everything: Result, tiny: 
     other = tiny.remade(tiny.recipe, seed=5)
     again = everything.against(other)
     expected = assess(everything.scores, other)
-    assert again["metrics"]["kendall_tau"]["values"] == expected["metrics"]["kendall_tau"]["values"]
+    assert again["metrics"]["kendall_tau"]["values"] == list(expected.metrics["kendall_tau"].values)
     assert again["table"]["digest"] == other.digest
     assert again["window"]["gt_tau"] != everything["window"]["gt_tau"]
     assert again.against(tiny.table).data == everything.data
     html = results_page([everything], other)
     assert "1 of 1 were evaluated with another table; here they are measured against this." in html
     assert again.verdict in html
-    broken = Result({**everything.data, "children": everything["children"][::-1]})
+    broken = Result.from_dict({**everything.data, "children": everything["children"][::-1]})
     with pytest.raises(ResultError) as caught:
         broken.against(other)
-    text = "has scores of 64 children, and those of tiny are others; measure it against a table of the same space"
-    assert str(caught.value) == f"{broken!r} {text}"
+    assert str(caught.value) == (
+        "the scores of full are of 64 children, and those of tiny are others; measure it against a table of the same "
+        "space"
+    )
 
 
 @pytest.mark.parametrize("name", ["tiny", "fashion14"])

@@ -12,6 +12,8 @@ from scipy import stats
 from nasbench_ws.errors import MetricError, TableError
 from nasbench_ws.metrics.rank import EVALUATION
 from nasbench_ws.results.assess import assess, ceilings, verdict, window_taus
+from nasbench_ws.results.assessment import Ceiling, Ceilings, Figure, Metric, Spread
+from nasbench_ws.results.schema import derived_json
 from nasbench_ws.tables.columns import CURVES, Content
 from nasbench_ws.tables.table import Table
 
@@ -41,7 +43,7 @@ def test_a_small_example_by_hand(tiny: Any) -> None:
     scores = np.arange(N, dtype=float)
     scores[[62, 63]] = scores[[63, 62]]
     found = assess(scores, ladder(tiny))
-    means = {name: metric["mean"] for name, metric in found["metrics"].items()}
+    means = {name: metric.mean for name, metric in found.metrics.items()}
     assert set(means) == set(EVALUATION)
     assert means["kendall_tau"] == pytest.approx(1 - 2 / 2016, abs=1e-12)
     assert means["sparse_tau"] == pytest.approx(1 - 2 / 2016, abs=1e-12)
@@ -50,24 +52,24 @@ def test_a_small_example_by_hand(tiny: Any) -> None:
     assert means["top_rank@3"] == 1
     assert means["regret@1"] == pytest.approx(0.01, abs=1e-12)
     assert means["precision_at_top@5"] == means["precision_at_bottom@5"] == 1
-    assert found["diverged"] == 0
-    assert found["s_tau"] is None  # one instance agrees with no other
-    assert found["metrics"]["kendall_tau"]["values"] == [means["kendall_tau"]]
-    assert set(found["metrics"]["kendall_tau"]) == {
+    assert found.diverged == 0
+    assert found.s_tau is None  # one instance agrees with no other
+    assert found.metrics["kendall_tau"].values == (means["kendall_tau"],)
+    assert set(vars(found.metrics["kendall_tau"])) == {
         "mean", "std", "interval", "n", "level", "method", "reason", "values",
     }  # fmt: skip
 
 
 def test_a_perfect_score(table: Table) -> None:
     found = assess(table.truth, table)
-    metrics = {name: metric["mean"] for name, metric in found["metrics"].items()}
+    metrics = {name: metric.mean for name, metric in found.metrics.items()}
     for name in ("kendall_tau", "spearman", "pearson", "weighted_tau", "ndcg@5"):
         assert metrics[name] == pytest.approx(1, abs=1e-12)
     assert metrics["top_rank@1"] == metrics["top_rank@3"] == 1
     assert metrics["regret@1"] == 0
-    reverse = assess(-table.truth, table)["metrics"]
-    assert reverse["kendall_tau"]["mean"] == pytest.approx(-1, abs=1e-12)
-    assert reverse["top_rank@1"]["mean"] == N
+    reverse = assess(-table.truth, table).metrics
+    assert reverse["kendall_tau"].mean == pytest.approx(-1, abs=1e-12)
+    assert reverse["top_rank@1"].mean == N
 
 
 def test_instances_are_averaged(table: Table) -> None:
@@ -75,19 +77,19 @@ def test_instances_are_averaged(table: Table) -> None:
     scores = rng.random((3, N))
     found = assess(scores, table)
     taus = [stats.kendalltau(row, table.truth).statistic for row in scores]
-    tau = found["metrics"]["kendall_tau"]
-    assert tau["values"] == pytest.approx(taus, abs=1e-12)
-    assert tau["mean"] == pytest.approx(np.mean(taus), abs=1e-12)
-    assert tau["std"] == pytest.approx(np.std(taus, ddof=1), abs=1e-12)
-    assert tau["interval"][0] < tau["mean"] < tau["interval"][1]
-    assert (tau["n"], tau["level"], tau["reason"]) == (3, 0.95, None)
+    tau = found.metrics["kendall_tau"]
+    assert tau.values == pytest.approx(taus, abs=1e-12)
+    assert tau.mean == pytest.approx(np.mean(taus), abs=1e-12)
+    assert tau.std == pytest.approx(np.std(taus, ddof=1), abs=1e-12)
+    assert tau.interval[0] < tau.mean < tau.interval[1]
+    assert (tau.n, tau.level, tau.reason) == (3, 0.95, None)
     pairs = [stats.kendalltau(scores[i], scores[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))]
-    assert found["s_tau"] == pytest.approx({"mean": np.mean(pairs), "min": min(pairs), "max": max(pairs)}, abs=1e-12)
+    assert vars(found.s_tau) == pytest.approx({"mean": np.mean(pairs), "min": min(pairs), "max": max(pairs)}, abs=1e-12)
 
 
 def test_the_same_scores_are_assessed_alike(table: Table) -> None:
     scores = np.random.default_rng(2).random((2, N))
-    assert assess(scores, table) == assess(scores.tolist(), table)
+    assert derived_json(assess(scores, table)) == derived_json(assess(scores.tolist(), table))
 
 
 # -- baselines ----------------------------------------------------------------------------------------
@@ -96,30 +98,30 @@ def test_the_same_scores_are_assessed_alike(table: Table) -> None:
 @pytest.mark.parametrize("name", ["params", "macs"])
 def test_scores_equal_to_a_baseline_reach_what_it_reaches(table: Table, name: str) -> None:
     found = assess(table.column(name), table)
-    for metric, baseline in found["baselines"][name].items():
-        assert found["metrics"][metric]["mean"] == baseline["mean"]
+    for metric, baseline in found.baselines[name].items():
+        assert found.metrics[metric].mean == baseline.mean
 
 
 def test_random_rankings_reach_nothing(table: Table) -> None:
-    random = assess(table.truth, table)["baselines"]["random"]
+    random = assess(table.truth, table).baselines["random"]
     assert set(random) == set(EVALUATION)
-    assert abs(random["kendall_tau"]["mean"]) < 0.06  # of 20 rankings, whose deviation is .083
-    low, high = random["kendall_tau"]["interval"]
+    assert abs(random["kendall_tau"].mean) < 0.06  # of 20 rankings, whose deviation is .083
+    low, high = random["kendall_tau"].interval
     assert -0.3 < low < 0 < high < 0.3
-    assert random["top_rank@1"]["mean"] == pytest.approx((N + 1) / 2, abs=15)
-    assert random["kendall_tau"]["n"] == 20
-    assert random["kendall_tau"]["method"] == "central 95 % of random rankings"
+    assert random["top_rank@1"].mean == pytest.approx((N + 1) / 2, abs=15)
+    assert random["kendall_tau"].n == 20
+    assert random["kendall_tau"].method == "central 95 % of random rankings"
 
 
 def test_the_ceiling_is_of_the_tables_seeds(table: Table) -> None:
     found = ceilings(table.by_seed("test_accuracy"))
-    assert {name: one["children"] for name, one in found.items()} == {"all": 64, "top_quarter": 16, "top_tenth": 6}
-    assert all(one["seeds"] == 3 for one in found.values())
+    assert {name: one.children for name, one in vars(found).items()} == {"all": 64, "top_quarter": 16, "top_tenth": 6}
+    assert all(one.seeds == 3 for one in vars(found).values())
     runs = table.by_seed("test_accuracy")
     held_out = [stats.kendalltau(runs[:, i], np.delete(runs, i, axis=1).mean(axis=1)).statistic for i in range(3)]
-    assert found["all"]["held_out"]["mean"] == pytest.approx(np.mean(held_out), abs=1e-12)
-    assert found["all"]["held_out"]["mean"] < found["all"]["perfect"]["mean"] < 1
-    assert found == assess(table.truth, table)["ceiling"]
+    assert found.all.held_out.mean == pytest.approx(np.mean(held_out), abs=1e-12)
+    assert found.all.held_out.mean < found.all.perfect.mean < 1
+    assert found == assess(table.truth, table).ceiling
 
 
 # -- what diverged ------------------------------------------------------------------------------------
@@ -129,9 +131,9 @@ def test_instances_that_diverged_are_counted_and_left_out(table: Table) -> None:
     scores = np.random.default_rng(3).random((4, N))
     scores[[0, 2]] = np.nan
     found = assess(scores, table)
-    assert found["diverged"] == 2
-    assert found["metrics"] == assess(scores[[1, 3]], table)["metrics"]
-    assert found["metrics"]["kendall_tau"]["n"] == 2
+    assert found.diverged == 2
+    assert found.metrics == assess(scores[[1, 3]], table).metrics
+    assert found.metrics["kendall_tau"].n == 2
 
 
 def test_a_child_that_diverged_is_ranked_last(table: Table) -> None:
@@ -139,18 +141,18 @@ def test_a_child_that_diverged_is_ranked_last(table: Table) -> None:
     scores[1, 7] = np.nan
     found = assess(scores, table)
     scores[1, 7] = -1
-    assert found["metrics"]["kendall_tau"]["values"] == assess(scores, table)["metrics"]["kendall_tau"]["values"]
-    assert found["diverged"] == 0
-    assert found["s_tau"] == assess(scores, table)["s_tau"]
+    assert found.metrics["kendall_tau"].values == assess(scores, table).metrics["kendall_tau"].values
+    assert found.diverged == 0
+    assert found.s_tau == assess(scores, table).s_tau
 
 
 def test_when_all_diverged_there_is_no_metric(table: Table) -> None:
     found = assess(np.full((2, N), np.nan), table)
-    assert found["diverged"] == 2
-    assert found["metrics"] == {}
-    assert found["s_tau"] is None
-    assert found["verdict"] == "Every instance diverged: there is nothing to rank."
-    assert set(found["baselines"]) == {"params", "macs", "random"}
+    assert found.diverged == 2
+    assert found.metrics == {}
+    assert found.s_tau is None
+    assert found.verdict == "Every instance diverged: there is nothing to rank."
+    assert set(found.baselines) == {"params", "macs", "random"}
 
 
 # -- windows ------------------------------------------------------------------------------------------
@@ -161,8 +163,8 @@ def test_tau_over_a_window(table: Table) -> None:
     window = np.random.default_rng(5).random((2, 3, N))
     taus = np.array([[stats.kendalltau(row, table.truth).statistic for row in one] for one in window])
     found = window_taus(window, table)
-    assert found["mean"] == pytest.approx(taus.mean(), abs=1e-12)
-    assert found["std"] == pytest.approx(taus.std(axis=1).mean(), abs=1e-12)
+    assert found.mean == pytest.approx(taus.mean(), abs=1e-12)
+    assert found.std == pytest.approx(taus.std(axis=1).mean(), abs=1e-12)
     window[1, 2, 5] = np.nan
     first = window_taus(window, table)
     window[1, 2, 5] = -1
@@ -194,14 +196,12 @@ def test_a_table_that_lacks_a_run(tiny: Any, quick: None) -> None:
 
 def told(values: list[float], params: float = 0.5, ceiling: float = 0.9, reason: str | None = None) -> str:
     mean = float(np.mean(values))
-    tau = {"mean": mean, "interval": [mean - 0.1, mean + 0.1], "n": len(values), "values": values, "reason": reason}
-    return verdict(
-        {
-            "metrics": {"kendall_tau": tau},
-            "baselines": {"params": {"kendall_tau": {"mean": params}}},
-            "ceiling": {"all": {"held_out": {"mean": ceiling}}},
-        }
-    )
+    rest = (len(values), 0.95, "a test", reason)
+    tau = Metric(mean, math.nan, (mean - 0.1, mean + 0.1), *rest, tuple(values))
+    spread = Spread(ceiling, 0.0, ceiling, ceiling, 3)
+    one = Ceiling(64, 3, spread, spread, spread, spread, None)
+    beside = {"params": {"kendall_tau": Figure(params, math.nan, (params, params), *rest)}}
+    return verdict({"kendall_tau": tau}, beside, Ceilings(one, one, one))
 
 
 CEILING = "the ceiling of a held-out seed (0.90)."
@@ -256,16 +256,16 @@ def test_no_verdict_on_a_constant_score(table: Table) -> None:
     scores = np.random.default_rng(6).random((2, N))
     scores[1] = 0.1
     found = assess(scores, table)
-    assert math.isnan(found["metrics"]["kendall_tau"]["mean"])
-    assert found["verdict"] == "No verdict: all 64 scores of row 1 are equal: no ranking to compare."
-    assert found["metrics"]["regret@1"]["mean"] > 0  # a draw among them all has an expected regret
+    assert math.isnan(found.metrics["kendall_tau"].mean)
+    assert found.verdict == "No verdict: all 64 scores of row 1 are equal: no ranking to compare."
+    assert found.metrics["regret@1"].mean > 0  # a draw among them all has an expected regret
 
 
 def test_a_verdict_is_part_of_an_assessment(table: Table) -> None:
     found = assess(table.truth, table)
-    params, ceiling = found["baselines"]["params"]["kendall_tau"]["mean"], found["ceiling"]["all"]["held_out"]["mean"]
-    low, high = found["metrics"]["kendall_tau"]["interval"]
-    assert found["verdict"] == (
+    params, ceiling = found.baselines["params"]["kendall_tau"].mean, found.ceiling.all.held_out.mean
+    low, high = found.metrics["kendall_tau"].interval
+    assert found.verdict == (
         f"GT-Tau 1.00 [{low:.2f}, {high:.2f}] over 1 instance is above parameter count ({params:.2f}) in the one run "
         f"there is and is {1 - ceiling:.2f} above the ceiling of a held-out seed ({ceiling:.2f})."
     )

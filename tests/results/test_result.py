@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import BUDGET, scored
+from conftest import COST, scored
 from scipy import stats
 
+from nasbench_ws.cost import Cost
 from nasbench_ws.errors import OutputError, ResultError
+from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.json_files import digest
 from nasbench_ws.metrics.rank import EVALUATION
 from nasbench_ws.results.assess import assess
+from nasbench_ws.results.outcome import Divergence, Readouts, Window
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.schema import SHAPE
+from nasbench_ws.results.schema import KEYS
 from nasbench_ws.results.text import render
 
 N = 64
@@ -29,7 +31,7 @@ N = 64
 def test_the_keys_of_the_interface(make: Callable[..., Result], tiny: Any) -> None:
     """These keys are promised: programs read them."""
     data = json.loads(json.dumps(make().to_dict()))
-    assert set(SHAPE) <= set(data)
+    assert set(KEYS) <= set(data)
     assert data["strategy"] == "full"
     assert data["table"] == {"name": "tiny", "digest": tiny.table.digest}
     assert data["instances"] == 2
@@ -55,8 +57,8 @@ def test_what_is_derived_can_be_derived_again(make: Callable[..., Result], tiny:
     result = make()
     assert np.array_equal(result.scores, scored())
     found = assess(result.scores, tiny.table)
-    assert result["metrics"]["kendall_tau"]["mean"] == found["metrics"]["kendall_tau"]["mean"]
-    assert result.verdict == found["verdict"] == result["verdict"]
+    assert result["metrics"]["kendall_tau"]["mean"] == found.metrics["kendall_tau"].mean
+    assert result.verdict == found.verdict == result["verdict"]
     assert repr(result) == f"Result('full', 2 instances, GT-Tau {result['metrics']['kendall_tau']['mean']:.3f})"
 
 
@@ -66,13 +68,13 @@ def test_other_batch_norms_stand_beside_the_first(make: Callable[..., Result], t
     assert np.array_equal(result.scores, scored(0))
     other = result["other_batch_norm"]["running"]
     assert np.array_equal(other["scores"], scored(1))
-    expected = assess(scored(1), tiny.table)["metrics"]["kendall_tau"]["mean"]
+    expected = assess(scored(1), tiny.table).metrics["kendall_tau"].mean
     assert other["metrics"]["kendall_tau"]["mean"] == expected
 
 
 def test_a_window_is_summed_up(make: Callable[..., Result], tiny: Any) -> None:
     window = np.stack([scored(7, 3), scored(8, 3)])  # (instances, k, children)
-    result = make(window=window, window_trained=[[[[1], [2], [3]]]] * 2, last=3)
+    result = make(window=Window(window, ((((1,), (2,), (3,)),),) * 2), last=3)
     assert np.array_equal(result["window"]["scores"], window)
     assert set(result["window"]["gt_tau"]) == {"mean", "std"}
     assert set(result["window"]["readouts"]) == {"mean", "max"}  # no step of most children is in the window
@@ -82,7 +84,7 @@ def test_a_window_is_summed_up(make: Callable[..., Result], tiny: Any) -> None:
     assert "\nlast 3 steps   GT-Tau mean " in str(result)
 
     cycle = np.stack([scored(7, 64), scored(8, 64)])
-    whole = make(window=cycle, window_trained=[[[[step] for step in range(64)]]] * 2, last=64)
+    whole = make(window=Window(cycle, ((tuple((step,) for step in range(64)),),) * 2), last=64)
     taus = [stats.kendalltau(np.diag(row), tiny.table.truth).statistic for row in cycle]
     assert whole["window"]["readouts"]["own step"] == pytest.approx(taus, abs=1e-12)
     assert "\n  each child right after its own step: GT-Tau " in str(whole)
@@ -106,7 +108,7 @@ def test_nan_is_null(make: Callable[..., Result], tmp_path: Path) -> None:
     scores = scored()
     scores[0] = np.nan
     scores[1, 5] = np.nan
-    diverged = [{"seed": 0, "children": list(range(N)), "step": 17}, {"seed": 1, "children": [5], "step": 3}]
+    diverged = (Divergence(0, tuple(range(N)), 17), Divergence(1, (5,), 3))
     result = make(scores={"running": scores}, diverged=diverged)
     result.save(tmp_path / "result.json")
     text = (tmp_path / "result.json").read_text()
@@ -117,7 +119,8 @@ def test_nan_is_null(make: Callable[..., Result], tmp_path: Path) -> None:
     assert stored["scores"][1][5] is None
     loaded = Result.load(tmp_path / "result.json")
     assert np.array_equal(loaded.scores, scores, equal_nan=True)
-    assert loaded["diverged"] == diverged
+    assert loaded.outcome.diverged == diverged
+    assert loaded["diverged"][1] == {"seed": 1, "children": [5], "step": 3}
     assert loaded["metrics"]["kendall_tau"]["n"] == 1
     assert loaded["metrics"]["kendall_tau"]["std"] is None  # of one instance
     assert "diverged: 2 super-nets, the first at step 17" in str(loaded)
@@ -125,8 +128,8 @@ def test_nan_is_null(make: Callable[..., Result], tmp_path: Path) -> None:
 
 def test_all_diverged(make: Callable[..., Result], tmp_path: Path) -> None:
     scores = np.full((2, N), np.nan)
-    diverged = [{"seed": seed, "children": list(range(N)), "step": 3} for seed in (0, 1)]
-    readouts = {"average": {"running": scores}}
+    diverged = tuple(Divergence(seed, tuple(range(N)), 3) for seed in (0, 1))
+    readouts = Readouts(average={"running": scores})
     result = make(scores={"running": scores, "batch": scores}, diverged=diverged, readouts=readouts)
     result.save(tmp_path / "result.json")
     text = str(Result.load(tmp_path / "result.json"))
@@ -183,7 +186,7 @@ def test_a_truncated_file_and_one_of_another_kind(path: Path) -> None:
     assert refused(path) == f"{path} is JSON, but not a nasbench-ws result; name another file"
 
 
-@pytest.mark.parametrize("key", SHAPE)
+@pytest.mark.parametrize("key", KEYS)
 def test_a_missing_key(path: Path, key: str) -> None:
     assert resealed(path, lambda data: data.pop(key)) == (
         f"{path}: it has no {key!r}; it is not a whole result: evaluate again with --out"
@@ -197,12 +200,24 @@ def test_a_missing_key(path: Path, key: str) -> None:
         (lambda data: [row.pop() for row in data["scores"]], "scores are not of 2 instances and 64 children"),
         (lambda data: data["scores"][0].pop(), "scores are not of 2 instances and 64 children"),
         (lambda data: data.update(scores="none"), "scores is 'none', not a list"),
-        (lambda data: data.update(scores=[["a"] * N] * 2), "scores[0][0] is 'a', not a number"),
-        (lambda data: data.update(instances=True), "instances is True, not an int"),
+        (lambda data: data.update(scores=[["a"] * N] * 2), "scores[0][0] is 'a', not a number or null"),
+        (lambda data: data.update(instances=True), "instances is True, not a whole number"),
         (lambda data: data.update(seeds=[0]), "it has 1 seeds and 2 instances"),
         (lambda data: data["table"].pop("name"), "table has no 'name'"),
         (lambda data: data["metrics"]["pearson"].pop("interval"), "metrics.pearson has no 'interval'"),
-        (lambda data: data["metrics"]["pearson"].update(interval=[1]), "metrics.pearson.interval has 1 ends"),
+        (
+            lambda data: data["metrics"]["pearson"].update(interval=[1]),
+            "metrics.pearson.interval is [1], not a list of 2",
+        ),
+        (
+            lambda data: data["baselines"]["macs"]["spearman"].update(n="x"),
+            "baselines.macs.spearman.n is 'x', not a whole number",
+        ),
+        (lambda data: data["baselines"].pop("macs"), "baselines has no 'macs'"),
+        (lambda data: data["budget"].update(macs=1.5), "budget.macs is 1.5, not a whole number"),
+        (lambda data: data["budget"].pop("macs"), "budget has no 'macs'"),
+        (lambda data: data["plan"].update(schedule=None), "plan.schedule is None, not a text"),
+        (lambda data: data.update(window=3), "window is 3, not an object or null"),
         (lambda data: data["baselines"]["macs"].pop("ndcg@5"), "metrics have 'ndcg@5', and a baseline has not"),
         (lambda data: data["readouts"].update(fine_tune=3), "readouts.fine_tune is 3, not an object"),
         (
@@ -251,20 +266,21 @@ def test_a_rendering_in_full(make: Callable[..., Result]) -> None:
 
 
 def test_a_rendering_fits_80_columns(make: Callable[..., Result], tiny: Any) -> None:
-    budget = {name: value * 10**6 if isinstance(value, int | float) else value for name, value in BUDGET.items()}
+    cost = Cost(**{name: value * 10**6 for name, value in COST.to_dict().items()})
     scores = {f"recalibrate:{n}": scored(n, 12) for n in (1024, 512)}
     long = "a/folder/of/mine/with-a-long-name/" * 4 + "my.py:MyStrategy"
     window = np.stack([scored(7, 3)] * 12)
-    readouts = {
-        "average": {mode: scored(2, 12) for mode in scores},
-        "fine_tune": {mode: {"0": scored(3, 12), "5": scored(4, 12)} for mode in scores},
-    }
+    readouts = Readouts(
+        average={mode: scored(2, 12) for mode in scores},
+        fine_tune={mode: {"0": scored(3, 12), "5": scored(4, 12)} for mode in scores},
+        other={"the entropy of gates": scored(5, 12)},
+    )
     result = make(
-        strategy=long, scores=scores, budget=budget, window=window, window_trained=[], last=3, readouts=readouts,
-        diverged=[{"seed": 0, "children": [1], "step": 123456}] * 100,
+        strategy=long, scores=scores, cost=cost, window=Window(window, ()), last=3, readouts=readouts,
+        diverged=(Divergence(0, (1,), 123456),) * 100,
     )  # fmt: skip
     for one in (result, make(), make(scores={"running": scored(0, 1)})):
-        text = render(one.data)
+        text = render(one.outcome, one.assessment)
         assert max(map(len, text.splitlines())) <= 80
         assert one.verdict in " ".join(text.split())
         assert str(one) == text
@@ -280,7 +296,17 @@ def test_one_instance_is_told_as_such(make: Callable[..., Result]) -> None:
 
 def test_numbers_that_are_not_known_are_dashes(make: Callable[..., Result]) -> None:
     data = make().to_dict()
-    data["metrics"]["kendall_tau"] |= {"mean": None, "interval": [math.nan, None]}
-    line = next(line for line in render(data).splitlines() if line.startswith("Kendall tau"))
+    data["metrics"]["kendall_tau"] |= {"mean": None, "interval": [None, None]}
+    line = next(line for line in str(Result.from_dict(data)).splitlines() if line.startswith("Kendall tau"))
     assert line.split()[2] == "-"
     assert "[-, -]" in line
+
+
+# -- those that ship ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(shipped_results().glob("*.json")), ids=lambda path: path.stem)
+def test_a_shipped_result_is_written_back_as_it_was(path: Path, tmp_path: Path) -> None:
+    """Key by key and number by number, so that its digest is the same."""
+    Result.load(path).save(tmp_path / path.name)
+    assert json.loads((tmp_path / path.name).read_text()) == json.loads(path.read_text())

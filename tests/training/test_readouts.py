@@ -9,6 +9,7 @@ from test_laws import CHILDREN, DOUBLE, IMAGES, KEYS, MACRO, RECIPE, _scorer, _t
 
 from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.results.interference import after_own_step, by_distance, while_training
+from nasbench_ws.results.outcome import Window
 from nasbench_ws.sharing.groups import balanced_groups, write_groups
 from nasbench_ws.sharing.keys import full, none
 from nasbench_ws.sharing.strategies import resolve
@@ -91,9 +92,9 @@ def test_what_the_last_steps_say_of_interference():
     window = np.array([[[0.1, 0.2, 0.5, 0.7], [0.3, 0.2, 0.7, 0.7], [0.5, 0.8, 0.6, 0.1]]])
     trained = [[[[0], [1], [0]], [[2], [3], [3, 2]]]]
     own = [[0.5, 0.2, 0.6, 0.1]]
-    assert after_own_step(window, trained).tolist() == own
-    assert np.isnan(after_own_step(window, [[[[0]] * 3]])[0, 1:]).all()
-    relative = while_training(window, trained)
+    assert after_own_step(Window(window, trained)).tolist() == own
+    assert np.isnan(after_own_step(Window(window, [[[[0]] * 3]]))[0, 1:]).all()
+    relative = while_training(Window(window, trained))
     means = window[0].mean(axis=0)
     expected = np.full((4, 4), np.nan)
     expected[0, :2] = (window[0, 0] + window[0, 2])[:2] / 2 - means[:2]

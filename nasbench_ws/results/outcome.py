@@ -1,0 +1,120 @@
+"""What was trained and scored, whatever table it is measured against: the part of a result that can be joined.
+
+    outcome = Outcome(strategy="full", children=hashes, seeds=(0, 1), scores={"running": scores}, ...)
+    outcome.own, outcome.batch_norm          # the scores (instances, children) that are the result's own
+
+Not here: what the scores are worth (assessment.py), and files (schema.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from nasbench_ws.cost import Cost
+from nasbench_ws.metrics.arithmetic import Array
+
+Trained: TypeAlias = "tuple[tuple[tuple[tuple[int, ...], ...], ...], ...]"  # by instance, super-net and step
+
+
+@dataclass(frozen=True)
+class Window:
+    """Scores after each of the last k steps, and which children each of these steps trained."""
+
+    scores: Array  # (instances, k, children)
+    trained: Trained
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How training one child of a super-net changed all of its children. Rows: trained, columns: scored."""
+
+    children: tuple[int, ...]  # of the super-net, by number
+    interference: Array  # (children, children) change of accuracy, a fraction
+    gradient_cosine: Array  # (children, children)
+
+
+@dataclass(frozen=True)
+class Readouts:
+    """Other ways to read scores off the same weights; empty where not asked for, or where an instance diverged."""
+
+    average: Mapping[str, Array] = field(default_factory=dict)  # of averaged weights, by batch norm mode
+    fine_tune: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)  # by mode, then by steps
+    interference: tuple[tuple[Changes, ...], ...] = ()  # by instance and super-net
+    other: Mapping[str, Array] = field(default_factory=dict)  # what else a ranker reads off, by its name
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A super-net whose loss or scores stopped being finite."""
+
+    seed: int
+    children: tuple[int, ...]
+    step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The instances of one evaluation, before any table. Arrays are (instances, children), NaN where it diverged."""
+
+    strategy: str
+    children: tuple[str, ...]  # hashes, in the order of the scores
+    seeds: tuple[int, ...]  # of the instances
+    scores: Mapping[str, Array]  # by batch norm mode, "" where there is none; the first is the result's own
+    cost: Cost  # mean of an instance
+    match: str  # what is equal to other evaluations of as many steps
+    plan: Mapping[str, Any]  # all that the ranker was asked for, as its JSON
+    recipe: Mapping[str, Any]  # as its JSON: a recipe of an older version keeps its keys
+    window: Window | None = None
+    readouts: Readouts = field(default_factory=Readouts)
+    diverged: tuple[Divergence, ...] = ()
+    trained: tuple[Mapping[str, int], ...] = ()  # by instance: how often each child was trained
+    versions: Mapping[str, str] = field(default_factory=dict)  # of libraries, by name
+    device: str | None = None  # processors and path that computed; None in files written before it was kept
+
+    @property
+    def instances(self) -> int:
+        return len(self.seeds)
+
+    @property
+    def batch_norm(self) -> str:
+        """The mode of the result's own scores."""
+        return next(iter(self.scores))
+
+    @property
+    def own(self) -> Array:
+        """The result's own scores, (instances, children)."""
+        return self.scores[self.batch_norm]
+
+    @property
+    def others(self) -> dict[str, Array]:
+        """Scores under the other modes of batch norm."""
+        return {mode: scores for mode, scores in self.scores.items() if mode != self.batch_norm}
+
+    @property
+    def usable(self) -> list[bool]:
+        """By instance: does any child have a score?"""
+        return [bool(np.isfinite(row).any()) for row in self.own]
+
+    @property
+    def steps(self) -> int:
+        """Of one super-net that shares everything, as planned; 0 where nothing is trained."""
+        return int(self.plan["steps"])
+
+    @property
+    def schedule(self) -> str:
+        """Which child trains when; "" where nothing is trained."""
+        return str(self.plan["schedule"])
+
+    @property
+    def last(self) -> int:
+        """k of the window."""
+        return int(self.plan["last"])
+
+    @property
+    def inactive(self) -> str:
+        """What became of weights that a step did not use."""
+        return str(self.recipe.get("inactive", "frozen"))
