@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ from nasbench_ws.tables.table import Table
 FOLDERS = ("", "building", "cli", "metrics", "tables", "workers")  # as `pythonpath` in pyproject.toml
 TESTS_PATH = os.pathsep.join(str(Path(__file__).parent / folder) for folder in FOLDERS)  # for processes of their own
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background: Ctrl-C is ignored here, and in all
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # that this process starts, whose tests send it
 
 
 @dataclass(frozen=True)

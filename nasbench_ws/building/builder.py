@@ -9,8 +9,8 @@ only then: what is interrupted is lost, what is finished is kept. Not here: trai
 (workers/pool.py), what goes into the folder (folder.py), tables (tables/merge.py).
 
 A run that raises is tried again `retries` times, then recorded as failed, and others go on; a later build tries
-it anew. A worker that dies (out of memory, most often) takes the runs of all workers with it: each of them is
-tried again alone, in a fresh process, and the one that kills its worker each time ends the build. Several builders
+it anew. A worker that dies (out of memory, most often) costs its own run alone, which is tried again in a fresh
+process; a run that kills its worker each time ends the build. Several builders
 may share a folder: what one makes, the others leave to it (building/claims.py).
 """
 
@@ -43,7 +43,7 @@ from nasbench_ws.tables.merge import Source
 from nasbench_ws.tables.run import RunRecord
 from nasbench_ws.workers import pool
 from nasbench_ws.workers.pool import Task, execute
-from nasbench_ws.workers.processes import sigterm_as_interrupt
+from nasbench_ws.workers.processes import sigterm_as_interrupt, uninterrupted
 from nasbench_ws.workers.progress import training_seconds
 
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
@@ -190,8 +190,9 @@ def build_together(
                 runs = [(job.arch, job.seed) for job in free]
                 on_step = partial(tell, len(batch) / recipe.steps)
                 records = train_together(recipe, runs, images, device, on_step=on_step)
-                for job, record in zip(free, records, strict=True):
-                    shelf.keep(job, record)
+                with uninterrupted():
+                    for job, record in zip(free, records, strict=True):
+                        shelf.keep(job, record)
                 made += len(batch)
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(shelf, jobs)) from None

@@ -17,13 +17,13 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
 from nasbench_ws.errors import NasbenchError, RunError
-from nasbench_ws.workers.processes import Processes, one_thread_a_process, sigterm_as_interrupt, tell
+from nasbench_ws.workers.processes import Processes, one_thread_a_process, sigterm_as_interrupt, tell, uninterrupted
 from nasbench_ws.workers.progress import Meter, OnProgress, Progress
 
 __all__ = ["OnProgress", "Progress", "Readiness", "Task", "TaskError", "execute"]
@@ -122,11 +122,7 @@ class _Here(Executor):
 
 
 class _Pool:
-    """Tasks on their way: submitted as places come free, tried again, counted. They go by their numbers.
-
-    When a worker dies, its pool breaks, and every task under way ends with it. Which of them killed it cannot
-    be known: each is suspected, and then runs alone, so that the next death has one cause.
-    """
+    """Tasks on their way: submitted as places come free, tried again, counted. They go by their numbers."""
 
     def __init__(
         self, function: Any, tasks: Mapping[Any, Task], on_done: Any, on_failed: Any, retries: int, ready: Any,
@@ -146,7 +142,6 @@ class _Pool:
         self._running: dict[Future[Any], int] = {}
         self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._tries: Counter[int] = Counter()
-        self._suspects: set[int] = set()
 
     def run(self) -> None:
         try:
@@ -156,9 +151,10 @@ class _Pool:
                 self._listen()
                 self._settle(ended)
         except KeyboardInterrupt:
-            for future, number in self._running.items():
-                if future.done() and _error(future) is None:
-                    self._on_done(self._names[number], future.result())
+            with uninterrupted():
+                for future, number in self._running.items():
+                    if future.done() and _error(future) is None:
+                        self._on_done(self._names[number], future.result())
             raise
         finally:
             for future in self._running:
@@ -170,9 +166,6 @@ class _Pool:
             self._waiting, self._elsewhere = self._elsewhere, self._waiting
         while self._waiting and len(self._running) < self._places:
             number = self._waiting[0]
-            alone = self._suspects and not self._suspects.isdisjoint((number, *self._running.values()))
-            if self._running and alone:
-                return
             readiness = self._ready(self._names[number])
             if readiness != "start":
                 self._put_off(readiness)
@@ -180,13 +173,8 @@ class _Pool:
             on_step = self._on_step and partial(self._on_step, number)
             try:
                 future = self._executor().submit(_work, self._function, number, self._tasks[number].arguments, on_step)
-            except BrokenExecutor as error:
-                if self._given is not None:
-                    raise _unusable(error) from error
-                if self._running:  # which will tell
-                    return
-                self._stop()
-                continue
+            except RuntimeError as error:  # broken, or shut down
+                raise _unusable(error) from error
             self._running[future] = self._waiting.popleft()
             future.add_done_callback(self._ended.put)
 
@@ -212,9 +200,7 @@ class _Pool:
             ended.append(self._ended.get(timeout=POLL_SECONDS))
             while True:
                 ended.append(self._ended.get_nowait())
-        if any(isinstance(_error(future), BrokenExecutor) for future in ended):
-            ended = list(wait(self._running).done)  # the pool is ending all of them
-        return [future for future in ended if future in self._running]
+        return ended
 
     def _listen(self) -> None:
         for number, step in self._own.told() if self._own is not None else ():
@@ -225,19 +211,21 @@ class _Pool:
         errors = {future: _error(future) for future in ended}
         for future in sorted(ended, key=lambda future: errors[future] is not None):  # results are safe before errors
             error = errors[future]
-            if isinstance(error, BrokenExecutor):
+            if error is None:
+                with uninterrupted():
+                    number = self._running.pop(future)
+                    self._on_done(self._names[number], future.result())
+                self._meter.end(number)
                 continue
             number = self._running.pop(future)
-            if error is None:
-                self._on_done(self._names[number], future.result())
-                self._meter.end(number)
-            elif isinstance(error, NasbenchError):
+            if isinstance(error, NasbenchError):
                 raise error
-            else:
-                self._try_again(number, error)
-        broken = [self._running.pop(future) for future in ended if future in self._running]
-        if broken:
-            self._mend(broken, next(error for error in errors.values() if isinstance(error, BrokenExecutor)))
+            if isinstance(error, BrokenExecutor):
+                if self._own is None:
+                    raise _unusable(error) from error
+                self._own.check_started(future)
+                error = RunError("its worker process died each time, perhaps for want of memory; try fewer workers")
+            self._try_again(number, error)
 
     def _try_again(self, number: int, error: BaseException) -> None:
         """Or, after the last try, hand the error over."""
@@ -247,18 +235,6 @@ class _Pool:
             return
         self._on_failed(self._names[number], error)
         self._meter.end(number, failed=True)
-
-    def _mend(self, broken: list[int], error: BrokenExecutor) -> None:
-        """Go on after a worker's death in a new pool."""
-        if self._given is not None:
-            raise _unusable(error) from error
-        self._stop()
-        self._suspects.update(broken)
-        if len(broken) == 1:
-            died = RunError("its worker process died each time, perhaps for want of memory; try fewer workers")
-            self._try_again(broken[0], died)
-        else:
-            self._waiting.extendleft(reversed(broken))
 
     def _stop(self) -> None:
         if self._own is not None:

@@ -1,4 +1,4 @@
-"""Worker processes: started afresh with one thread each, ended at once when told to, and never left behind.
+"""Worker processes: started afresh with one thread each, ended at once on request, and never left behind.
 
     with sigterm_as_interrupt(), one_thread_a_process():
         workers = Processes(2)
@@ -8,9 +8,10 @@
 
 Not here: which tasks, in which order, and what becomes of them (workers/pool.py).
 
-A worker is spawned (a fork of a process with threads can hang), with one thread, which on networks this small beats
-threads by far. It does not see Ctrl-C, which is for the process that started it, and ends with that process, however
-that one ends. No torch here, and none in a worker whose task does without.
+Every place is an executor of one process: a process that dies breaks its own executor and ends its own task, so that a
+death has one cause. A worker is spawned (a fork of a process with threads can hang), with one thread, which on networks
+this small beats threads by far. It ignores Ctrl-C, which is for the process that started it, and ends with that
+process, however that one ends. No torch here, and none in a worker whose task does without.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing.context import BaseContext
 from typing import Any
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+from nasbench_ws.errors import UsageError
 
-_parent: Any = None  # in a worker: the way to tell its parent something
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that become KeyboardInterrupt
+_STARTED = "started"  # a worker's first word
+
+_parent: Any = None  # in a worker: the pipe to its parent
 
 
 def available_cpus() -> int:
@@ -38,39 +43,95 @@ def available_cpus() -> int:
 def tell(what: Any) -> None:
     """From a worker to its parent; nothing happens in any other process."""
     if _parent is not None:
-        _parent.put(what)
+        _parent.send(what)
 
 
 class Processes:
-    """A pool of worker processes. One that has broken is stopped, and another one made."""
+    """`count` places of one process each. A place whose process died gets another one with its next task."""
 
     def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._said = context.Queue()
-        self._pool = ProcessPoolExecutor(count, context, _prepare, (self._said,))
+        self._places = [_Place(context) for _ in range(count)]
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        future = self._pool.submit(function, *arguments)
-        # The pool's own thread was woken before a process was started for this task, and does not watch that one: its
-        # death would be noticed only when another task ends, perhaps in an hour. Anything wakes it again.
-        self._pool.submit(int)
-        return future
+        """On a free place, of which there must be one."""
+        return next(place for place in self._places if place.free).submit(function, *arguments)
 
     def told(self) -> Iterator[Any]:
-        with contextlib.suppress(queue.Empty, OSError):
-            while True:
-                yield self._said.get_nowait()
+        for place in self._places:
+            yield from place.told()
+
+    def check_started(self, future: Future[Any]) -> None:
+        """UsageError where the process of a broken task ended of itself before it could take one."""
+        next(place for place in self._places if place.future is future).check_started()
 
     def stop(self) -> None:
         """End the processes at once, whatever they do."""
-        for process in list((self._pool._processes or {}).values()):  # kill_workers() from Python 3.14 on
-            process.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for place in self._places:
+            place.kill()
+        for place in self._places:
+            place.close()
 
 
-def _prepare(parent: Any) -> None:
+class _Place:
+    """An executor of one process, the pipe on which that process reports, and its latest task."""
+
+    def __init__(self, context: BaseContext) -> None:
+        self._context = context
+        self.future: Future[Any] | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._ear, mouth = self._context.Pipe(duplex=False)
+        self._started = False
+        self._process: Any = None
+        self._executor = ProcessPoolExecutor(1, self._context, _prepare, (mouth,))
+
+    @property
+    def free(self) -> bool:
+        return self.future is None or self.future.done()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        try:
+            self.future = self._executor.submit(function, *arguments)
+        except BrokenExecutor:  # by its latest task, or since
+            self.close()
+            self._open()
+            self.future = self._executor.submit(function, *arguments)
+        (self._process,) = self._executor._processes.values()
+        return self.future
+
+    def told(self) -> Iterator[Any]:
+        with contextlib.suppress(EOFError, OSError):
+            while self._ear.poll():
+                what = self._ear.recv()
+                if what == _STARTED:
+                    self._started = True
+                else:
+                    yield what
+
+    def check_started(self) -> None:
+        list(self.told())
+        self._process.join()
+        if not self._started and self._process.exitcode >= 0:  # below 0: killed by a signal, for want of memory perhaps
+            raise UsageError(
+                f"a worker process ended with status {self._process.exitcode} while it started; its error is printed "
+                "above. Workers import the script that starts them, so it must start them under "
+                "`if __name__ == '__main__':` alone"
+            )
+
+    def kill(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._ear.close()
+
+
+def _prepare(mouth: Any) -> None:
     global _parent
-    _parent = parent
+    _parent = mouth
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     starter = multiprocessing.parent_process()
     assert starter is not None
@@ -80,6 +141,7 @@ def _prepare(parent: Any) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    tell(_STARTED)
 
 
 @contextlib.contextmanager
@@ -100,15 +162,42 @@ def one_thread_a_process() -> Iterator[None]:
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
     """SIGTERM, which batch systems send at the end of the time, becomes KeyboardInterrupt."""
-    if threading.current_thread() is not threading.main_thread():  # where Python forbids handlers
+    with _handling({signal.SIGTERM: _interrupt}):
         yield
-        return
 
-    def interrupt(*_: object) -> None:
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C and SIGTERM off until the block has ended: what is finished is written. A second one ends it at once.
+
+    Only what would become KeyboardInterrupt is put off; other handlers, and ignored signals, stay as they are.
+    """
+    pending: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if pending:
+            raise KeyboardInterrupt
+        pending.append(number)
+
+    ours = (signal.default_int_handler, _interrupt)
+    with _handling({number: note for number in SIGNALS if signal.getsignal(number) in ours}):
+        yield
+    if pending:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _handling(handlers: dict[signal.Signals, Callable[[int, Any], Any]]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # where Python forbids handlers, and none runs
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

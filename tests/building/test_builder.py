@@ -441,6 +441,25 @@ def test_an_interruption_keeps_what_ended_unnoticed(tmp_path: Path) -> None:
     assert made(tmp_path, executor=Here()).done == 4
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_run_is_being_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+        monkeypatch.undo()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert refused(BuildInterrupted, lambda: made(tmp_path, executor=Here(), workers=1)) == (
+        f"interrupted: 1 of 4 runs are finished and kept in {tmp_path}; the same command goes on from there"
+    )
+    assert list(finished(tmp_path, RECIPE, DIGEST).values()) == ["ok"]
+
+
 SCRIPT = """
 import sys
 sys.path[:0] = sys.argv[1].split(":")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -90,9 +91,9 @@ def dying(partner: Path, on_step: OnStep) -> None:
     os._exit(1)
 
 
-def long_the_first_time(marker: Path, on_step: OnStep) -> str:
-    if first_time(marker):
-        time.sleep(60)
+def once(marker: Path, on_step: OnStep) -> str:
+    assert first_time(marker)
+    time.sleep(1)  # while a partner dies
     return "well"
 
 
@@ -290,7 +291,7 @@ def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int
     marker = tmp_path / "marker"
     tasks = {
         "dies": Task((dying, marker)),
-        "partner": Task((long_the_first_time, marker)),  # goes down with the pool, and is no worse for it
+        "partner": Task((once, marker)),  # has its own executor, and is not even tried again
         **{x: Task((double, x)) for x in range(3)},
     }
     failed = Collected()
@@ -301,6 +302,68 @@ def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int
     ]
     assert (reports[-1].done, reports[-1].failed) == (4, 1)
     assert not multiprocessing.active_children()
+
+
+UNGUARDED = """
+import sys
+from nasbench_ws.errors import UsageError
+from nasbench_ws.workers.pool import Task, execute
+
+try:
+    execute(pow, {0: Task((2, 3))}, print, workers=2)
+except UsageError as error:
+    print("refused:", error)
+"""
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+    """Its workers end while they import it, which says nothing of memory."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, "-P", str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "refused: a worker process ended with status 1 while it started; its error is printed above. Workers import "
+        "the script that starts them, so it must start them under `if __name__ == '__main__':` alone\n"
+    )
+    assert "RuntimeError" in done.stderr  # Python's own, of the worker
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_being_handed_over_is_not_interrupted(number: signal.Signals) -> None:
+    done = Collected()
+
+    def hand_over(name: Any, result: Any) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)  # Python handles it in here
+        done(name, result)
+
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt):
+        execute(double, {x: Task((x,)) for x in range(3)}, hand_over)
+    assert done == {0: 0}
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_second_interruption_does_not_wait() -> None:
+    def hand_over(name: Any, result: Any) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        raise AssertionError("the second one did not come through")
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(double, {0: Task((0,))}, hand_over)
+
+
+def test_an_executor_that_is_shut_down() -> None:
+    threads = ThreadPoolExecutor(1)
+    threads.shutdown()
+    with pytest.raises(RunError) as caught:
+        execute(double, {0: Task((0,))}, Collected(), executor=threads)
+    assert str(caught.value) == (
+        "the executor is broken: cannot schedule new futures after shutdown; what finished is kept, run the same "
+        "command with a new one"
+    )
 
 
 def test_an_interruption_ends_the_workers_at_once() -> None:
