@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import load_instead
+from installed import clone
 
 from nasbench_ws.cli import SHORT, WHERE, group
 from nasbench_ws.evaluation.experiment import shipped_results
@@ -41,9 +42,15 @@ def _commands(block):
                 yield command
 
 
+def smaller(block):
+    """A Python block that takes seconds."""
+    return block.replace("steps=640", "steps=80").replace("instances=2", "instances=1")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("readme")
+    """The root of a clone, where the README leaves the reader."""
+    return clone(tmp_path_factory.mktemp("readme") / "nasbench-ws")
 
 
 def _smaller(monkeypatch):
@@ -66,8 +73,7 @@ def test_every_block_runs(folder, monkeypatch, quick):
             Path(extra.partition("file=")[2].strip()).write_text(body)
             ran += 1
         elif kind == "python":
-            smaller = body.replace("steps=640", "steps=80").replace("instances=2", "instances=1")
-            exec(compile(smaller, "README.md", "exec"), names)
+            exec(compile(smaller(body), "README.md", "exec"), names)
             ran += 1
         elif kind in ("sh", "sbatch"):
             for command in _commands(body):
