@@ -16,7 +16,6 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.macro import MACROS
 from nasbench_ws.space.registry import DEEPER64
-from nasbench_ws.training import compiled as engine
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
@@ -75,7 +74,7 @@ def test_score_ratio(benchmark, preset):
     rounds = [(seconds_of(lambda: scorer.score(net)), seconds_of(one_by_one)) for _ in range(3)]
     own, plain = np.median(rounds, axis=0)
     benchmark.extra_info.update(
-        machine(engine.description(net.fast, net.macro.channels)),
+        machine(net.backend.description(net.macro.channels)),
         ratio=plain / own,
         images=len(images.valid),
         own_seconds=own,

@@ -14,7 +14,7 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full, none
 from nasbench_ws.space.macro import SMALL
 from nasbench_ws.space.registry import DEEPER64
-from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.backend import chosen
 from nasbench_ws.training.supernet import SuperNet
 
 STRATIFIED = ("111", "133", "214", "242", "323", "341", "412", "434")
@@ -63,7 +63,7 @@ def test_train_ratio(benchmark):
         for side in (0, 1)
     )
     benchmark.extra_info.update(
-        machine(engine.description(engine.available())),
+        machine(chosen().description(macro.channels)),
         ratio=plain_time / own,
         own_microseconds_an_image=own * 1e6,
         plain_microseconds_an_image=plain_time * 1e6,
@@ -77,7 +77,7 @@ def test_step_by_channels(benchmark, channels):
     net = SuperNet(Recipe(), macro, [DEEPER64.architecture("234")], none, seed=0)
     images, labels = _batch(macro, BATCH)
     assert net.step([0], images, labels, lr=0.01).loss > 0
-    benchmark.extra_info.update(machine(engine.description(net.fast, channels)))
+    benchmark.extra_info.update(machine(net.backend.description(channels)))
     benchmark.pedantic(lambda: net.step([0], images, labels, 0.01), rounds=5)
 
 

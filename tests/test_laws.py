@@ -18,11 +18,12 @@ from nasbench_ws.sharing.schedules import SCHEDULES, realise
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import reference as plain
+from nasbench_ws.training.backend import BACKENDS, usable
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.compiled import Engine, available
 from nasbench_ws.training.loop import make_batches, train
 from nasbench_ws.training.scoring import Scorer
-from nasbench_ws.training.supernet import SuperNet, statistics_positions
+from nasbench_ws.training.supernet import SuperNet
 
 RECIPE = Recipe(train_images=64, batch_size=16, channels=4, cells=2, lr=0.05)
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "333", "342", "441")]
@@ -46,12 +47,12 @@ MACRO = build_macro(RECIPE, 6, 6, 1, 4)
 KEYS = {"full": full, "none": none, "prefix": prefix(1, 2), "edge": edge((0, 1), DEEPER64), "bn": private(["bn"])}
 
 
-def _net(children, key, seed=0, fast=None, recipe=RECIPE):
-    return SuperNet(recipe, MACRO, children, key, seed, DOUBLE, fast)
+def _net(children, key, seed=0, backend=None, recipe=RECIPE):
+    return SuperNet(recipe, MACRO, children, key, seed, DOUBLE, backend)
 
 
-def _trained(children, key, steps, schedule="shuffle", fast=None, recipe=RECIPE):
-    net = _net(children, key, fast=fast, recipe=recipe)
+def _trained(children, key, steps, schedule="shuffle", backend=None, recipe=RECIPE):
+    net = _net(children, key, backend=backend, recipe=recipe)
     train(net, make_batches(recipe, IMAGES, net, 0), realise(SCHEDULES[schedule], children, steps, 0, check=False))
     return net
 
@@ -140,7 +141,7 @@ def test_the_same_seed_twice_is_the_same_to_the_last_bit():
 @pytest.mark.skipif(not available(), reason="the kernels were not built: there is one path only")
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_both_paths_train_alike(key):
-    fast, slow = (_trained(CHILDREN, key, 20, fast=path) for path in (True, False))
+    fast, slow = (_trained(CHILDREN, key, 20, backend=backend) for backend in BACKENDS.values())
     torch.testing.assert_close(fast.weights.values, slow.weights.values, rtol=0, atol=1e-9)
     torch.testing.assert_close(fast.weights.running_mean, slow.weights.running_mean, rtol=0, atol=1e-9)
 
@@ -182,13 +183,13 @@ def test_scoring_changes_nothing_and_has_no_order(mode, key):
     assert np.array_equal(again.accuracy, scores.accuracy[some])
 
 
-@pytest.mark.parametrize("fast", [True, False] if available() else [False])
+@pytest.mark.parametrize("backend", usable(), ids=lambda backend: backend.name)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
-def test_merged_scores_are_those_of_one_child_at_a_time(mode, key, fast):
-    net = _trained(CHILDREN, key, 12, fast=fast)
+def test_merged_scores_are_those_of_one_child_at_a_time(mode, key, backend):
+    net = _trained(CHILDREN, key, 12, backend=backend)
     together = _scorer(mode).score(net)
-    net.fast = False
+    net.backend = BACKENDS["torch"]
     net._merged.clear()
     for number in range(len(CHILDREN)):
         alone = _scorer(mode).score(net, [number])
@@ -214,31 +215,29 @@ def test_recalibrated_statistics_are_the_closed_form():
         count = z.numel() / z.shape[1]
         statistics.append((mean, var * count / (count - 1)))
         done.append(y)
-    from nasbench_ws.training.scoring import _Runner
-
-    mean, var = _Runner(net, [0]).statistics(scorer._calibration)
+    mean, var = scorer.recalibrated(net, [0])
     torch.testing.assert_close(mean, torch.cat([m for m, _ in statistics]), rtol=0, atol=1e-10)
     torch.testing.assert_close(var, torch.cat([v for _, v in statistics]), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("fast", [True, False] if available() else [False])
-def test_own_statistics_are_those_of_layers_that_nobody_shares(fast):
+@pytest.mark.parametrize("backend", usable(), ids=lambda backend: backend.name)
+def test_own_statistics_are_those_of_layers_that_nobody_shares(backend):
     """Full sharing with own statistics is full sharing whose batch norms (those that learn nothing) are private."""
-    nets = [_net(CHILDREN, key, fast=fast) for key in (full, _private_cells)]
+    nets = [_net(CHILDREN, key, backend=backend) for key in (full, _private_cells)]
     for net in nets:
         net.weights.keep_own()
         train(net, make_batches(RECIPE, IMAGES, net, 0), realise(SCHEDULES["shuffle"], CHILDREN, 12, 0, check=False))
     shared, private_ones = nets
     for number in range(len(CHILDREN)):
         network = private_ones.weights.network([number])
-        where = statistics_positions(network, private_ones.weights)
+        where = private_ones.weights.statistics_positions(network)
         stem = sum(block.out_channels for block in network.blocks if block.affine)
         for own, running in zip(shared.weights.own, private_ones.weights.snapshot()[2:4], strict=True):
             torch.testing.assert_close(own[number, stem : len(where)], running[where][stem:], rtol=0, atol=1e-12)
     scores = _scorer("private").score(shared)
     assert not np.array_equal(scores.loss, _scorer("running").score(shared).loss)
     assert np.array_equal(_scorer("private").score(shared, [4, 0]).loss, scores.loss[[4, 0]])
-    alone = _net(CHILDREN[2:3], none, fast=fast)
+    alone = _net(CHILDREN[2:3], none, backend=backend)
     alone.weights.keep_own()
     train(alone, make_batches(RECIPE, IMAGES, alone, 0), np.zeros((8, 1), np.int32))
     own, running = (_scorer(mode).score(alone).loss for mode in ("private", "running"))
@@ -266,7 +265,7 @@ def test_memory_does_not_grow_with_the_children():
 def test_statistics_positions_are_in_block_order():
     net = _net(CHILDREN[:1], none)
     network = net.weights.network([0])
-    positions = statistics_positions(network, net.weights)
+    positions = net.weights.statistics_positions(network)
     assert len(positions) == sum(block.out_channels for block in network.blocks)
 
 

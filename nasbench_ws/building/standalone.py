@@ -19,7 +19,7 @@ from nasbench_ws.sharing.keys import none
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.tables.run import RunRecord
-from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.backend import Backend
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import make_batches, one_thread, train
 from nasbench_ws.training.scoring import Scorer
@@ -28,7 +28,7 @@ from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 @one_thread()
 def train_run(
-    recipe: Recipe, arch: Architecture, seed: int, images: Images, fast: bool | None = None
+    recipe: Recipe, arch: Architecture, seed: int, images: Images, backend: Backend | None = None
 ) -> RunRecord:
     """Train one child standalone and record its curves as a `RunRecord`.
 
@@ -36,7 +36,7 @@ def train_run(
     batches since the point before, as they were trained on; validation and test use the running batch norm statistics.
     """
     macro = macro_for(recipe, images)
-    net = SuperNet(recipe, macro, [arch], none, seed, fast=fast)
+    net = SuperNet(recipe, macro, [arch], none, seed, backend=backend)
     scorers = {split: Scorer(images, split, BatchNorm()) for split in ("valid", "test")}
     ends = recipe.recorded_steps
     curves: dict[str, list[float]] = {
@@ -62,7 +62,7 @@ def train_run(
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
     seconds = time.perf_counter() - started
-    device = engine.description(net.fast, macro.channels)
+    device = net.backend.description(macro.channels)
     return record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)
 
 

@@ -55,7 +55,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A data set: the splits that were loaded, and the training split's channel statistics in [0, 1] units."""
+    """A data set: the splits that were loaded, and the training split's channel statistics in [0, 1] units.
+
+    DataError where a label is no class, or splits have images of different sizes: training trusts both.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -63,6 +66,22 @@ class Images:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     splits: Mapping[str, Split]
+
+    def __post_init__(self) -> None:
+        count, sizes = len(self.classes), {name: split.pixels.shape[1:] for name, split in self.splits.items()}
+        for name, split in self.splits.items():
+            bad = np.flatnonzero((split.labels < 0) | (split.labels >= count))
+            if len(bad):
+                raise DataError(
+                    f"the {name} images of {self.name}: label {split.labels[bad[0]]} of image {bad[0]} is no class; "
+                    f"it has {count} classes, so labels are 0 to {count - 1}; check how the labels were read"
+                )
+            if sizes[name] != self._shape[1:]:
+                texts = ", ".join(f"{other} {'x'.join(map(str, size))}" for other, size in sizes.items())
+                raise DataError(
+                    f"the splits of {self.name} have images of different sizes (height x width x channels): {texts}; "
+                    "make all alike"
+                )
 
     @property
     def train(self) -> Split:

@@ -1,7 +1,8 @@
-"""The fast path: a bound network executed by the compiled kernels, forward and backward in one call.
+"""The fast backend: a bound network executed by the compiled kernels, forward and backward in one call.
 
-Computes what `plain` computes, on the CPU, in float32 or float64. `available()` says whether the optional
-extension was built (training/kernels/library.py); `SuperNet` chooses.
+Computes what `reference` computes, on the CPU, in float32 or float64. `available()` says whether the optional
+extension was built (training/kernels/library.py); `backend.chosen` chooses. Sizes, labels and plans are checked here
+or in the kernels before anything is written: no argument may end the process.
 
     engine = Engine(network, weights, keep=True)
     loss, correct = engine.learn(images, labels, gradient, momentum=0.1)
@@ -19,13 +20,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.provenance import processor
-from nasbench_ws.space.blocks import IMAGE, Network
+from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Network
+from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
 from nasbench_ws.training.kernels.library import available, function, library, real
-from nasbench_ws.training.weights import Weights
+from nasbench_ws.training.weights import Statistics, Weights
 
-__all__ = ["Engine", "Outcome", "Updater", "available", "description", "lanes"]
+__all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "description", "lanes"]
+CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
+_NO_MEMORY, _BAD_LABEL = 1, 2  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
+_FLOATS: TypeAlias = npt.NDArray[np.float64]
 
 
 def lanes(channels: int, dtype: torch.dtype) -> int:
@@ -45,7 +51,7 @@ def lanes(channels: int, dtype: torch.dtype) -> int:
 class Outcome:
     """Per head: `loss` (mean over images), `correct` (count); per block channel: `mean`, `var` (biased)."""
 
-    loss: npt.NDArray[np.float64]
+    loss: _FLOATS
     correct: _INT64
     mean: torch.Tensor
     var: torch.Tensor
@@ -56,9 +62,11 @@ class Engine:
 
     With `keep` (training) every activation has a place of its own; otherwise a place is used again as soon
     as nothing will read it, so that memory does not grow with the number of children.
+    UsageError for a network that the kernels do not know.
     """
 
     def __init__(self, network: Network[int], weights: Weights, keep: bool) -> None:
+        check_network(network)
         self.network, self.weights, self.keep = network, weights, keep
         self.lanes = lanes(weights.macro.channels, weights.dtype)
         kind = real(weights.dtype)
@@ -169,13 +177,32 @@ class Engine:
         """Forward over images (B, H, W, C), `batch` at a time; backward where `gradient` is given.
 
         `statistics` are each block's mean and variance (s,) float64; without them, those of the batch.
-        `gradient` (n,) is added to. `logits` (heads, B, classes) is filled.
+        `gradient` (n,) is added to; it takes `keep`, and the batch's statistics.
+        `logits` (heads, B, classes) is filled.
         """
         total = len(images)
+        if batch < 1:
+            raise UsageError(f"batches of {batch} images: give at least 1")
+        if gradient is not None:
+            check_gradient(gradient, self.weights.values)
+            if not self.keep or statistics is not None:
+                raise UsageError("a gradient takes an engine with keep=True, and the batch's own statistics")
+        if logits is not None:
+            expected = (len(self.network.heads), total, self.network.heads[0].classes)
+            if tuple(logits.shape) != expected or logits.dtype != self.weights.dtype or not logits.is_contiguous():
+                raise UsageError(
+                    f"logits {tuple(logits.shape)} of {logits.dtype}: give contiguous ones {expected} of "
+                    f"{self.weights.dtype}"
+                )
         if statistics is None:
             mean, var = torch.zeros((2, self.channels), dtype=torch.float64)
         else:
             mean, var = (s.to(torch.float64).contiguous() for s in statistics)
+            if mean.shape != (self.channels,) or var.shape != (self.channels,):
+                raise UsageError(
+                    f"statistics {tuple(mean.shape)} and {tuple(var.shape)}: the network's blocks have "
+                    f"{self.channels} channels, ({self.channels},) each"
+                )
         loss = np.zeros(len(self.network.heads))
         correct = np.zeros(len(self.network.heads), dtype=np.int64)
         self._execute(
@@ -188,13 +215,14 @@ class Engine:
     def learn(
         self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
     ) -> tuple[float, int]:
-        """What `run` does with a gradient, for a network of one head; running statistics take the batch's in.
-
-        Their variances are unbiased, as torch keeps them. Returns the mean loss and the number of correct images.
-        """
+        """As `backend.Bound.learn`."""
+        weights = self.weights
+        check_gradient(gradient, weights.values)
+        if not self.keep:
+            raise UsageError("to learn takes an engine with keep=True")
+        count = check_count(len(images) * self._pixels)
         self._loss[0] = self._correct[0] = 0
         self._execute(images, labels, len(images), gradient.data_ptr(), self._found_at, None)
-        count, weights = len(images) * self._pixels, self.weights
         mean_at, var_at = self._found_at[:2]
         self._move(
             weights.running_mean.data_ptr(), weights.running_var.data_ptr(), mean_at, var_at, *self._norms_at,
@@ -202,37 +230,99 @@ class Engine:
         )  # fmt: skip
         return float(self._loss[0]) / len(images), int(self._correct[0])
 
-    def found(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Each block's mean and biased variance of the batch last learnt from, (s,) float64."""
+    def learnt_from(self) -> Statistics:
+        """As `backend.Bound.learnt_from`."""
         mean, var = torch.from_numpy(self._statistics)
         return mean, var
+
+    def score(
+        self, images: torch.Tensor, labels: torch.Tensor, statistics: Statistics | None = None, batch: int = 0
+    ) -> tuple[_FLOATS, _FLOATS]:
+        """As `backend.Bound.score`."""
+        image_bytes = self.weights.macro.channels * self._pixels * images.element_size()
+        outcome = self.run(images, labels, batch or max(1, CHUNK_BYTES // image_bytes), statistics)
+        return outcome.loss, outcome.correct.astype(np.float64)
+
+    def statistics(self, images: torch.Tensor) -> Statistics:
+        """As `backend.Bound.statistics`."""
+        outcome = self.run(images, torch.zeros(len(images), dtype=torch.int64), len(images))
+        return outcome.mean, outcome.var
 
     def _execute(
         self, images: torch.Tensor, labels: torch.Tensor, batch: int, gradient: int | None,
         found: tuple[int, ...], logits: int | None,
     ) -> None:  # fmt: skip
         values = self.weights.values
-        assert images.is_contiguous() and labels.is_contiguous()  # noqa: PT018
-        assert images.dtype == values.dtype
+        check_batch(self.network, values.dtype, images, labels)
+        images, labels = images.contiguous(), labels.contiguous()
         arena = _memory(self._vectors * batch * self.lanes * values.element_size())
         failed = self._call(
             *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
             len(images), batch, *found, logits,
         )  # fmt: skip
+        if failed == _BAD_LABEL:
+            check_labels(self.network, labels)
         if failed:
-            raise MemoryError("the engine found no memory for its scratch space")
+            raise MemoryError(f"the compiled kernels returned {failed}: no memory for their scratch space")
+
+
+def check_network(network: Network[int]) -> None:
+    """UsageError for a network that the kernels do not know: they trust every number of their plan."""
+    channels: list[int] = []
+    size = network.blocks[0].height, network.blocks[0].width
+    for number, block in enumerate(network.blocks):
+        _check_inputs(f"block {number}", block.inputs, block.in_channels, channels)
+        shapes = (block.kernel in (0, 3, 5)) and block.dilation in (1, 2) and block.conv_kernel in (0, 1, 3)
+        layers = (
+            (block.pool and not block.kernel and not block.conv_kernel and block.in_channels == block.out_channels)
+            or (not block.pool and block.kernel > 0 and block.conv_kernel == 1)
+            or (not block.pool and not block.kernel and block.conv_kernel > 0)
+        )
+        given = (block.depthwise is None) == (not block.kernel) and (block.conv is None) == (not block.conv_kernel)
+        if not (shapes and layers and given and (block.height, block.width) == size and min(size) > 0):
+            raise UsageError(
+                f"the compiled kernels do not know block {number}, {_in_words(block)}: they know max pooling 3x3, "
+                "depthwise 3x3 or 5x5 of dilation 1 or 2 followed by a convolution 1x1, and convolutions 1x1 or 3x3, "
+                f"at {size[0]}x{size[1]}; give SuperNet(backend=TORCH), of nasbench_ws.training.reference"
+            )
+        channels.append(block.out_channels)
+    for number, head in enumerate(network.heads):
+        _check_inputs(f"head {number}", head.inputs, head.channels, channels, image=False)
+        if (head.height, head.width) != size or head.classes != network.heads[0].classes or head.classes < 1:
+            raise UsageError(f"the compiled kernels do not know head {number}: all heads have one size and classes")
+
+
+def _in_words(block: Block[int]) -> str:
+    return (
+        f"kernel {block.kernel}, dilation {block.dilation}, conv_kernel {block.conv_kernel}, pool {block.pool}, "
+        f"{block.in_channels} to {block.out_channels} channels at {block.height}x{block.width}"
+    )
+
+
+def _check_inputs(what: str, inputs: Inputs, width: int, channels: list[int], image: bool = True) -> None:
+    if image and inputs == ((IMAGE,),) and width > 0:
+        return
+    terms = [term for group in inputs for term in group]
+    if not (all(inputs) and inputs and all(0 <= term < len(channels) for term in terms)):
+        raise UsageError(f"{what} reads {inputs}: it may read blocks before it, or the image ({IMAGE}) alone")
+    if any(channels[term] * len(inputs) != width for term in terms):
+        raise UsageError(f"{what} takes {width} channels, and reads {[channels[term] for term in terms]} of {inputs}")
 
 
 class Updater:
     """Stochastic gradient descent on some ranges (start, size) of a super-net's flat vectors."""
 
     def __init__(self, weights: Weights, ranges: _INT64) -> None:
-        self._weights, self._ranges = weights, np.ascontiguousarray(ranges)
+        self._weights, self._ranges = weights, np.ascontiguousarray(ranges, dtype=np.int64)
+        size, ends = weights.values.numel(), self._ranges.sum(axis=1)
+        if (self._ranges < 0).any() or (ends > size).any():
+            raise UsageError(f"ranges {self._ranges.tolist()} of {size} weights: give (start, size) within them")
         self._call = function(f"nbws_update_{real(weights.dtype)}", "ppppiddd")
 
     def update(self, gradient: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
-        """As `plain.update`."""
+        """As `backend.Updater.update`."""
         weights = self._weights
+        check_gradient(gradient, weights.values)
         self._call(
             weights.values.data_ptr(), weights.momentum.data_ptr(), gradient.data_ptr(), self._ranges.ctypes.data,
             len(self._ranges), lr, momentum, decay,
@@ -267,7 +357,24 @@ def _memory(size: int) -> torch.Tensor:
     return memory
 
 
+class Compiled:
+    """The kernels as a `backend.Backend`."""
+
+    name = "compiled"
+
+    def bind(self, network: Network[int], weights: Weights, learns: bool) -> Engine:
+        return Engine(network, weights, keep=learns)
+
+    def updater(self, weights: Weights, ranges: _INT64) -> Updater:
+        return Updater(weights, ranges)
+
+    def description(self, channels: int, dtype: torch.dtype = torch.float32) -> str:
+        return f"cpu {processor()}, kernels x{lanes(channels, dtype)}"
+
+
+COMPILED = Compiled()
+
+
 def description(fast: bool, channels: int = 8) -> str:
     """The processor and the path that computes on it, for records."""
-    path = f"kernels x{lanes(channels, torch.float32)}" if fast else "torch"
-    return f"cpu {processor()}, {path}"
+    return COMPILED.description(channels) if fast else f"cpu {processor()}, torch"

@@ -1,7 +1,8 @@
 """The reference: a bound network executed by torch operations, any dtype, with autograd.
 
-It says what the numbers mean; `engine` computes the same ones faster. Batch norm is either `batch`
+It says what the numbers mean; `compiled` computes the same ones faster. Batch norm is either `batch`
 (each block normalises with the mean and variance over the batch at hand) or takes given statistics.
+`TORCH` is it as a `backend.Backend`.
 
     run = forward(network, weights, images)                  # batch statistics
     run.logits, run.mean, run.var
@@ -11,15 +12,21 @@ It says what the numbers mean; `engine` computes the same ones faster. Batch nor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from nasbench_ws.errors import UsageError
+from nasbench_ws.provenance import processor
 from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Network
-from nasbench_ws.training.weights import Weights
+from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
+from nasbench_ws.training.weights import Statistics, Weights
 
-Statistics = tuple[torch.Tensor, torch.Tensor]
+CHUNK = 250  # images scored at a time where statistics are given: calls cost more than memory
+_FLOATS: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -150,3 +157,85 @@ def update(
     weights.momentum[where] = speed
     weights.values[where] = moved.sub_(speed, alpha=lr)
     gradient[where] = 0
+
+
+class Reference:
+    """A bound network run by torch, as a `backend.Bound`."""
+
+    def __init__(self, network: Network[int], weights: Weights) -> None:
+        self.network, self.weights = network, weights
+        self._positions = weights.statistics_positions(network)
+        self._learnt_from: Statistics | None = None
+
+    def learn(
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
+    ) -> tuple[float, int]:
+        """As `backend.Bound.learn`."""
+        self._check(images, labels)
+        check_gradient(gradient, self.weights.values)
+        count = check_count(len(images) * images.shape[1] * images.shape[2])
+        loss, correct, mean, var = loss_and_gradient(self.network, self.weights, images, labels, gradient)
+        move_statistics(self.weights, self._positions, mean, var, momentum, count)
+        self._learnt_from = mean, var
+        return loss, correct
+
+    def learnt_from(self) -> Statistics:
+        """As `backend.Bound.learnt_from`."""
+        if self._learnt_from is None:
+            raise UsageError("the network has learnt from no batch yet")
+        return self._learnt_from
+
+    @torch.no_grad()
+    def score(
+        self, images: torch.Tensor, labels: torch.Tensor, statistics: Statistics | None = None, batch: int = 0
+    ) -> tuple[_FLOATS, _FLOATS]:
+        """As `backend.Bound.score`."""
+        self._check(images, labels)
+        loss, correct = np.zeros((2, len(self.network.heads)))
+        for start in range(0, len(images), batch or CHUNK):
+            some, right = (part[start : start + (batch or CHUNK)] for part in (images, labels))
+            for head, logits in enumerate(forward(self.network, self.weights, some, statistics).logits):
+                loss[head] += float(F.cross_entropy(logits, right, reduction="sum"))
+                correct[head] += int((logits.argmax(dim=1) == right).sum())
+        return loss / len(images), correct
+
+    @torch.no_grad()
+    def statistics(self, images: torch.Tensor) -> Statistics:
+        """As `backend.Bound.statistics`."""
+        run = forward(self.network, self.weights, images)
+        return run.mean, run.var
+
+    def _check(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        check_batch(self.network, self.weights.dtype, images, labels)
+        check_labels(self.network, labels)
+
+
+class _Updater:
+    """`update` on ranges (start, size) of the flat vectors."""
+
+    def __init__(self, weights: Weights, ranges: npt.NDArray[np.int64]) -> None:
+        self._weights = weights
+        self._where = torch.cat([torch.arange(at, at + size) for at, size in ranges.tolist()])
+
+    def update(self, gradient: torch.Tensor, lr: float, momentum: float, decay: float) -> None:
+        """As `backend.Updater.update`."""
+        check_gradient(gradient, self._weights.values)
+        update(self._weights, self._where, gradient, lr, momentum, decay)
+
+
+class Torch:
+    """The reference as a `backend.Backend`."""
+
+    name = "torch"
+
+    def bind(self, network: Network[int], weights: Weights, learns: bool) -> Reference:
+        return Reference(network, weights)
+
+    def updater(self, weights: Weights, ranges: npt.NDArray[np.int64]) -> _Updater:
+        return _Updater(weights, ranges)
+
+    def description(self, channels: int, dtype: torch.dtype = torch.float32) -> str:
+        return f"cpu {processor()}, torch"
+
+
+TORCH = Torch()

@@ -1,7 +1,7 @@
 """A super-net in training: weights, one gradient step for some of its children, and the update.
 
 A standalone child is the super-net that has it as its only child. What is trained at which step is the
-schedule's affair, and the loop is `train`'s; here is what one step does, on the fast path or the plain one.
+schedule's affair, and the loop is `train`'s; here is what one step does. What computes it is a `Backend`.
 
     net = SuperNet(recipe, macro, children, key, seed=0)
     net.step([5], images, labels, lr=0.1)      # child number 5
@@ -16,12 +16,9 @@ import torch
 
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import Key
-from nasbench_ws.space.blocks import Network
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro
-from nasbench_ws.training import compiled as engine
-from nasbench_ws.training import reference as plain
-from nasbench_ws.training.compiled import Engine, Updater
+from nasbench_ws.training.backend import Backend, Bound, Updater, chosen
 from nasbench_ws.training.weights import Weights
 
 
@@ -33,17 +30,10 @@ class StepOutcome:
     accuracy: float
 
 
-@dataclass(frozen=True)
-class _Child:
-    network: Network[int]
-    engine: Engine | None
-    statistics: torch.Tensor  # positions of its batch norms' channels in the running statistics
-
-
 class SuperNet:
     """Weights over `children`, with what is needed to train and run each (made when first asked for).
 
-    `fast` None takes the compiled kernels where they can be used; False forces torch.
+    `backend` computes; None takes the compiled kernels where they can be used, else torch.
     """
 
     def __init__(
@@ -54,15 +44,15 @@ class SuperNet:
         key: Key,
         seed: int,
         dtype: torch.dtype = torch.float32,
-        fast: bool | None = None,
+        backend: Backend | None = None,
     ) -> None:
         self.recipe, self.macro, self.children = recipe, macro, tuple(children)
-        self.fast = engine.available() if fast is None else fast
+        self.backend = chosen() if backend is None else backend
         self.weights = Weights(macro, children, key, seed, dtype)
         self._gradient = torch.zeros_like(self.weights.values)
-        self._prepared: dict[int, _Child] = {}
-        self._merged: dict[tuple[int, ...], tuple[Network[int], Engine | None]] = {}
-        self._moved: dict[tuple[int, ...], Updater | torch.Tensor] = {}  # by children: what a step of them moves
+        self._prepared: dict[int, Bound] = {}
+        self._merged: dict[tuple[int, ...], Bound] = {}
+        self._moved: dict[tuple[int, ...], Updater] = {}  # by children: what a step of them moves
 
     def divide(self, key: Key) -> None:
         """Go on under a key that shares less; copies inherit, and no child's output changes by it."""
@@ -70,39 +60,26 @@ class SuperNet:
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared, self._merged, self._moved = {}, {}, {}
 
-    def merged(self, numbers: Sequence[int]) -> tuple[Network[int], Engine | None]:
-        """Children as one network that computes what they have in common once, and its plan for the fast path."""
+    def merged(self, numbers: Sequence[int]) -> Bound:
+        """Children as one network, bound, that computes what they have in common once; to score, not to train."""
         key = tuple(numbers)
         if key not in self._merged:
             if len(self._merged) > len(self.children):  # of use to who scores the same children again and again
                 self._merged.clear()
-            network = self.weights.network(key)
-            self._merged[key] = network, Engine(network, self.weights, keep=False) if self.fast else None
+            self._merged[key] = self.backend.bind(self.weights.network(key), self.weights, learns=False)
         return self._merged[key]
 
-    def _child(self, number: int) -> _Child:
+    def _child(self, number: int) -> Bound:
         if number not in self._prepared:
-            network = self.weights.network([number])
-            self._prepared[number] = _Child(
-                network,
-                Engine(network, self.weights, keep=True) if self.fast else None,
-                statistics_positions(network, self.weights),
-            )
+            self._prepared[number] = self.backend.bind(self.weights.network([number]), self.weights, learns=True)
         return self._prepared[number]
 
     def accumulate(self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor) -> StepOutcome:
         """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""
         child = self._child(number)
-        momentum, pixels = self.macro.bn_momentum, len(images) * self.macro.height * self.macro.width
-        if child.engine is not None:
-            loss, correct = child.engine.learn(images, labels, out, momentum)
-            if len(self.weights.own):
-                self._keep_own(number, *child.engine.found(), pixels)
-        else:
-            loss, correct, mean, var = plain.loss_and_gradient(child.network, self.weights, images, labels, out)
-            plain.move_statistics(self.weights, child.statistics, mean, var, momentum, pixels)
-            if len(self.weights.own):
-                self._keep_own(number, mean, var, pixels)
+        loss, correct = child.learn(images, labels, out, self.macro.bn_momentum)
+        if len(self.weights.own):
+            self._keep_own(number, *child.learnt_from(), len(images) * self.macro.height * self.macro.width)
         return StepOutcome(loss, correct / len(images))
 
     def _keep_own(self, number: int, mean: torch.Tensor, var: torch.Tensor, pixels: int) -> None:
@@ -133,19 +110,5 @@ class SuperNet:
         if key not in self._moved:
             if len(self._moved) > 4 * len(self.children):  # sets of children that may never come again
                 self._moved.clear()
-            ranges = self.weights.ranges(key)
-            if self.fast:
-                self._moved[key] = Updater(self.weights, ranges)
-            else:
-                self._moved[key] = torch.cat([torch.arange(at, at + size) for at, size in ranges.tolist()])
-        where = self._moved[key]
-        if isinstance(where, torch.Tensor):
-            plain.update(self.weights, where, gradient, lr, momentum, decay)
-        else:
-            where.update(gradient, lr, momentum, decay)
-
-
-def statistics_positions(network: Network[int], weights: Weights) -> torch.Tensor:
-    """Positions in the running statistics of each block's channels, concatenated in block order: (s,)."""
-    starts = [(weights.storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
-    return torch.cat([torch.arange(start, start + count) for start, count in starts])
+            self._moved[key] = self.backend.updater(self.weights, self.weights.ranges(key))
+        self._moved[key].update(gradient, lr, momentum, decay)

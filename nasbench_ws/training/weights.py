@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from nasbench_ws.space.blocks import Network, Slot, merged
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, parameter_count
 from nasbench_ws.space.macro import Macro
+
+Statistics: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # mean and variance of each block's channels, (s,) each
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,11 @@ class Weights:
             elif storage.size:
                 ranges.append([storage.offset, storage.size])
         return np.array(ranges, dtype=np.int64)
+
+    def statistics_positions(self, network: Network[int]) -> torch.Tensor:
+        """Positions in the running statistics of each block's channels, concatenated in block order: (s,) int64."""
+        starts = [(self.storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
+        return torch.cat([torch.arange(start, start + count) for start, count in starts])
 
     def active(self, child: int) -> torch.Tensor:
         """Positions in `values` that a child uses, ascending: (n,) int64."""

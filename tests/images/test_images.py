@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -536,3 +537,42 @@ def test_a_folder_that_does_not_fit(tmp_path: Path) -> None:
     assert failure() == f"{odd} cannot be read as an image; replace or remove it"
     shutil.rmtree(tmp_path / "train")
     assert failure(("valid",)) == f"{name}: no folder {tmp_path / 'train'}; {each}"
+
+
+@pytest.mark.parametrize("bad", [2, 255, -1, -(2**63), 2**63 - 1])
+def test_a_label_that_is_no_class(bad: int) -> None:
+    pixels, labels = np.zeros((4, 3, 3, 1), np.uint8), np.array([0, 1, bad, 0])
+    with pytest.raises(DataError) as caught:
+        Images("mine", ("a", "b"), "0" * 64, (0.5,), (0.5,), {"valid": Split(pixels, labels)})
+    assert message(caught) == (
+        f"the valid images of mine: label {bad} of image 2 is no class; it has 2 classes, so labels are 0 to 1; "
+        "check how the labels were read"
+    )
+
+
+def test_a_label_of_the_originals_that_is_no_class(tmp_path: Path) -> None:
+    """Fashion-MNIST's files say nothing of the number of classes: a label of 250 was once an address."""
+    write_originals(tmp_path, gzipped=False)
+    file = tmp_path / "train-labels-idx1-ubyte"
+    file.write_bytes(file.read_bytes()[:-1] + bytes([250]))
+    with pytest.raises(DataError) as caught:
+        load_images("fashion-mnist", root=tmp_path)
+    assert re.fullmatch(
+        r"the (train|valid) images of fashion-mnist: label 250 of image \d+ is no class; it has 10 classes, so labels "
+        r"are 0 to 9; check how the labels were read",
+        message(caught),
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (4, 3, 1), (3, 3, 3)])
+def test_splits_of_other_sizes(shape: tuple[int, ...]) -> None:
+    splits = {
+        "train": Split(np.zeros((2, 3, 3, 1), np.uint8), np.array([0, 1])),
+        "valid": Split(np.zeros((2, *shape), np.uint8), np.array([0, 1])),
+    }
+    with pytest.raises(DataError) as caught:
+        Images("mine", ("a", "b"), "0" * 64, (0.5,), (0.5,), splits)
+    assert message(caught) == (
+        "the splits of mine have images of different sizes (height x width x channels): train 3x3x1, valid "
+        f"{'x'.join(map(str, shape))}; make all alike"
+    )

@@ -19,7 +19,8 @@ from nasbench_ws.space.macro import PAPER, SMALL, Macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import compiled as engine
 from nasbench_ws.training import reference as plain
-from nasbench_ws.training.compiled import Engine
+from nasbench_ws.training.compiled import COMPILED, Engine
+from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
 
 needs_kernels = pytest.mark.skipif(
@@ -203,8 +204,8 @@ def test_the_width_follows_the_channels() -> None:
     assert engine.lanes(3, torch.float32) == 4
     assert engine.lanes(24, torch.float32) == widest
     assert engine.lanes(8, torch.float64) == 4
-    assert f"kernels x{engine.lanes(8, torch.float32)}" in engine.description(True)
-    assert engine.description(False).endswith(", torch")
+    assert COMPILED.description(8).endswith(f", kernels x{engine.lanes(8, torch.float32)}")
+    assert TORCH.description(8).endswith(", torch")
 
 
 # -- what is not a number stays so -------------------------------------------------------------------------
@@ -232,6 +233,25 @@ def test_a_weight_that_is_not_finite_is_seen_in_the_loss(name: str, dtype, bad: 
             assert not np.isfinite(outcome.loss[0]), storage.slot
             if np.isnan(bad):
                 assert outcome.correct[0] == 0
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("where", [(0, 0), (3, 2), (5, 6)], ids=str)
+def test_max_pooling_keeps_what_is_not_a_number(where, dtype) -> None:
+    """One pixel: every logit is NaN with torch, wherever in its windows the pixel lies."""
+    macro = dataclasses.replace(WIDE, stem=(4,), channels=4, height=6, width=7)
+    weights = Weights(macro, [DEEPER64.architecture("111")], full, 0, dtype)
+    images, labels = batch(macro, 2, dtype)
+    images[0, where[0], where[1], 0] = float("nan")
+    network = weights.network([0])
+    channels = sum(block.out_channels for block in network.blocks)
+    given = (torch.zeros(channels), torch.ones(channels))
+    logits = torch.zeros(1, 2, macro.classes, dtype=dtype)
+    Engine(network, weights, keep=False).run(images, labels, 2, given, logits=logits)
+    expected = plain.forward(network, weights, images, given).logits.detach()
+    assert torch.isnan(expected[0, 0]).all()
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
 # -- memory ------------------------------------------------------------------------------------------------
@@ -266,7 +286,8 @@ recipe = Recipe(batch_size=8, train_images=8)
 net = SuperNet(recipe, macro, list(DEEPER64)[:8], full, seed=0, dtype=torch.float64)
 images = torch.randn(8, 6, 5, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 labels = torch.arange(8) % 3
-print(net.fast, engine.available(), engine.lanes(8, torch.float32), engine.description(net.fast).rpartition(", ")[2])
+path = net.backend.description(8).rpartition(", ")[2]
+print(net.backend.name, engine.available(), engine.lanes(8, torch.float32), path)
 print(*(net.step([step], images, labels, 0.1).loss for step in range(8)))
 """
 
@@ -286,9 +307,9 @@ def trained(path: str) -> tuple[str, list[float]]:
 
 def test_without_kernels_torch_computes_the_same() -> None:
     path, losses = trained("plain")
-    assert path == "False False 0 torch"
+    assert path == "torch False 0 torch"
     fast_path, fast_losses = trained("")
     if engine.available():
-        assert fast_path == f"True True {engine.lanes(8, torch.float32)} kernels x{engine.lanes(8, torch.float32)}"
+        assert fast_path == f"compiled True {engine.lanes(8, torch.float32)} kernels x{engine.lanes(8, torch.float32)}"
     assert losses == pytest.approx(fast_losses, rel=1e-9)
     assert losses[-1] < losses[0]

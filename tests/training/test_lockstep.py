@@ -31,7 +31,7 @@ def recipe_of(tiny, **changes):
 def test_in_float64_they_are_the_same(tiny, monkeypatch, changes):
     recipe = recipe_of(tiny, **changes)
     monkeypatch.setattr(
-        alone, "SuperNet", lambda *a, fast: SuperNet(*a, dtype=torch.float64, fast=fast)
+        alone, "SuperNet", lambda *a, **k: SuperNet(*a, dtype=torch.float64, **k)
     )
     monkeypatch.setattr(
         alone, "Scorer", lambda images, split, mode, scorer=alone.Scorer: scorer(images, split, mode, torch.float64)

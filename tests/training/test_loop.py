@@ -24,7 +24,7 @@ from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.columns import CURVES, METRICS
 from nasbench_ws.tables.run import RunRecord, read_run, write_run
-from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.backend import TORCH, Backend, chosen, usable
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
 from nasbench_ws.training.scoring import Scorer
@@ -62,10 +62,10 @@ def timeless(run: RunRecord) -> dict[str, Any]:
 # -- a standalone run ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fast", [None, False])
-def test_the_same_seed_twice_is_the_same_to_the_last_bit(tiny: Any, fast: bool | None) -> None:
+@pytest.mark.parametrize("backend", usable(), ids=lambda backend: backend.name)
+def test_the_same_seed_twice_is_the_same_to_the_last_bit(tiny: Any, backend: Backend) -> None:
     recipe = replace(tiny.recipe, epochs=2.0)
-    one, again, other = (train_run(recipe, CHILD, seed, tiny.images, fast=fast) for seed in (3, 3, 4))
+    one, again, other = (train_run(recipe, CHILD, seed, tiny.images, backend=backend) for seed in (3, 3, 4))
     assert timeless(one) == timeless(again)
     for name in METRICS:
         assert [x.hex() for x in one.curves[name]] == [x.hex() for x in again.curves[name]]
@@ -73,7 +73,7 @@ def test_the_same_seed_twice_is_the_same_to_the_last_bit(tiny: Any, fast: bool |
 
 
 def test_the_plain_path_gives_the_same_numbers_to_rounding(tiny: Any) -> None:
-    fast, plain = (train_run(tiny.recipe, CHILD, 0, tiny.images, fast=fast) for fast in (None, False))
+    fast, plain = (train_run(tiny.recipe, CHILD, 0, tiny.images, backend=backend) for backend in (None, TORCH))
     assert fast.curves["train_loss"] == pytest.approx(plain.curves["train_loss"], rel=1e-4)
     assert fast.curves["valid_loss"] == pytest.approx(plain.curves["valid_loss"], rel=1e-3)
 
@@ -85,7 +85,7 @@ def test_what_a_run_records(tiny: Any) -> None:
     assert run.images_digest == tiny.images.digest
     assert run.versions == versions()
     assert run.macro == macro_of(tiny)
-    assert run.device == engine.description(engine.available(), 4)
+    assert run.device == chosen().description(4)
     assert all(0 < a < b for a, b in itertools.pairwise(run.curves["seconds"]))
 
 
@@ -163,11 +163,11 @@ def test_a_run_that_diverges_is_recorded_as_such(tiny: Any, tmp_path: Path) -> N
     assert read.to_dict() == run.to_dict()  # NaN is null there, and equals itself
 
 
-@pytest.mark.parametrize("fast", [None, False])
-def test_a_run_that_is_fine_until_it_is_scored_diverged(tiny: Any, fast: bool | None) -> None:
+@pytest.mark.parametrize("backend", usable(), ids=lambda backend: backend.name)
+def test_a_run_that_is_fine_until_it_is_scored_diverged(tiny: Any, backend: Backend) -> None:
     """The last step's loss is finite, and the weights after it are not: nothing but the scores can tell."""
     recipe = replace(tiny.recipe, lr=3e38, epochs=0.25, warmup=0.0)  # one step
-    run = train_run(recipe, CHILD, 0, tiny.images, fast=fast)
+    run = train_run(recipe, CHILD, 0, tiny.images, backend=backend)
     assert run.status == "diverged"
     assert run.error.endswith(" was not finite at one of its 1 points")
     assert math.isnan(run.curves["valid_accuracy"][0])

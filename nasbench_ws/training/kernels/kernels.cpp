@@ -9,6 +9,19 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+// Under AddressSanitizer (tests/training/test_memory.py) the scratch buffers lie apart, and what is between them is
+// out of bounds.
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define FORBID(at, bytes) ASAN_POISON_MEMORY_REGION(at, bytes)
+#define ALLOW(at, bytes) ASAN_UNPOISON_MEMORY_REGION(at, bytes)
+constexpr int64_t GAP = 2;  // vectors
+#else
+#define FORBID(at, bytes)
+#define ALLOW(at, bytes)
+constexpr int64_t GAP = 0;
+#endif
+
 namespace {
 
 // Memory that a thread keeps between calls, grown as needed: packed weights and per-image scratch.
@@ -17,6 +30,7 @@ struct Scratch {
   size_t bytes = 0;
   ~Scratch() { free(data); }
   char* reserve(size_t wanted) {
+    ALLOW(data, bytes);
     if (wanted > bytes) {
       free(data);
       bytes = (wanted + 4095) & ~size_t(4095);
@@ -32,6 +46,8 @@ thread_local Scratch scratch;
 enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, GRAD, INPUT, TARGET, STAT, COLUMNS };
 // Columns of a head's row.
 enum { H_CHANNELS, H_CLASSES, H_HEIGHT, H_WIDTH, H_LINEAR, H_INPUT, H_TARGET, H_COLUMNS };
+// What a run returns, as training/compiled.py reads it.
+enum { OK, NO_MEMORY, BAD_LABEL };
 
 }  // namespace
 
