@@ -24,8 +24,9 @@ from nasbench_ws.space.macro import Macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import compiled as engine
 from nasbench_ws.training.backend import usable
-from nasbench_ws.training.compiled import Engine, Updater, check_network
+from nasbench_ws.training.compiled import Engine, Updater
 from nasbench_ws.training.kernels import library
+from nasbench_ws.training.kernels.known import check_network
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.supernet import SuperNet
 from nasbench_ws.training.weights import Weights
