@@ -21,7 +21,8 @@ from nasbench_ws.errors import MetricError
 
 Array = npt.NDArray[np.float64]
 
-DELTA = 0.001  # width of sparse tau's bins: a tenth of a percentage point of accuracy
+DELTA = 0.001  # differences in truth below it do not count in sparse tau: a tenth of a percentage point of accuracy
+ROUNDING = 1e-9  # part of a tolerance: .862 - .861 in binary is 1e-18 off .001, and is a difference of .001
 
 # Pair signs held at once. Half a MiB of float32 stays in a core's cache, and keeps every partial sum
 # of a float32 product far below 2**24, up to which float32 counts exactly.
@@ -31,16 +32,23 @@ _SIGNS_AT_ONCE = 2**17
 # -- pair signs ------------------------------------------------------------------------------------
 
 
-def tau_b(rows: Array, columns: Array | None = None) -> Array:
-    """Tau-b of (a, n) with (b, n) -> (a, b); with itself if `columns` is None."""
+def tau_b(rows: Array, columns: Array | None = None, tolerance: float = 0.0) -> Array:
+    """Tau-b of (a, n) with (b, n) -> (a, b); with itself if `columns` is None.
+
+    Two children whose values in `rows` differ by less than `tolerance` tie.
+    """
     split = len(rows)
+    margin: Array | None = None
+    if tolerance:
+        margin = np.zeros(split if columns is None else split + len(columns))
+        margin[:split] = checked_tolerance(tolerance) * (1 - ROUNDING)
     # Children first: the two sides of a block of pairs are then whole rows of memory.
     children = np.ascontiguousarray((rows if columns is None else np.concatenate([rows, columns])).T)
     agree = np.zeros((split, split if columns is None else len(columns)))
     untied = np.zeros(children.shape[1])
     # A symmetric chunk has at least as many pairs as rows: adding up its product then costs less than the product.
     least = split if columns is None else 1
-    for signs in _pair_signs(children, max(_SIGNS_AT_ONCE // children.shape[1], least)):  # (pairs, a + b)
+    for signs in _pair_signs(children, max(_SIGNS_AT_ONCE // children.shape[1], least), margin):  # (pairs, a + b)
         # x.T @ x of one array lets BLAS compute half of a symmetric product.
         agree += signs.T @ signs if columns is None else signs[:, :split].T @ signs[:, split:]
         untied += np.einsum("pr,pr->r", signs, signs)
@@ -48,8 +56,17 @@ def tau_b(rows: Array, columns: Array | None = None) -> Array:
     return np.clip(_divide(agree, np.sqrt(product)), -1.0, 1.0)
 
 
-def _pair_signs(children: Array, at_once: int) -> Iterator[npt.NDArray[np.float32]]:
-    """sign(x_i - x_j) of all pairs i < j of (n, rows), in chunks of at most (at_once, rows)."""
+def checked_tolerance(delta: float) -> float:
+    if not (math.isfinite(delta) and delta > 0):
+        raise MetricError(f"delta={delta} is no difference in truth: it must be above 0, such as {DELTA}")
+    return delta
+
+
+def _pair_signs(children: Array, at_once: int, margin: Array | None) -> Iterator[npt.NDArray[np.float32]]:
+    """sign(x_i - x_j) of all pairs i < j of (n, rows), in chunks of at most (at_once, rows).
+
+    With a `margin` (rows,), a difference that is not above it is 0.
+    """
     n = len(children)
     partners = np.arange(n - 1, 0, -1)  # child i has n - 1 - i pairs with later children
     ends = np.cumsum(partners)
@@ -61,8 +78,9 @@ def _pair_signs(children: Array, at_once: int) -> Iterator[npt.NDArray[np.float3
         i = i[start - first_pair : stop - first_pair]
         j = np.arange(start, stop) - (ends[i] - partners[i]) + i + 1
         left, right = children.take(i, axis=0), children.take(j, axis=0)
-        signs = (left > right).view(np.int8)  # comparing, not subtracting: exact for any two floats
-        signs -= (left < right).view(np.int8)
+        # Comparing, not subtracting: exact for any two floats.
+        signs = (left > right if margin is None else left > right + margin).view(np.int8)
+        signs -= (left < right if margin is None else left + margin < right).view(np.int8)
         yield signs.astype(np.float32)
 
 
@@ -87,11 +105,6 @@ class Truths:
     @cached_property
     def best_gains(self) -> Array:
         return -np.sort(-self.gain, axis=1)
-
-    def binned(self, delta: float) -> Array:
-        if not (math.isfinite(delta) and delta > 0):
-            raise MetricError(f"delta={delta} is no width of a bin: it must be above 0, such as {DELTA}")
-        return np.floor(self.y / delta)
 
 
 def _places(values: Array) -> tuple[Array, Array]:
@@ -220,6 +233,16 @@ def _ndcg(truths: Truths, scores: Array, k: int) -> Array:
     _, block, sizes = np.unique(-scores, return_inverse=True, return_counts=True)
     shared = np.add.reduceat(discount, np.cumsum(sizes) - sizes) / sizes  # a tie shares its places' discounts
     return np.minimum(_divide(truths.gain @ shared[block], truths.best_gains @ discount), 1.0)
+
+
+def partial(truths: Truths, scores: Array, control: Array) -> Array:
+    """Partial tau of (rows, n) scores with the truths, given (n,) control -> (truths, rows)."""
+    both = tau_b(truths.y, np.concatenate([scores, control[None]]))  # (truths, rows + 1)
+    with_truth, truth_control = both[:, :-1], both[:, -1:]
+    score_control = tau_b(scores, control[None]).T  # (1, rows)
+    left = (1 - truth_control**2) * (1 - score_control**2)
+    left[left < ROUNDING] = 0.0  # a tau of 1 is 1 to rounding
+    return np.clip(_divide(with_truth - truth_control * score_control, np.sqrt(left)), -1.0, 1.0)
 
 
 CORRELATIONS: dict[str, Callable[[Truths, Array], Array]] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.arithmetic import ROUNDING, Array, checked_tolerance
 
 VALUES_AT_ONCE = 2**17  # truths x children drawn together: 1 MiB, so that every step stays in cache
 
@@ -33,13 +33,16 @@ def over_children(
         drawn = rng.integers(n, size=(size, n)) + np.arange(size)[:, None] * n
         times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
         for metric in known:
-            y = np.floor(truth / delta) if metric == "sparse_tau" else truth
-            result[metric][start : start + size] = CORRELATIONS[metric](scores, y, times)
+            if metric == "sparse_tau":
+                result[metric][start : start + size] = _tau_drawn(scores, truth, times, checked_tolerance(delta))
+            else:
+                result[metric][start : start + size] = CORRELATIONS[metric](scores, truth, times)
     return result
 
 
-def _tau_drawn(x: Array, y: Array, times: Array) -> Array:
+def _tau_drawn(x: Array, y: Array, times: Array, tolerance: float = 0.0) -> Array:
     s, t = _signs(x), _signs(y)
+    t[np.abs(y[:, None] - y) < tolerance * (1 - ROUNDING)] = 0.0
     agree, left, right = (((times @ pairs) * times).sum(axis=1) for pairs in (s * t, abs(s), abs(t)))
     return _ratio(agree, left * right)
 

@@ -103,10 +103,11 @@ def _agreement(comparisons: list[tuple[Array, Array]]) -> Spread:
         both = np.isfinite(a) & np.isfinite(b)
         if both.sum() > 1:
             taus.append(kendall_tau(a[both], b[both]))
-    return _spread(np.array(taus))
+    return spread(np.array(taus))
 
 
-def _spread(taus: Array) -> Spread:
+def spread(taus: Array) -> Spread:
+    """Of the values that are defined."""
     taus = taus[np.isfinite(taus)]
     if not len(taus):
         return Spread(math.nan, math.nan, math.nan, math.nan, 0)
@@ -140,19 +141,31 @@ def _halves(count: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.boo
 
 
 def _perfect(seeds: Array, size: int, rng: np.random.Generator, simulations: int) -> tuple[Spread, str | None]:
+    found = simulated_tables(seeds, rng, simulations)
+    if isinstance(found, str):
+        return Spread(math.nan, math.nan, math.nan, math.nan, 0), found
+    true, tables = found
+    if size == len(true):
+        return spread(kendall_taus(tables, true)), None
+    tops = [_top(table, size) for table in tables]
+    taus = [kendall_tau(true[top], table[top]) for top, table in zip(tops, tables, strict=True)]
+    return spread(np.array(taus)), None
+
+
+def simulated_tables(seeds: Array, rng: np.random.Generator, simulations: int) -> tuple[Array, Array] | str:
+    """True means (n,) as (n, seeds) accuracies suggest them, and tables (simulations, n) drawn from these; or why not.
+
+    See `noise_ceiling` for how.
+    """
     counts = np.isfinite(seeds).sum(axis=1)
+    if not (counts > 1).any():
+        return "every child has one seed: its noise cannot be told from its accuracy"
     means = np.nanmean(seeds, axis=1)
     squares = np.nansum((seeds - means[:, None]) ** 2, axis=1)
     pooled = squares.sum() / (counts - 1).sum()
     noise = (squares + _PRIOR_SEEDS * pooled) / (counts - 1 + _PRIOR_SEEDS) / counts
     total = float(means.var(ddof=1))
     if total <= noise.mean():
-        reason = "children differ no more than the noise of their means: there is no ranking to reach"
-        return Spread(math.nan, math.nan, math.nan, math.nan, 0), reason
+        return "children differ no more than the noise of their means: there is no ranking to reach"
     true = means.mean() + (means - means.mean()) * math.sqrt(1 - noise.mean() / total)
-    tables = true + rng.standard_normal((simulations, len(true))) * np.sqrt(noise)
-    if size == len(true):
-        return _spread(kendall_taus(tables, true)), None
-    tops = [_top(table, size) for table in tables]
-    taus = [kendall_tau(true[top], table[top]) for top, table in zip(tops, tables, strict=True)]
-    return _spread(np.array(taus)), None
+    return true, true + rng.standard_normal((simulations, len(true))) * np.sqrt(noise)

@@ -11,11 +11,13 @@ would differ if all were done again: the *instances* (super-nets trained from ot
 *table* (children trained from other seeds). An interval is about the mean metric over instances
 against the mean accuracy over as many table seeds as there are, and adds up both sources:
 
-* instances, 2 or more: a deviation drawn from the t distribution with instances - 1 degrees of freedom.
+* instances: a deviation drawn from the t distribution of `estimates.estimate`: with a prior, its variance is drawn
+  towards what is usual, and one instance has an interval too; without one it is the t interval of 2 or more.
   Resampling the instances themselves gives intervals too narrow: with 3 of them the 95 % percentile
   interval runs from the least to the largest and holds the true mean 75 % of the time. The t interval
   holds it 95 % of the time on normal data (tests simulate this).
-* one instance: its spread over seeds cannot be known. A correlation is resampled over children
+* a ranking that does not vary (`varies=False`: parameter counts): no deviation; the table's noise is all there is.
+* one instance without a prior: its spread over seeds cannot be known. A correlation is resampled over children
   instead, "how different would it be in another space like this one?"; a top-K metric is not, because a
   child drawn twice fills the top twice.
 * the table: every child's seeds are drawn with replacement, each child's on their own since their seeds
@@ -24,14 +26,17 @@ against the mean accuracy over as many table seeds as there are, and adds up bot
   sqrt(seeds / (seeds - 1)), since a resample of few seeds varies too little.
 
 Sources are added as if independent, each resample drawing one deviation from each, and the interval is
-between percentiles, cut to the metric's range. If all instances agree exactly (as T1R often does), the
-interval has no width on their account: read it beside n. A bound need not be a value the metric takes.
+between percentiles, cut to the metric's range. If all instances agree exactly (as T1R often does), and there is no
+prior, the interval has no width on their account: read it beside n. A bound need not be a value the metric takes.
+Where the prior alone says that n instances leave more than half of the metric's range open (T1R of one), there
+is no interval, and a reason. This is decided before the values are seen, so that it selects no narrow ones.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +46,12 @@ from scipy import stats
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import DELTA, Array
-from nasbench_ws.metrics.bootstrap import CORRELATIONS, VALUES_AT_ONCE, over_children
+from nasbench_ws.metrics.bootstrap import VALUES_AT_ONCE, over_children
+from nasbench_ws.metrics.estimates import Prior, estimate
 from nasbench_ws.metrics.rank import EVALUATION, measure, undefined_reason
+
+_WIDEST = 0.5  # of a metric's range: a wider interval tells little
+_NOTHING_VARIES = "the ranking does not vary, and the table has one seed a child: nothing that varies is known"
 
 
 @dataclass(frozen=True)
@@ -91,54 +100,68 @@ def intervals(
     resamples: int = 10_000,
     level: float = 0.95,
     delta: float = DELTA,
+    prior: Mapping[str, Prior] | None = None,
+    control: npt.ArrayLike | None = None,
+    varies: bool = True,
 ) -> dict[str, Interval]:
     """The mean over instances of every named metric, with its interval: {name: Interval}.
 
-    `score_matrix` is (instances, n); `truth_by_seed` (n, seeds) accuracies, NaN for a missing seed, or (n,)
-    for a truth without seeds, whose noise then counts for nothing. See above for what is resampled.
+    Args:
+        score_matrix: (instances, n).
+        truth_by_seed: (n, seeds) accuracies, NaN for a missing seed, or (n,) for a truth without seeds, whose noise
+            then counts for nothing.
+        prior: by metric, the variance over instances that is usual.
+        control: what "partial_tau" is given the children for.
+        varies: False for a ranking that is the same whenever it is made.
+
+    See above for what is resampled.
     """
     seeds = accuracies(truth_by_seed)
     _check(resamples, level)
     truth = np.nanmean(seeds, axis=1)
-    values = measure(score_matrix, truth, metrics, delta=delta)
+    values = measure(score_matrix, truth, metrics, delta=delta, control=control)
     scores = np.asarray(score_matrix, dtype=np.float64)  # of a shape that measure has checked
     count, n = scores.shape
     table = bool((np.isfinite(seeds).sum(axis=1) > 1).any())
 
-    drawn = {metric: np.zeros(resamples) for metric in metrics}  # deviations of the mean over instances
+    weights = np.full(count, 1.0 / count)
+    drawn = table_deviations(
+        scores, seeds, weights, metrics, rng=rng, resamples=resamples, delta=delta, control=control
+    )
     redrawn: dict[str, Array] = {}
-    if table:
-        for part, truths in _drawn_truths(seeds, resamples, rng):
-            for metric, value in measure(scores, truths, metrics, delta=delta).items():
-                drawn[metric][part] = value.mean(axis=1)
-        for metric, value in drawn.items():
-            drawn[metric] = value - value[np.isfinite(value)].mean() if np.isfinite(value).any() else value
-    if count == 1:
+    if count == 1 and varies:
         redrawn = over_children(scores[0], truth, metrics, resamples, rng, delta)
     # Evenly spaced quantiles in random order: without table noise the interval is the t interval itself.
     spaced = (rng.permutation(resamples) + 0.5) / resamples
     deviates = stats.t.ppf(spaced, count - 1) if count > 1 else spaced
+    noise = ", table seeds resampled" if table else ""
 
     result = {}
     for metric in metrics:
         mean, std = float(values[metric].mean()), _std(values[metric])
-        draws, method = drawn[metric], "table seeds resampled" if table else ""
-        if count > 1:
+        draws, reason, usual = drawn[metric], None, (prior or {}).get(metric)
+        if not varies:
+            draws, method = mean + draws, f"does not vary{noise}" if table else "none"
+        elif usual is not None and np.isfinite(values[metric]).all():
+            one = estimate(values[metric], usual)
+            draws = mean + draws + _t(spaced, one.df) * math.sqrt(one.variance)
+            method = f"moderated t over {count} instance{'s' if count > 1 else ''}{noise}"
+            reason = _void(metric, usual, count, level, _range(metric, truth))
+        elif count > 1:
             draws = mean + draws + deviates * std / math.sqrt(count)
-            method = f"t over {count} instances" + (", table seeds resampled" if table else "")
+            method = f"t over {count} instances{noise}"
         elif metric in redrawn:
             draws = draws + redrawn[metric]
             method = f"one instance: {n} children" + (" and table seeds" if table else "") + " resampled"
         else:
             draws = mean + draws
             method = "one instance: table seeds resampled" if table else "none"
-        reason = None
         draws = draws[np.isfinite(draws)]
         if math.isnan(mean):
-            binned = np.floor(truth / delta) if metric == "sparse_tau" else truth
-            reason = undefined_reason(scores, binned)
+            reason = undefined_reason(scores, truth, delta if metric == "sparse_tau" else 0.0)
+            reason = reason or "scores or truth order the children as the control does: nothing is left to explain"
         elif method == "none":
-            reason = "one instance and one table seed: neither's spread is known"
+            reason = "one instance and one table seed: neither's spread is known" if varies else _NOTHING_VARIES
         elif not len(draws):
             reason = "the metric is undefined for every resampled table"
         low, high = (math.nan, math.nan) if reason else _percentiles(draws, level, _range(metric, truth))
@@ -200,6 +223,34 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -
 # ----------------------------------------------------------------------------------------------- resamples
 
 
+def table_deviations(
+    score_matrix: npt.ArrayLike,
+    truth_by_seed: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    metrics: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    resamples: int = 2000,
+    delta: float = DELTA,
+    control: npt.ArrayLike | None = None,
+) -> dict[str, Array]:
+    """How a weighted sum of the rows' metrics deviates over redrawn tables: {name: (resamples,)}, each of mean 0.
+
+    Weights of 1 / a for the rows of one strategy and -1 / b for those of another give the noise that the table puts
+    on their difference: `.std()` of it is `estimates.difference`'s `table_std`. Zeros without several seeds a child.
+    """
+    seeds, weight = accuracies(truth_by_seed), np.asarray(weights, dtype=np.float64)
+    drawn = {metric: np.zeros(resamples) for metric in metrics}
+    if not (np.isfinite(seeds).sum(axis=1) > 1).any():
+        return drawn
+    for part, truths in _drawn_truths(seeds, resamples, rng):
+        for metric, value in measure(score_matrix, truths, metrics, delta=delta, control=control).items():
+            drawn[metric][part] = value @ weight
+    for metric, value in drawn.items():
+        drawn[metric] = value - value[np.isfinite(value)].mean() if np.isfinite(value).any() else value
+    return drawn
+
+
 def _drawn_truths(seeds: Array, resamples: int, rng: np.random.Generator) -> Iterator[tuple[slice, Array]]:
     """Truths (resamples, n), a slice of resamples at a time, each child's seeds drawn with replacement."""
     n, most = seeds.shape
@@ -218,13 +269,34 @@ def _drawn_truths(seeds: Array, resamples: int, rng: np.random.Generator) -> Ite
         yield slice(start, start + size), means + np.einsum("bns,ns->bn", drawn, weight)
 
 
+def _t(quantiles: Array, df: float) -> Array:
+    deviates: Array = stats.norm.ppf(quantiles) if math.isinf(df) else stats.t.ppf(quantiles, df)
+    return deviates
+
+
+def _void(metric: str, usual: Prior, count: int, level: float, bounds: tuple[float, float]) -> str | None:
+    """Why no interval is given, where the usual spread leaves more than half of the metric's range open."""
+
+    def width(n: int) -> float:
+        return float(2 * _t(np.array((1 + level) / 2), usual.df + n - 1) * usual.std / math.sqrt(n))
+
+    most = _WIDEST * (bounds[1] - bounds[0])
+    if width(count) <= most:
+        return None
+    needed = next(n for n in itertools.count(count + 1) if width(n) <= most)
+    return (
+        f"{count} instance{'s leave' if count > 1 else ' leaves'} more than half of {bounds[0]:g} to {bounds[1]:.3g} "
+        f"open: {metric} has an interval from {needed} instances on"
+    )
+
+
 def _percentiles(draws: Array, level: float, bounds: tuple[float, float]) -> tuple[float, float]:
     low, high = np.clip(np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]), *bounds)
     return float(low), float(high)
 
 
 def _range(metric: str, truth: Array) -> tuple[float, float]:
-    if metric in CORRELATIONS:
+    if "@" not in metric:
         return -1.0, 1.0
     name = metric.partition("@")[0]
     if name.endswith("_rank"):

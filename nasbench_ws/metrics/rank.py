@@ -1,8 +1,8 @@
 """Rank metrics: how well do scores order the children of a space?
 
-Holds pure functions on numpy arrays, for one score vector and for many at once. Does not hold their
-arithmetic (arithmetic.py), the checks of what it is given (values.py), intervals
-(intervals.py) or the noise ceiling (metrics/ceiling.py), and never reads a table.
+Holds correlations as pure functions on numpy arrays, for one score vector and for many at once. Does not hold the
+metrics of the top of a ranking (top.py), their arithmetic (arithmetic.py), the checks of what they are given
+(values.py), intervals (intervals.py) or what a table's noise leaves to reach (bound.py), and never reads a table.
 
     kendall_tau(scores, truth)                  # (n,) against (n,): GT-Tau of one score vector
     kendall_taus(snapshots, truth)              # (rows, n) against (n,): one tau-b a row
@@ -28,10 +28,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError, near_misses
-from nasbench_ws.metrics.arithmetic import CORRELATIONS, DELTA, TOP, Array, Truths, tau_b
+from nasbench_ws.metrics.arithmetic import CORRELATIONS, DELTA, TOP, Array, Truths, checked_tolerance, partial, tau_b
 from nasbench_ws.metrics.values import (
+    check_labels,
+    checked_control,
     checked_count,
-    checked_index,
     checked_matrix,
     checked_numbers,
     checked_vector,
@@ -42,6 +43,7 @@ EVALUATION = (
     "precision_at_top@5", "precision_at_bottom@5", "regret@1", "ndcg@5",
 )  # fmt: skip
 """The metrics an evaluation reports unless told otherwise; `@` separates a function from its K."""
+
 
 class Stability(NamedTuple):
     """S-Tau: tau-b over all pairs of rows."""
@@ -70,7 +72,7 @@ def kendall_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     >>> round(kendall_tau([0.1, 0.2, 0.3, 0.3], [0.5, 0.7, 0.6, 0.9]), 4)
     0.5477
     """
-    return _single("kendall_tau", scores, truth)
+    return single("kendall_tau", scores, truth)
 
 
 def kendall_taus(score_matrix: npt.ArrayLike, truth: npt.ArrayLike) -> Array:
@@ -131,7 +133,7 @@ def spearman(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     >>> round(spearman([0.1, 0.2, 0.3, 0.3], [0.5, 0.7, 0.6, 0.9]), 4)
     0.6325
     """
-    return _single("spearman", scores, truth)
+    return single("spearman", scores, truth)
 
 
 def pearson(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
@@ -142,7 +144,7 @@ def pearson(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     >>> round(pearson([1, 2, 3, 5], [0.9, 0.8, 0.7, 0.6]), 4)
     -0.9827
     """
-    return _single("pearson", scores, truth)
+    return single("pearson", scores, truth)
 
 
 def weighted_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
@@ -155,124 +157,58 @@ def weighted_tau(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
     >>> [round(weighted_tau([1, 2, 3, 4], truth), 4) for truth in ([6, 5, 8, 9], [5, 6, 9, 8])]
     [0.8133, 0.52]
     """
-    return _single("weighted_tau", scores, truth)
+    return single("weighted_tau", scores, truth)
+
+
+def partial_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, control: npt.ArrayLike) -> float:
+    """Partial Kendall tau of (n,) scores with (n,) truth, given a (n,) control such as parameter counts; in [-1, 1].
+
+    What scores know of the truth beyond the control: (t_st - t_sc t_tc) / sqrt((1 - t_sc^2) (1 - t_tc^2)), with t
+    the three tau-b. 0 of scores that order children as the control does and at random where it ties. NaN where scores
+    or truth order the children exactly as the control, or its reverse: nothing is left to explain.
+
+    Source: Kendall, "Partial rank correlation", Biometrika 32, 1942.
+
+    >>> round(partial_tau([1, 2, 4, 3], [1, 3, 4, 2], [1, 1, 2, 2]), 4)
+    0.5
+    """
+    return single("partial_tau", scores, truth, control=control)
+
+
+def tau_ties_random(scores: npt.ArrayLike, truth: npt.ArrayLike) -> float:
+    """Kendall's tau of (n,) scores with (n,) truth, its expected value when ties in scores are broken at random.
+
+    A tied pair is as often concordant as discordant, and no longer left out of the denominator:
+    (concordant - discordant) / sqrt(all pairs * pairs untied in truth). The convention of the top-K metrics; tau-b
+    favours scores with ties. Never larger in size than `kendall_tau`; 0 of scores that are all equal.
+
+    >>> round(kendall_tau([1, 1, 2, 2], [1, 2, 3, 4]), 4), round(tau_ties_random([1, 1, 2, 2], [1, 2, 3, 4]), 4)
+    (0.8165, 0.6667)
+    """
+    check_labels(scores=scores, truth=truth)
+    s, y = checked_vector(scores, "scores"), checked_vector(truth, "truth")
+    if (s == s[0]).all() and len(s) == len(y) and len(y) > 1 and not (y == y[0]).all():
+        return 0.0
+    untied = 1 - sum(c * (c - 1) for c in np.unique(s, return_counts=True)[1].tolist()) / max(len(s) * (len(s) - 1), 1)
+    return single("kendall_tau", s, y) * math.sqrt(untied)
 
 
 def sparse_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float = DELTA) -> float:
-    """Sparse tau of (n,) scores with (n,) truth: tau-b with floor(truth / delta), in [-1, 1].
+    """Sparse tau of (n,) scores with (n,) truth: tau-b where truths closer than `delta` tie, in [-1, 1].
 
-    Differences in truth smaller than a bin of `delta` (an accuracy fraction) do not count. NaN if all
-    children share a bin: `undefined_reason(scores, numpy.floor(truth / delta))`.
+    `delta` is an accuracy fraction; a difference of exactly `delta` counts, whatever its binary rounding. Ties of
+    this kind need not be transitive: no bin has an edge that parts two children .0001 apart. NaN if no two truths
+    are `delta` apart: `undefined_reason(scores, truth, delta)`.
+
+    Source: "sparse" as in Yu et al., "Evaluating the search phase of neural architecture search", 2020, who round
+    accuracies to .001 instead.
 
     >>> round(sparse_tau([3, 1, 2, 4], [0.8002, 0.8007, 0.8101, 0.8204]), 4)
     0.5477
-    """
-    return _single("sparse_tau", scores, truth, delta=delta)
-
-
-# ------------------------------------------------------------------------------------- the top and bottom
-
-
-def top_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, n: int) -> float:
-    """TnR: the best ground-truth rank among the n children scored highest; 1 is perfect.
-
-    Source: the Deeper Insights paper (T1R, T3R). An expected value, hence a float, where scores tie.
-
-    >>> top_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 1), top_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
-    (3.0, 1.0)
-    >>> top_rank([0.9, 0.9, 0.7], [0.5, 0.7, 0.6], 1)
-    2.0
-    """
-    return _single(f"top_rank@{checked_index(n)}", scores, truth)
-
-
-def best_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """BR@K: the best ground-truth rank among the K children scored highest, from 1: TnR by another name.
-
-    Source: Ning et al., "Evaluating efficient performance estimators of neural architectures", 2021,
-    who take K as a fraction of the space and divide the rank by n; divide by n to compare with them.
-
-    >>> best_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
+    >>> sparse_tau([1, 2], [0.861, 0.862])
     1.0
     """
-    return _single(f"best_rank@{checked_index(k)}", scores, truth)
-
-
-def worst_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """WR@K: the worst ground-truth rank among the K children scored highest, from 1. Source: as `best_rank`.
-
-    >>> worst_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
-    3.0
-    """
-    return _single(f"worst_rank@{checked_index(k)}", scores, truth)
-
-
-def precision_at_top(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """P@topK: the fraction of the K children scored highest whose ground-truth rank is at most K, in [0, 1].
-
-    >>> precision_at_top([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
-    0.5
-    """
-    return _single(f"precision_at_top@{checked_index(k)}", scores, truth)
-
-
-def precision_at_bottom(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """P@bottomK: the fraction of the K children scored lowest that are among the K worst, in [0, 1].
-
-    Among the K worst is a child with fewer than K children strictly worse.
-
-    >>> precision_at_bottom([0.9, 0.8, 0.7, 0.1], [0.5, 0.7, 0.6, 0.4], 2)
-    0.5
-    """
-    return _single(f"precision_at_bottom@{checked_index(k)}", scores, truth)
-
-
-def regret(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """regret@K: the best truth of all minus the best among the K children scored highest.
-
-    In the units of truth (an accuracy fraction), at least 0; 0 is perfect.
-
-    >>> round(regret([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 1), 6)
-    0.2
-    """
-    return _single(f"regret@{checked_index(k)}", scores, truth)
-
-
-def ndcg(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
-    """NDCG@K: sum over places p = 1..K of gain / log2(p + 1), divided by its largest value; in [0, 1].
-
-    The gain is linear, (truth - min) / (max - min): of raw accuracies, which differ in their second
-    digit, NDCG would be near 1 for any order. NaN where truth is constant. Source: Järvelin and
-    Kekäläinen, 2002; ties as in McSherry and Najork, 2008.
-
-    >>> ndcg([0.9, 0.8, 0.7], [0.7, 0.6, 0.5], 2), round(ndcg([0.9, 0.8, 0.7], [0.6, 0.7, 0.5], 2), 4)
-    (1.0, 0.8597)
-    """
-    return _single(f"ndcg@{checked_index(k)}", scores, truth)
-
-
-def survival(scores: npt.ArrayLike, truth: npt.ArrayLike, *, drop: float, k: int) -> float:
-    """Of the K best children, the fraction left when the part `drop` of all that is scored lowest is dropped.
-
-    As a search that prunes its space by a super-net does. Ties in scores: the expected value over random tie-breaking;
-    among the K best is a child with fewer than K children strictly better. In [0, 1]; a random score leaves 1 - drop.
-
-    >>> survival([0.9, 0.8, 0.7, 0.1], [0.5, 0.7, 0.6, 0.4], drop=0.5, k=2)
-    0.5
-    >>> survival([1, 1, 1, 1], [0.5, 0.7, 0.6, 0.4], drop=0.25, k=2)
-    0.75
-    """
-    if not 0 <= drop < 1:
-        raise MetricError(f"drop is {drop}; it is a part of the children, at least 0 and less than 1")
-    s, y = checked_vector(scores, "scores"), checked_vector(truth, "truth")
-    if len(s) != len(y):
-        raise MetricError(f"{len(s)} scores and {len(y)} truths; give one of each for each child")
-    count = checked_count(k, len(y), "children")
-    best = (y[None, :] > y[:, None]).sum(axis=1) < count
-    left = len(s) - math.floor(drop * len(s) + 1e-9)
-    above, level = (s[None, :] > s[:, None]).sum(axis=1), (s[None, :] == s[:, None]).sum(axis=1)
-    stays = np.clip((left - above) / level, 0.0, 1.0)  # the chance that a child's place among its equals is kept
-    return float(stays[best].mean())
+    return single("sparse_tau", scores, truth, delta=delta)
 
 
 # ------------------------------------------------------------------------------------------- many at once
@@ -284,15 +220,18 @@ def measure(
     metrics: Sequence[str] = EVALUATION,
     *,
     delta: float = DELTA,
+    control: npt.ArrayLike | None = None,
 ) -> dict[str, Array]:
     """Every named metric of every row of (rows, n) scores with truth.
 
-    A name is a function of this module, and its K after an `@`: "regret@1". Truth (n,) gives {name: (rows,)};
-    truth (truths, n), as `resample` draws it, gives {name: (truths, rows)}.
+    A name is a function of this module, and its K after an `@`: "regret@1". "partial_tau" takes a `control`, (n,),
+    such as parameter counts. Truth (n,) gives {name: (rows,)}; truth (truths, n), as `intervals` draws it, gives
+    {name: (truths, rows)}.
 
     >>> measure([[1, 2, 3], [3, 1, 2]], [0.5, 0.6, 0.7], ["spearman", "top_rank@1"])
     {'spearman': array([ 1. , -0.5]), 'top_rank@1': array([1., 3.])}
     """
+    check_labels(score_matrix=score_matrix, truth=truth, control=control)
     scores = checked_matrix(score_matrix, "score_matrix")
     values = checked_numbers(truth, "truth")
     truths = Truths(checked_matrix(values if values.ndim > 1 else checked_vector(values, "truth")[None], "truth"))
@@ -305,7 +244,9 @@ def measure(
     for metric in metrics:
         name, k = _parse(metric, scores.shape[1])
         if name == "sparse_tau":
-            result = tau_b(truths.binned(delta), scores)
+            result = tau_b(truths.y, scores, checked_tolerance(delta))
+        elif name == "partial_tau":
+            result = partial(truths, scores, checked_control(control, scores.shape[1]))
         elif k is None:
             result = CORRELATIONS[name](truths, scores)
         else:
@@ -314,8 +255,10 @@ def measure(
     return results
 
 
-def undefined_reason(scores: npt.ArrayLike, truth: npt.ArrayLike) -> str | None:
+def undefined_reason(scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float = 0.0) -> str | None:
     """Why a correlation of (n,) or (rows, n) scores with (n,) truth is NaN, or None where it is defined.
+
+    `delta` is sparse tau's.
 
     >>> undefined_reason([0.1, 0.1, 0.1], [0.5, 0.6, 0.7])
     'all 3 scores are equal: no ranking to compare'
@@ -328,12 +271,20 @@ def undefined_reason(scores: npt.ArrayLike, truth: npt.ArrayLike) -> str | None:
         if (row == row[0]).all():
             where = f" of row {index}" if rows.ndim > 1 else ""
             return f"all {len(row)} scores{where} are equal: no ranking to compare"
-    return f"all {len(y)} ground-truth values are equal: no ranking to compare" if (y == y[0]).all() else None
+    if (y == y[0]).all():
+        return f"all {len(y)} ground-truth values are equal: no ranking to compare"
+    if delta and not np.isfinite(tau_b(y[None], np.arange(len(y), dtype=np.float64)[None], delta)).all():
+        return f"all {len(y)} ground-truth values are within {delta:g} of one another: no ranking to compare"
+    return None
 
 
-def _single(metric: str, scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float = DELTA) -> float:
+def single(
+    metric: str, scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float = DELTA, control: npt.ArrayLike | None = None
+) -> float:
+    """One metric of (n,) scores with (n,) truth."""
+    check_labels(scores=scores, truth=truth, control=control)
     row = checked_vector(scores, "scores")[None]
-    return float(measure(row, checked_vector(truth, "truth"), [metric], delta=delta)[metric][0])
+    return float(measure(row, checked_vector(truth, "truth"), [metric], delta=delta, control=control)[metric][0])
 
 
 def _parse(metric: str, n: int) -> tuple[str, int | None]:
@@ -341,7 +292,7 @@ def _parse(metric: str, n: int) -> tuple[str, int | None]:
     name, at, k = metric.partition("@")
     if name in TOP and k.removeprefix("-").isdecimal():
         return name, checked_count(int(k), n)
-    if not at and (name in CORRELATIONS or name == "sparse_tau"):
+    if not at and (name in CORRELATIONS or name in ("sparse_tau", "partial_tau")):
         return name, None
-    known = [*CORRELATIONS, "sparse_tau", *(f"{top}@K" for top in TOP)]
+    known = [*CORRELATIONS, "sparse_tau", "partial_tau", *(f"{top}@K" for top in TOP)]
     raise MetricError(f"no metric {metric!r}{near_misses(metric, known)}: known are {', '.join(known)}")

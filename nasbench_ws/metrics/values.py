@@ -9,12 +9,15 @@ No table is read here, and no scipy.
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import Array
+
+_EXACT = 2.0**53  # up to here every integer is a float64
 
 
 def nan_as_worst(scores: npt.ArrayLike) -> Array:
@@ -34,7 +37,14 @@ def nan_as_worst(scores: npt.ArrayLike) -> Array:
                 f"none of {row.size} scores is finite: there is no ranking to complete; "
                 "look at the run that produced them"
             )
-        row[~finite] = np.nextafter(row[finite].min(), -np.inf)
+        with np.errstate(over="ignore"):
+            below = np.nextafter(row[finite].min(), -np.inf)
+        if not finite.all() and np.isinf(below):
+            raise MetricError(
+                f"the lowest score is {row[finite].min()}, and no float is below it for children without a score: "
+                "rank the scores, or scale them, first"
+            )
+        row[~finite] = below
     return values
 
 
@@ -44,7 +54,9 @@ def rankable(score_matrix: npt.ArrayLike) -> Array:
     >>> rankable([[0.5, 0.25], [float("nan"), float("nan")]]).tolist()
     [[0.5, 0.25]]
     """
-    matrix = np.asarray(score_matrix, dtype=np.float64)
+    matrix = checked_numbers(score_matrix, "score_matrix")
+    if matrix.ndim != 2:
+        raise MetricError(_no_matrix(matrix, "score_matrix"))
     usable = matrix[np.isfinite(matrix).any(axis=1)]
     return nan_as_worst(usable) if len(usable) else usable
 
@@ -53,10 +65,61 @@ def rankable(score_matrix: npt.ArrayLike) -> Array:
 
 
 def checked_numbers(values: npt.ArrayLike, name: str) -> Array:
+    """As float64; what is masked is NaN. Integers that float64 would make equal are refused, as they would tie."""
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        if isinstance(values, np.ma.MaskedArray):
+            return np.ma.filled(values.astype(np.float64), np.nan)
+        numbers = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+    except (TypeError, ValueError, OverflowError) as error:
         raise MetricError(f"{name} must be an array of numbers: {error}") from None
+    if (
+        array.dtype.kind in "iuO"
+        and array.size
+        and np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers)) >= _EXACT
+    ):
+        whole = array.ravel().tolist()
+        if len(set(whole)) > len(set(numbers.ravel().tolist())):
+            raise MetricError(
+                f"{name} has integers beyond 2**53 that differ and are one number in float64 (the largest is "
+                f"{max(whole)}): give their ranks, or divide them by a common factor"
+            )
+    return numbers
+
+
+def check_labels(**named: Any) -> None:
+    """Children that pandas labels must be in one order: values are taken by position.
+
+    Args:
+        named: What is compared, by name; what has no labels is in the order of the rest.
+    """
+    labelled = [(name, _labels(values)) for name, values in named.items()]
+    known = [(name, labels) for name, labels in labelled if labels is not None]
+    for name, labels in known[1:]:
+        first, expected = known[0]
+        at = next((i for i, (a, b) in enumerate(zip(expected, labels, strict=False)) if a != b), None)
+        if at is not None:
+            raise MetricError(
+                f"{first} and {name} label their children differently: number {at} is {expected[at]!r} in {first} and "
+                f"{labels[at]!r} in {name}; put both in one order, such as with {name}.reindex({first}.index)"
+            )
+
+
+def _labels(values: Any) -> list[Any] | None:
+    """The children's labels of a pandas Series or DataFrame (rows, n)."""
+    if not hasattr(values, "iloc"):
+        return None
+    return list(values.index if np.ndim(values) == 1 else values.columns)
+
+
+def checked_control(values: npt.ArrayLike | None, n: int) -> Array:
+    """What a metric is given the children for, (n,)."""
+    if values is None:
+        raise MetricError("partial_tau needs a control: one number for each child, such as its parameters")
+    control = checked_vector(values, "control")
+    if len(control) != n:
+        raise MetricError(f"control is of {len(control)} children and scores of {n}: give one number for each child")
+    return control
 
 
 def checked_finite(values: Array, name: str) -> Array:
@@ -86,11 +149,17 @@ def checked_vector(values: npt.ArrayLike, name: str) -> Array:
 def checked_matrix(values: npt.ArrayLike, name: str) -> Array:
     array = checked_numbers(values, name)
     if array.ndim != 2 or not array.size:
-        raise MetricError(f"{name} has shape {array.shape}: one row of n children each, (rows, n), is needed")
+        raise MetricError(_no_matrix(array, name))
     return checked_finite(array, name)
 
 
+def _no_matrix(array: Array, name: str) -> str:
+    return f"{name} has shape {array.shape}: one row of n children each, (rows, n), is needed"
+
+
 def checked_index(k: int) -> int:
+    if isinstance(k, bool):
+        raise MetricError(f"K={k!r} is no count: it must be a whole number of children, such as 5")
     try:
         return operator.index(k)
     except TypeError:

@@ -16,7 +16,8 @@ import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import t_interval
-from nasbench_ws.metrics.rank import measure, stability_tau, survival
+from nasbench_ws.metrics.rank import measure, stability_tau
+from nasbench_ws.metrics.top import survival
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.reproduction import paper
 from nasbench_ws.results.assess import rankable_taus

@@ -84,10 +84,21 @@ def test_laws_of_a_correlation(pair):
 
 @settings(deadline=None)
 @given(pair=vectors(st.floats(0, 1)), delta=st.sampled_from([0.001, 0.1, 0.5]))
-def test_sparse_tau_is_tau_of_the_bins(pair, delta):
+def test_sparse_tau_counts_the_pairs_that_are_delta_apart(pair, delta):
     x, y = pair
-    expected = metrics.kendall_tau(x, np.floor(y / delta))
-    assert metrics.sparse_tau(x, y, delta) == pytest.approx(expected, nan_ok=True)
+    s, t = (np.array([np.sign(a - b) for a, b in itertools.combinations(v, 2)]) for v in (x, y))
+    # As the code compares: a + margin with b, which for huge or tiny numbers is not a - b.
+    margin = delta * (1 - 1e-9)
+    t = t * np.array([a > b + margin or a + margin < b for a, b in itertools.combinations(y, 2)])
+    product = (s**2).sum() * (t**2).sum()
+    expected = (s * t).sum() / math.sqrt(product) if product else nan
+    assert metrics.sparse_tau(x, y, delta) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_sparse_tau_has_no_edge_that_binary_fractions_fall_short_of():
+    thousandths = np.arange(1001) / 1000  # 126 of which are a bin low where floor(truth / .001) bins them
+    assert metrics.sparse_tau(np.arange(1001), thousandths) == 1
+    assert math.isnan(metrics.sparse_tau([1, 2], [0.8619999, 0.8620001]))  # parted by an edge, and .0000002 apart
 
 
 # ------------------------------------------------------------------------------------------- many at once
@@ -130,15 +141,16 @@ def test_4096_children_fit_in_bounded_memory_and_are_exact():
 
 def test_measure_gives_what_each_function_gives(matrix):
     truths = np.random.default_rng(3).integers(20, size=(4, 33)) / 20
-    names = [*CORRELATIONS, "sparse_tau", *(f"{name}@{k}" for name in TOP for k in (1, 5, 33))]
-    together = metrics.measure(matrix, truths, names, delta=0.07)
+    names = [*CORRELATIONS, "sparse_tau", "partial_tau", *(f"{name}@{k}" for name in TOP for k in (1, 5, 33))]
+    control = np.random.default_rng(4).integers(5, size=33)
+    together = metrics.measure(matrix, truths, names, delta=0.07, control=control)
     assert list(together) == names
     for metric, values in together.items():
         name, _, k = metric.partition("@")
-        arguments = [int(k)] if k else [0.07] if name == "sparse_tau" else []
+        arguments = [int(k)] if k else {"sparse_tau": [0.07], "partial_tau": [control]}.get(name, [])
         expected = [[getattr(metrics, name)(row, truth, *arguments) for row in matrix] for truth in truths]
         np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12, err_msg=metric)
-        alone = metrics.measure(matrix, truths[2], [metric], delta=0.07)[metric]
+        alone = metrics.measure(matrix, truths[2], [metric], delta=0.07, control=control)[metric]
         np.testing.assert_allclose(alone, values[2], rtol=0, atol=1e-12, err_msg=metric)
 
 
@@ -215,7 +227,7 @@ def test_ties_in_truth_share_the_best_of_their_ranks():
 
 
 def test_a_perfect_ranking_scores_perfectly():
-    truth = np.random.default_rng(0).permutation(64) / 64  # no two in a bin of sparse tau
+    truth = np.random.default_rng(0).permutation(64) / 64  # no two within sparse tau's .001
     perfect = metrics.measure(truth[None], truth)
     expected = dict.fromkeys(metrics.EVALUATION, 1.0) | {"regret@1": 0.0}
     assert {name: float(value[0]) for name, value in perfect.items()} == pytest.approx(expected, abs=1e-12)
@@ -241,14 +253,45 @@ def test_undefined_is_nan_with_a_reason(scores, truth, reason):
         assert np.isnan(metrics.measure(np.atleast_2d(scores), truth, [name])[name]).any() == (reason is not None)
 
 
+def test_sparse_tau_is_undefined_where_no_two_truths_are_apart():
+    assert math.isnan(metrics.sparse_tau([1, 2], [0.5, 0.5004]))
+    expected = "all 2 ground-truth values are within 0.001 of one another: no ranking to compare"
+    assert metrics.undefined_reason([1, 2], [0.5, 0.5004], 0.001) == expected
+    assert metrics.undefined_reason([1, 2], [0.5, 0.5004]) is None
+
+
+def test_large_integers_that_float64_tells_apart_are_taken():
+    assert metrics.kendall_tau([2**60, 2**61, 2**62, -(2**63)], [2, 3, 4, 1]) == 1
+    assert metrics.kendall_tau(np.array([2**60, 2**60, 5], dtype=np.uint64), [2, 3, 1]) == pytest.approx(2 / 6**0.5)
+
+
+def test_children_that_pandas_labels_must_be_in_one_order():
+    pd = pytest.importorskip("pandas")
+    truth = pd.Series([0.5, 0.6, 0.7], index=["a", "b", "c"])
+    assert metrics.kendall_tau(pd.Series([1, 2, 3], index=["a", "b", "c"]), truth) == 1
+    assert metrics.kendall_tau([1, 2, 3], truth) == 1
+    other = pd.Series([3, 2, 1], index=["c", "b", "a"])
+    for name, call in (
+        ("scores", metrics.kendall_tau),
+        ("scores", metrics.tau_ties_random),
+        ("score_matrix", lambda s, y: metrics.measure(s.to_frame().T, y)),
+    ):
+        with pytest.raises(MetricError) as error:
+            call(other, truth)
+        assert str(error.value) == (
+            f"{name} and truth label their children differently: number 0 is 'c' in {name} and 'a' in truth; put both "
+            f"in one order, such as with truth.reindex({name}.index)"
+        )
+
+
 def test_equal_scores_that_do_not_sum_exactly_are_still_equal():
     assert math.isnan(metrics.pearson([0.1] * 64, np.arange(64)))
 
 
 nan, inf = float("nan"), float("inf")
 ALLOWED = (
-    "known are kendall_tau, spearman, pearson, weighted_tau, sparse_tau, top_rank@K, best_rank@K, worst_rank@K, "
-    "precision_at_top@K, precision_at_bottom@K, regret@K, ndcg@K"
+    "known are kendall_tau, spearman, pearson, weighted_tau, sparse_tau, partial_tau, top_rank@K, best_rank@K, "
+    "worst_rank@K, precision_at_top@K, precision_at_bottom@K, regret@K, ndcg@K"
 )
 ERRORS = [
     (lambda: metrics.top_rank([1, 2, 3], [1, 2, 3], 4), "K=4 of 3 children cannot be taken: K must be from 1 to 3"),
@@ -293,7 +336,7 @@ ERRORS = [
     ),
     (
         lambda: metrics.sparse_tau([1, 2], [1, 2], 0),
-        "delta=0 is no width of a bin: it must be above 0, such as 0.001",
+        "delta=0 is no difference in truth: it must be above 0, such as 0.001",
     ),
     (
         lambda: metrics.measure([[1, 2]], [1, 2], ["pearsons"]),
@@ -303,6 +346,37 @@ ERRORS = [
     (
         lambda: metrics.nan_as_worst([nan, nan]),
         "none of 2 scores is finite: there is no ranking to complete; look at the run that produced them",
+    ),
+    (
+        lambda: metrics.nan_as_worst([np.finfo(float).min, nan]),
+        "the lowest score is -1.7976931348623157e+308, and no float is below it for children without a score: rank the "
+        "scores, or scale them, first",
+    ),
+    (
+        lambda: metrics.rankable([1.0, nan]),
+        "score_matrix has shape (2,): one row of n children each, (rows, n), is needed",
+    ),
+    (
+        lambda: metrics.kendall_tau(np.ma.array([1, 2, 3, 4], mask=[0, 0, 0, 1]), [1, 2, 3, 4]),
+        "1 of 4 values of scores are not finite (child 3): a metric needs a number for every child; leave these "
+        "children out, or rank them last with nan_as_worst(scores)",
+    ),
+    (
+        lambda: metrics.kendall_tau([2**53, 2**53 + 1, 3], [1, 2, 3]),
+        "scores has integers beyond 2**53 that differ and are one number in float64 (the largest is "
+        "9007199254740993): give their ranks, or divide them by a common factor",
+    ),
+    (
+        lambda: metrics.regret([1, 2], [1, 2], True),
+        "K=True is no count: it must be a whole number of children, such as 5",
+    ),
+    (
+        lambda: metrics.measure([[1, 2]], [1, 2], ["partial_tau"]),
+        "partial_tau needs a control: one number for each child, such as its parameters",
+    ),
+    (
+        lambda: metrics.partial_tau([1, 2, 3], [1, 2, 3], [1, 2]),
+        "control is of 2 children and scores of 3: give one number for each child",
     ),
 ]
 

@@ -17,7 +17,8 @@ from scipy import stats
 from nasbench_ws.errors import MetricError, ResultError, UsageError
 from nasbench_ws.evaluation import evaluate as evaluation
 from nasbench_ws.evaluation.experiment import hours, lacking
-from nasbench_ws.metrics.rank import stability_tau, survival
+from nasbench_ws.metrics.rank import stability_tau
+from nasbench_ws.metrics.top import survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run
 from nasbench_ws.reproduction.claims import _by_distance, _decided, _jackknifed
 from nasbench_ws.results.join import join
