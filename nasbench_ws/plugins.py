@@ -3,17 +3,19 @@
     searchers = Plugins("searcher", "nasbench_ws.searchers", SearcherError, known=BUILT_IN)
     searchers.find("my.py:Mine")
 
-A file that is named is code, and is run as such. Not here: what is built in, and what a plugin has to be like. No torch
+A file that is named is code, and is run as such. Whatever it does, it neither ends this program nor writes into its
+answer: `users_code` is around every call of it. Not here: what is built in, and what a plugin has to be like. No torch
 here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +24,27 @@ from typing import Any, TypeVar
 from nasbench_ws.errors import NasbenchError, near_misses
 
 T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def users_code() -> Iterator[None]:
+    """Around code of a user's own: what it prints goes to stderr, since stdout is this program's answer."""
+    own = sys.stdout
+    if own is not sys.stderr:
+        sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        if own is not sys.stderr:
+            sys.stdout = own
+
+
+def raised(error: BaseException) -> str:
+    """What was raised, and for an exit, which has no text to speak of, what to do about it."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, SystemExit):
+        return f"{text} (put what parses arguments, or ends the program, under `if __name__ == '__main__':`)"
+    return text
 
 
 @dataclass(frozen=True)
@@ -67,11 +90,12 @@ class Plugins:
     def run(self, load: Callable[[], T], what: str) -> T:
         """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
         try:
-            return load()
-        except NasbenchError:
+            with users_code():
+                return load()
+        except (NasbenchError, KeyboardInterrupt):
             raise
-        except Exception as error:
-            raise self.error(f"{what} raised {type(error).__name__}: {error}") from error
+        except BaseException as error:  # SystemExit too: it would end this program without a word
+            raise self.error(f"{what} raised {raised(error)}") from error
 
     def _file(self, path: str) -> ModuleType:
         file = Path(path)
@@ -89,13 +113,16 @@ class Plugins:
 
     def _module(self, path: str, attribute: str) -> ModuleType:
         try:
-            return importlib.import_module(path)
+            with users_code():
+                return importlib.import_module(path)
         except ModuleNotFoundError as error:
             if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
                 raise self.error(
                     f"unknown {self.kind} {path + ':' + attribute!r}{near_misses(path, self.known)}: it is neither "
                     f"built in, nor is there a module {path!r}; see `{self.command}`"
                 ) from None
-            raise self.error(f"the module {path!r} raised {type(error).__name__}: {error}") from error
-        except Exception as error:
-            raise self.error(f"the module {path!r} raised {type(error).__name__}: {error}") from error
+            raise self.error(f"the module {path!r} raised {raised(error)}") from error
+        except (NasbenchError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise self.error(f"the module {path!r} raised {raised(error)}") from error

@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from typing import Any, Literal
 from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import components
-from nasbench_ws.sharing.schedules import get_schedule, realise
+from nasbench_ws.sharing.schedules import SCHEDULES, get_schedule, realise, takes_over
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count
@@ -32,6 +33,16 @@ from nasbench_ws.space.macro import Macro
 MATCHES = ("child-updates", "compute", "steps")
 Match = Literal["child-updates", "compute", "steps"]
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
+
+
+def _integer(name: str, value: object) -> int:
+    """numpy's ints are ints too, and JSON has none of them."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,14 @@ class Plan:
     extra_lr: float = 0.01  # learning rate of these steps
 
     def __post_init__(self) -> None:
+        for name in ("steps", "last", "last_images", "interference"):
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
+        object.__setattr__(self, "fine_tune", tuple(_integer("fine_tune", count) for count in self.fine_tune))
+        if self.schedule is not None and not isinstance(self.schedule, str):
+            raise UsageError(
+                f"schedule is {self.schedule!r}; a plan takes the name of one ({', '.join(SCHEDULES)}): give a "
+                "function of your own to your strategy, as its attribute `schedule`"
+            )
         if self.match not in MATCHES:
             raise UsageError(f"unknown match {self.match!r}; known are {', '.join(MATCHES)}")
         if self.steps < 1:
@@ -100,6 +119,7 @@ class Plan:
                     f"{self.steps} steps leave {exact:.2f} for a super-net of {len(members)} "
                     f"of {len(children)} children; give at least {-(-len(children) * width // len(members))} steps"
                 )
+            takes_over(strategy.later, steps)
             if self.last > steps:
                 raise UsageError(f"the last {self.last} steps of a super-net that takes {steps}; ask for fewer")
             found.append(Part(tuple(members), steps))

@@ -9,9 +9,13 @@ in the notation that commands take; `sharing/strategies.py` reads names and file
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from nasbench_ws.errors import NasbenchError, StrategyError
+from nasbench_ws.plugins import raised, users_code
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Edge, Space
 from nasbench_ws.space.child import child_network
@@ -78,31 +82,72 @@ def dependent(arch: Architecture, slot: Slot) -> Hashable:
     return tuple(arch.operation(edge) for edge in arch.space.edges if edge[1] == slot.edge[0])
 
 
+RETURN = "return a string, a number, None or a tuple of those"
+PLAIN = (type(None), bool, int, str, bytes, Architecture)  # what most keys are: no more to ask of them
+
+
 def call_key(key: Key, arch: Architecture, slot: Slot) -> Hashable:
-    """The strategy's key; StrategyError where it raises, or returns something that has no hash."""
+    """The strategy's key for a child and a slot.
+
+    Raises:
+        StrategyError: it raises, or what it returns cannot be compared by value: it has no hash, as a list; it is
+            equal to itself alone, as an object without `__eq__` or a tensor (no child would ever share by it); or
+            not even to itself, as NaN or an array.
+    """
     try:
-        value = key(arch, slot)
-    except NasbenchError:
+        with users_code():
+            value = key(arch, slot)
+            if type(value) in PLAIN:
+                return value
+            hash(value)
+            reason = _incomparable(value)
+    except (NasbenchError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise _raised(error, arch, slot) from error
         raise StrategyError(
-            f"the strategy's key raised {type(error).__name__}: {error}, for child {arch.name} at {slot}; "
-            f"it must return a value for every child and slot"
-        ) from error
-    try:
-        hash(value)
-    except TypeError:
-        raise StrategyError(
-            f"the strategy's key for child {arch.name} at {slot} is {value!r}, which is not hashable; "
-            f"return a string, a number, None or a tuple of those"
+            f"the strategy's key for child {arch.name} at {slot} is {value!r}, which is not hashable; {RETURN}"
         ) from None
+    except BaseException as error:  # SystemExit too
+        raise _raised(error, arch, slot) from error
+    if reason is not None:
+        raise StrategyError(f"the strategy's key for child {arch.name} at {slot} is {value!r}, {reason}; {RETURN}")
     return value
+
+
+def _raised(error: BaseException, arch: Architecture, slot: Slot) -> StrategyError:
+    return StrategyError(
+        f"the strategy's key raised {raised(error)}, for child {arch.name} at {slot}; "
+        f"it must return a value for every child and slot"
+    )
+
+
+def _incomparable(value: Any) -> str | None:
+    """Why two equal values of this kind would not be one key; None for values that compare as such."""
+    if type(value) in PLAIN or isinstance(value, enum.Enum):  # members are the same objects in every process
+        return None
+    if isinstance(value, tuple | frozenset):
+        return next((reason for item in value if (reason := _incomparable(item)) is not None), None)
+    if dataclasses.is_dataclass(value) and not callable(value):
+        parts = (getattr(value, field.name) for field in dataclasses.fields(value) if field.compare)
+        return next((reason for item in parts if (reason := _incomparable(item)) is not None), None)
+    kind: Any = type(value)
+    if callable(value) or kind.__eq__ is object.__eq__ or kind.__hash__ is object.__hash__:
+        return f"and a {type(value).__name__} is equal to itself alone, so that no two children would share by it"
+    same = value == value  # not so of NaN, and of arrays and tensors it is none
+    if type(same).__name__ not in ("bool", "bool_"):
+        return f"and comparing a {type(value).__name__} gives no yes or no"
+    if not same:
+        return "which is not equal to itself"
+    return None
 
 
 def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list[list[int]]:
     """The finest division of the children into sets between which nothing is shared.
 
-    Each set is a super-net of its own and is trained as such. Numbers of children, ascending.
+    Each set is a super-net of its own and is trained as such. Numbers of children, ascending. StrategyError where a
+    key is another when it is asked for again, from the last child to the first: one that counts its calls, or draws.
     """
     parent = list(range(len(children)))
 
@@ -113,12 +158,25 @@ def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list
         return i
 
     first: dict[tuple[Slot, Hashable], int] = {}
+    asked: list[tuple[Architecture, Slot, Hashable]] = []
     for number, arch in enumerate(children):
         for slot, _ in child_network(macro, arch).layers():
-            other = first.setdefault((slot, call_key(key, arch, slot)), number)
+            value = call_key(key, arch, slot)
+            asked.append((arch, slot, value))
+            try:
+                other = first.setdefault((slot, value), number)
+            except Exception as error:  # an __eq__ of the user's own
+                raise _raised(error, arch, slot) from error
             if other != number:
                 a, b = sorted((root(other), root(number)))
                 parent[b] = a
+    for arch, slot, value in reversed(asked):
+        again = call_key(key, arch, slot)
+        if again is not value and (again != value or hash(again) != hash(value)):
+            raise StrategyError(
+                f"the strategy's key for child {arch.name} at {slot} is {value!r}, and {again!r} when asked for again; "
+                "it must depend on the child and the slot alone, not on chance or on earlier calls"
+            )
     sets: dict[int, list[int]] = {}
     for number in range(len(children)):
         sets.setdefault(root(number), []).append(number)

@@ -10,15 +10,19 @@ of your own with that signature.
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
+from nasbench_ws.plugins import raised, users_code
+from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.cell import Architecture
 
 Children = Sequence[Architecture]
+MOST_A_STEP = 65_536
 Schedule = Callable[[Children, np.random.Generator], Iterator[Sequence[int]]]
 
 
@@ -101,17 +105,12 @@ def name_of(schedule: str | Schedule) -> str:
 def realise(
     schedule: Schedule, children: Children, steps: int, seed: int, check: bool = True
 ) -> npt.NDArray[np.int32]:
-    """The numbers of the children of each step: (steps, children a step), checked by `audit` unless told not."""
+    """The numbers of the children of each step: (steps, children a step), checked by `audit` unless `check` is false.
+
+    A schedule of the user's own is asked twice, with equal generators: a worker has to find the same steps again.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
-    try:
-        drawn = [tuple(numbers) for numbers in itertools.islice(schedule(children, rng), steps)]
-    except NasbenchError:
-        raise
-    except Exception as error:
-        raise StrategyError(
-            f"the schedule {name_of(schedule)} raised {type(error).__name__}: {error}; "
-            "it must yield, for ever, sequences of the numbers of the children that a step trains"
-        ) from error
+    drawn = _drawn(schedule, children, steps, rng)
     if len(drawn) < steps:
         raise StrategyError(f"the schedule ended after {len(drawn)} of {steps} steps; it must go on for ever")
     widths = {len(numbers) for numbers in drawn}
@@ -119,10 +118,20 @@ def realise(
         raise StrategyError(
             f"the schedule trains {sorted(widths)} children a step; it must be one number of at least 1 throughout"
         )
+    if not any(schedule is built_in for built_in in SCHEDULES.values()):
+        again = _drawn(schedule, children, steps, np.random.Generator(np.random.PCG64(seed)))
+        if again != drawn:
+            step = next(i for i, (a, b) in enumerate(zip(drawn, again, strict=False)) if a != b)
+            raise StrategyError(
+                f"the schedule {name_of(schedule)} yields {drawn[step]} at step {step + 1}, and {again[step]} when "
+                "asked again with the same generator; it must draw from that generator alone"
+            )
     try:
         sequence = np.array(drawn, dtype=np.int32)
-    except (TypeError, ValueError):
-        raise StrategyError(f"the schedule yields {drawn[0]!r}; it must yield sequences of child numbers") from None
+    except OverflowError:
+        raise StrategyError(
+            f"the schedule names child {max(max(n) for n in drawn)}; children are numbered 0 to {len(children) - 1}"
+        ) from None
     if sequence.min() < 0 or sequence.max() >= len(children):
         raise StrategyError(
             f"the schedule names child {sequence.min() if sequence.min() < 0 else sequence.max()}; "
@@ -131,6 +140,51 @@ def realise(
     if check:
         audit(children, sequence)
     return sequence
+
+
+def _drawn(schedule: Schedule, children: Children, steps: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """The first `steps` steps, as ints; StrategyError for what raises, or yields something else."""
+    try:
+        with users_code():
+            return [_numbers(step) for step in itertools.islice(schedule(children, rng), steps)]
+    except (NasbenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit too
+        raise StrategyError(
+            f"the schedule {name_of(schedule)} raised {raised(error)}; "
+            "it must yield, for ever, sequences of the numbers of the children that a step trains"
+        ) from error
+
+
+def _numbers(step: Sequence[int]) -> tuple[int, ...]:
+    """One step's children, of whatever kind of int; floats and texts are none, though numpy would take them."""
+    try:
+        listed = tuple(itertools.islice(step, MOST_A_STEP + 1))
+        if any(isinstance(number, bool | np.bool_) for number in listed):
+            raise TypeError
+        numbers = tuple(map(operator.index, listed))
+    except TypeError:
+        raise StrategyError(f"the schedule yields {step!r}; it must yield sequences of child numbers (ints)") from None
+    if len(numbers) > MOST_A_STEP:
+        raise StrategyError(f"the schedule yields more than {MOST_A_STEP:,} children for one step; give fewer")
+    return numbers
+
+
+def takes_over(later: Sequence[tuple[float, Key]], steps: int) -> dict[int, Key]:
+    """The step after which each of a strategy's later keys takes over. StrategyError where that is never.
+
+    >>> takes_over([(0.5, full)], 640) == {320: full}
+    True
+    """
+    at = {round(part * steps): key for part, key in later}
+    if len(at) < len(later) or not all(0 < step < steps for step in at):
+        parts = [part for part, _ in later]
+        raise StrategyError(
+            f"the strategy's later keys take over after {parts} of the steps, which of {steps} steps is after "
+            f"{[round(part * steps) for part in parts]}; each must train for a step at least: give more steps, or "
+            "other parts"
+        )
+    return at
 
 
 def audit(children: Children, sequence: npt.NDArray[np.int32]) -> dict[str, dict[str, int]]:

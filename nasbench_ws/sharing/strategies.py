@@ -12,6 +12,7 @@ A strategy's file is code, and is run as such.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from nasbench_ws.space.macro import Macro
 
 ENTRY_POINTS = "nasbench_ws.strategies"
 KINDS = ("conv", "depthwise", "pointwise", "bn", "linear")
+MOST_KEYS = 1000  # that take over one after another
 DEFAULT_SCHEDULE = "shuffle"  # fair to every child, and no child is always the last
 
 
@@ -96,13 +98,18 @@ def _curriculum(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple
 def _in_order(later: Any) -> tuple[tuple[float, Key], ...]:
     """`later` as a strategy gives it, checked."""
     try:
-        found = tuple((float(part), key) for part, key in later)
+        listed = tuple(itertools.islice(later, MOST_KEYS))
+        if any(isinstance(part, str) for part, _ in listed):
+            raise ValueError
+        found = tuple((float(part), key) for part, key in listed)
     except (TypeError, ValueError):
         text = f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)"
         raise StrategyError(text) from None
     parts = [part for part, _ in found]
     if parts != sorted(set(parts)) or not all(0 < part < 1 for part in parts):
         raise StrategyError(f"the strategy's later keys take over at {parts}; these must ascend between 0 and 1")
+    if not all(callable(key) for _, key in found):
+        raise StrategyError(f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)")
     return found
 
 
@@ -185,16 +192,20 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
 
 def _adopt(name: str, found: Any) -> Strategy:
     thing = PLUGINS.run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
-    key = getattr(thing, "key", None) or (thing if callable(thing) else None)
+
+    def attribute(of: str, default: Any = None) -> Any:
+        return PLUGINS.run(lambda: getattr(thing, of, default), f"the {of} of the strategy {name!r}")
+
+    key = attribute("key") or (thing if callable(thing) else None)
     if not callable(key):
         raise StrategyError(
             f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
             f"give it one, or name a function of those two arguments"
         )
-    schedule = getattr(thing, "schedule", DEFAULT_SCHEDULE)
+    schedule = attribute("schedule", DEFAULT_SCHEDULE)
     if not (isinstance(schedule, str) or callable(schedule)):
         raise StrategyError(
             f"strategy {name!r} has schedule {schedule!r}; give the name of one, or a function of the children and a "
             f"random generator"
         )
-    return Strategy(name, key, schedule, _in_order(getattr(thing, "later", ())))
+    return Strategy(name, key, schedule, _in_order(attribute("later", ())))

@@ -22,6 +22,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.keys import Key
+from nasbench_ws.sharing.schedules import takes_over
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.training.batches import Augmentation, Batches
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
@@ -62,7 +63,7 @@ def train(
     training stops: what is NaN once stays so.
     """
     steps = len(sequence)
-    divisions = {round(part * steps): key for part, key in later}
+    divisions = takes_over(later, steps)
     for step, numbers in enumerate(sequence.tolist()):
         if step in divisions:
             net.divide(divisions[step])

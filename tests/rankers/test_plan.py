@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nasbench_ws.errors import StrategyError, UsageError
@@ -216,4 +218,23 @@ def test_strict_fairness_needs_all_children() -> None:
     assert str(caught.value) == (
         "the schedule 'fair' needs all 64 children in one super-net, and this strategy makes one of 16; "
         "use 'shuffle', which is fair to children, instead"
+    )
+
+
+def test_numpys_ints_are_ints_and_nothing_else_is():
+    plan = Plan("full", Recipe(), steps=np.int64(64), last=np.int32(2), fine_tune=[np.int64(5)])
+    assert json.loads(json.dumps(plan.to_dict()))["steps"] == 64
+    assert plan == Plan("full", Recipe(), steps=64, last=2, fine_tune=(5,))
+    for wrong in (64.0, "64", True, None):
+        with pytest.raises(UsageError) as caught:
+            Plan("full", Recipe(), steps=wrong)
+        assert str(caught.value) == f"steps is {wrong!r}; it must be a whole number"
+
+
+def test_a_function_is_no_name_of_a_schedule():
+    with pytest.raises(UsageError) as caught:
+        Plan("full", Recipe(), schedule=len)
+    assert str(caught.value) == (
+        "schedule is <built-in function len>; a plan takes the name of one (cycle, order, shuffle, uniform, similar, "
+        "fair): give a function of your own to your strategy, as its attribute `schedule`"
     )

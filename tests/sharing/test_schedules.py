@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import random
+import sys
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.sharing.schedules import SCHEDULES, audit, get_schedule, realise
+from nasbench_ws.sharing.keys import full
+from nasbench_ws.sharing.schedules import SCHEDULES, audit, get_schedule, realise, takes_over
 from nasbench_ws.space.registry import DEEPER64
 
 CHILDREN = list(DEEPER64)
@@ -88,7 +91,13 @@ def _forever(numbers):
             _forever([(0,), (1, 2)]),
             "the schedule trains [1, 2] children a step; it must be one number of at least 1 throughout",
         ),
-        (_forever([("a",)]), "the schedule yields ('a',); it must yield sequences of child numbers"),
+        *[
+            (_forever([step]), f"the schedule yields {step!r}; it must yield sequences of child numbers (ints)")
+            for step in (("a",), (3.0,), (3.9,), "3", ("3",), [True], [None], np.array([1.5]), {0.5: 1}, 0, None)
+        ],
+        (_forever([(2**40,)]), f"the schedule names child {2**40}; children are numbered 0 to 63"),
+        (_forever([(-1,)]), "the schedule names child -1; children are numbered 0 to 63"),
+        (_forever([itertools.count()]), "the schedule yields more than 65,536 children for one step; give fewer"),
         (
             _forever([(0,)]),
             "the schedule never trains 1->2 sep_conv_3x3 and 8 more in 64 steps; give more steps, or a schedule that "
@@ -107,11 +116,22 @@ def moody(children, rng):
     raise KeyError("no such mood")
 
 
+def ends_the_program(children, rng):
+    yield (0,)
+    sys.exit(0)
+
+
+def raises_base(children, rng):
+    yield (0,)
+    raise BaseException("away")
+
+
 @pytest.mark.parametrize(
     ("schedule", "said"),
     [
         (moody, "the schedule moody raised KeyError: 'no such mood'"),
-        (_forever([0]), "the schedule schedule raised TypeError: 'int' object is not iterable"),
+        (ends_the_program, "the schedule ends_the_program raised SystemExit: 0 (put what parses arguments, or ends "),
+        (raises_base, "the schedule raises_base raised BaseException: away"),
         (lambda children: None, "the schedule <lambda> raised TypeError: "),
     ],
 )
@@ -137,4 +157,51 @@ def test_an_unknown_name():
         get_schedule("shufle")
     assert str(caught.value) == (
         "unknown schedule 'shufle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair"
+    )
+
+
+def test_numpys_ints_are_ints():
+    def schedule(children, rng):
+        while True:
+            for i in range(64):
+                yield from (np.array([i]), [np.int8(i)], (i,))
+
+    assert realise(schedule, CHILDREN, 192, 0)[:6, 0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_schedule_that_draws_from_elsewhere_is_refused():
+    draws = random.Random(0)
+
+    def mine(children, rng):
+        while True:
+            yield (draws.randrange(64),)
+
+    with pytest.raises(StrategyError) as caught:
+        realise(mine, CHILDREN, 640, 0)
+    assert str(caught.value) == (
+        "the schedule mine yields (49,) at step 1, and (17,) when asked again with the same generator; it must draw "
+        "from that generator alone"
+    )
+
+
+def test_what_a_schedule_prints_is_no_answer(capsys):
+    def schedule(children, rng):
+        print("hello")
+        yield from SCHEDULES["shuffle"](children, rng)
+
+    realise(schedule, CHILDREN, 64, 0)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "hello\nhello\n")
+
+
+@pytest.mark.parametrize(
+    ("later", "steps", "after"),
+    [([0.999], 128, [128]), ([0.001], 128, [0]), ([0.5, 0.501], 128, [64, 64]), ([0.5], 1, [0])],
+)
+def test_a_key_that_would_never_take_over(later, steps, after):
+    with pytest.raises(StrategyError) as caught:
+        takes_over([(part, full) for part in later], steps)
+    assert str(caught.value) == (
+        f"the strategy's later keys take over after {later} of the steps, which of {steps} steps is after {after}; "
+        "each must train for a step at least: give more steps, or other parts"
     )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import decimal
+import enum
+import fractions
 import itertools
+import math
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -335,6 +344,158 @@ def test_an_error_of_this_package_passes_through_a_key() -> None:
     with pytest.raises(StrategyError) as caught:
         call_key(key, CHILDREN[0], SLOTS[CHILDREN[0]][0])
     assert caught.value is error
+
+
+class Plain:
+    def __repr__(self) -> str:
+        return "plain"
+
+
+class Broken:
+    def __repr__(self) -> str:
+        return "broken"
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    def __hash__(self) -> int:
+        return 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ByValue:
+    kind: str
+    value: Any = 0
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+RETURN = "return a string, a number, None or a tuple of those"
+ALONE = "and a {} is equal to itself alone, so that no two children would share by it"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (Plain(), ALONE.format("Plain")),
+        ((1, (Plain(), 2)), ALONE.format("Plain")),
+        (frozenset([Plain()]), ALONE.format("Plain")),
+        (ByValue("a", Plain()), ALONE.format("Plain")),
+        ((x for x in ()), ALONE.format("generator")),
+        (len, ALONE.format("builtin_function_or_method")),
+        (Plain, ALONE.format("type")),
+        (torch.tensor(1), "and comparing a Tensor gives no yes or no"),
+        ((torch.tensor([1, 2]), 1), "and comparing a Tensor gives no yes or no"),
+        (math.nan, "which is not equal to itself"),
+        ((1, np.float64("nan")), "which is not equal to itself"),
+        (ByValue("a", math.nan), "which is not equal to itself"),
+        (np.zeros(2), "which is not hashable"),
+        ([1], "which is not hashable"),
+        ((1, {2}), "which is not hashable"),
+    ],
+    ids=str,
+)
+def test_keys_that_are_not_compared_by_value_are_refused(value: Any, reason: str) -> None:
+    slot = SLOTS[CHILDREN[5]][0]
+    with pytest.raises(StrategyError) as caught:
+        call_key(lambda arch, slot: value, CHILDREN[5], slot)
+    text = f"the strategy's key for child {CHILDREN[5].name} at {slot} is {value!r}, {reason}; {RETURN}"
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, 1, 1.5, "a", b"a", (1, ("a", None)), frozenset([1]), np.int64(3), np.float32(0.5), np.str_("x"),
+        CHILDREN[0], DEEPER64, ByValue("a"), Colour.RED, (Colour.RED, ByValue("b", (1, 2))), 2 + 1j,
+        decimal.Decimal("0.5"), fractions.Fraction(1, 3), range(3), datetime.date(2020, 1, 1),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_keys_of_any_value(value: Any) -> None:
+    assert call_key(lambda arch, slot: value, CHILDREN[0], SLOTS[CHILDREN[0]][0]) is value
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SystemExit(0), "SystemExit: 0 (put what parses arguments, or ends the program, under `if __name__ == "
+         "'__main__':`)"),
+        (BaseException("out"), "BaseException: out"),
+        (GeneratorExit(), "GeneratorExit: "),
+        (TypeError("no kind"), "TypeError: no kind"),
+    ],
+)  # fmt: skip
+def test_a_key_does_not_end_the_program(error: BaseException, text: str) -> None:
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        raise error
+
+    slot = SLOTS[CHILDREN[0]][0]
+    with pytest.raises(StrategyError) as caught:
+        components(SMALL, CHILDREN, key)
+    assert str(caught.value) == (
+        f"the strategy's key raised {text}, for child 111 at {slot}; it must return a value for every child and slot"
+    )
+
+
+def test_ctrl_c_passes_through_a_key() -> None:
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        components(SMALL, CHILDREN, key)
+
+
+def test_values_that_cannot_be_compared_with_each_other() -> None:
+    with pytest.raises(StrategyError, match="the strategy's key raised RuntimeError: no, for child 1"):
+        components(SMALL, CHILDREN, lambda arch, slot: Broken())
+    deep: Any = ()
+    for _ in range(100_000):
+        deep = (deep,)
+    with pytest.raises(StrategyError, match="the strategy's key raised RecursionError: "):
+        components(SMALL, CHILDREN, lambda arch, slot: deep)
+
+
+def counter(period: int) -> Key:
+    calls = itertools.count()
+    return lambda arch, slot: next(calls) // period % 2
+
+
+def first_met() -> Key:
+    """A number for each child in the order in which children are asked for, modulo 4, as of a dictionary that grows."""
+    numbers: dict[int, int] = {}
+    return lambda arch, slot: numbers.setdefault(arch.index, len(numbers)) % 4
+
+
+def by_chance() -> Key:
+    draws = random.Random(0)
+    return lambda arch, slot: draws.randrange(4)
+
+
+@pytest.mark.parametrize("key", [counter(1), counter(2), counter(1000), by_chance()], ids=["1", "2", "1000", "chance"])
+def test_a_key_that_depends_on_earlier_calls_is_refused(key: Key) -> None:
+    with pytest.raises(StrategyError) as caught:
+        components(SMALL, CHILDREN, key)
+    assert str(caught.value).endswith(
+        "when asked for again; it must depend on the child and the slot alone, not on chance or on earlier calls"
+    )
+
+
+def test_a_key_with_a_memory_is_none_of_these() -> None:
+    assert len(components(SMALL, CHILDREN, first_met())) == 4
+
+
+def test_what_a_key_prints_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        print("asked")
+        return None
+
+    components(SMALL, CHILDREN[:1], key)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert set(err.split()) == {"asked"}
 
 
 def test_strategies_plans_and_assessments_need_no_torch() -> None:

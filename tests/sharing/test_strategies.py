@@ -339,9 +339,15 @@ def test_a_name_that_the_file_lacks(file: Path) -> None:
         ("1 / 0", ZeroDivisionError, "ZeroDivisionError: division by zero"),
         ("import no_such_module", ModuleNotFoundError, "ModuleNotFoundError: No module named 'no_such_module'"),
         ("def key(:", SyntaxError, "SyntaxError: "),
+        (
+            "import argparse; p = argparse.ArgumentParser(); p.add_argument('--lr', required=True); p.parse_args([])",
+            SystemExit,
+            "SystemExit: 2 (put what parses arguments, or ends the program, under `if __name__ == '__main__':`)",
+        ),
+        ("raise BaseException('away')", BaseException, "BaseException: away"),
     ],
 )
-def test_a_file_that_raises_keeps_the_cause(tmp_path: Path, code: str, kind: type[Exception], text: str) -> None:
+def test_a_file_that_raises_keeps_the_cause(tmp_path: Path, code: str, kind: type[BaseException], text: str) -> None:
     path = tmp_path / "bad.py"
     path.write_text(code)
     with pytest.raises(StrategyError) as caught:
@@ -469,3 +475,32 @@ def test_an_installed_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
         found("broken:1")
     assert str(caught.value) == "the installed strategy 'broken:1' raised ImportError: no libfoo"
     assert caught.value.__cause__ is points[1].thing
+
+
+def test_what_a_strategy_does_besides_neither_ends_the_program_nor_writes_into_its_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(
+        "import sys\nprint('imported')\n"
+        "class Loud:\n  def __init__(self): print('made')\n  def key(self, arch, slot): return None\n"
+        "class Exits:\n  def __init__(self): sys.exit(0)\n"
+        "class Property:\n  def key(self, arch, slot): return None\n  @property\n  def later(self): sys.exit('no')\n"
+        "class Text:\n  later = [('0.5', print)]\n  def key(self, arch, slot): return None\n"
+        "class NoKey:\n  later = [(0.5, 3)]\n  def key(self, arch, slot): return None\n"
+    )
+    found(f"{path}:Loud")
+    assert capsys.readouterr() == ("", "imported\nmade\n")
+    hint = "(put what parses arguments, or ends the program, under `if __name__ == '__main__':`)"
+    assert refused(f"{path}:Exits") == f"making the strategy '{path}:Exits' raised SystemExit: 0 {hint}"
+    text = f"the later of the strategy '{path}:Property' raised SystemExit: no {hint}"
+    assert refused(f"{path}:Property") == text
+    for name, later in (("Text", [("0.5", print)]), ("NoKey", [(0.5, 3)])):
+        text = f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)"
+        assert refused(f"{path}:{name}") == text
+
+
+def test_a_split_that_never_comes_is_refused_before_anything_is_trained() -> None:
+    strategy = found("split:0->1:0.999")
+    with pytest.raises(StrategyError, match=r"after \[0\.999\] of the steps, which of 64 steps is after \[64\]"):
+        Plan(strategy.name, Recipe(), steps=64).parts(CHILDREN, SMALL, strategy)
