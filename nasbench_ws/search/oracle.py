@@ -1,0 +1,277 @@
+"""What a search asks a table: an answer with its price, and a truth that it is never shown.
+
+    oracle = Oracle.of(load("fashion14"), Rules(unit="epochs"))
+    world = World(oracle, seed=0)
+    world("434").valid_accuracy          # one run's; asking again shows another seed
+    world("434", epochs=3).cost
+
+An `Oracle` is a table as arrays, so that it travels to a worker; a `World` is one repetition of it: for each child an
+order of the table's runs, drawn from the repetition's number alone, so that all searchers meet the same worlds. Test
+accuracies are kept for the judge: no answer holds one. Not here: who asks (searcher.py), the loop (run.py). No torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_ws.errors import SearcherError, TableError, UsageError, near_misses
+from nasbench_ws.seeds import derive
+from nasbench_ws.space.cell import ArchitectureLike, Space
+from nasbench_ws.tables.columns import MISSING
+from nasbench_ws.tables.table import Table
+
+Array = NDArray[np.float64]
+Unit = Literal["evaluations", "epochs", "macs", "seconds"]
+Signal = Literal["valid_accuracy", "valid_loss", "train_loss"]
+BACKWARD = 3  # multiply-adds of a training step, in those of its forward pass
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a search is charged and judged.
+
+    Args:
+        unit: of costs and budget. evaluations: full trainings; epochs: passes over the training images; macs:
+            multiply-adds of training, forward and backward; seconds: a line fitted to each child's fastest run
+            against its multiply-adds, because stored times hold whatever else the machine did.
+        budget: in that unit; None: 64 mean evaluations.
+        noise: seed: every observation is one run's; mean: the mean over seeds, a world without noise.
+        repeats: fresh: asking again is paid and shows the next seed; cached: it is free and shows the same.
+        signal: what a searcher is told of a run; losses with their sign changed, so that higher is better.
+        incumbent: best: the child of the highest single observation; mean: of the highest mean of its observations,
+            one prior observation at the mean of all among them.
+        truth: held-out: an incumbent is judged on test accuracies of seeds it was not observed with (of all, where all
+            were); all: on every seed's, as most papers do, which flatters by the noise that validation and test share.
+    """
+
+    unit: Unit = "evaluations"
+    budget: float | None = None
+    noise: Literal["seed", "mean"] = "seed"
+    repeats: Literal["fresh", "cached"] = "fresh"
+    signal: Signal = "valid_accuracy"
+    incumbent: Literal["best", "mean"] = "best"
+    truth: Literal["held-out", "all"] = "held-out"
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            allowed, value = get_args(kind), getattr(self, name)
+            if get_origin(kind) is Literal and value not in allowed:
+                raise UsageError(
+                    f"{name} is {value!r}{near_misses(str(value), allowed)}; it is one of {', '.join(allowed)}"
+                )
+        if self.budget is not None and not (math.isfinite(self.budget) and self.budget > 0):
+            raise UsageError(f"a budget of {self.budget} {self.unit} buys nothing; give a positive number")
+
+
+class Seen(NamedTuple):
+    """What a trial showed; never a test accuracy. NaN throughout where the run diverged or does not exist."""
+
+    signal: float  # higher is better
+    valid_accuracy: float
+    valid_loss: float
+    train_loss: float
+    curve: Array  # the signal at every point up to the asked epoch
+    cost: float  # charged for this trial
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """n children, S runs of each that can be shown, E points of their curves, T runs that judge."""
+
+    space: Space
+    name: str
+    digest: str
+    rules: Rules
+    epochs: Array  # (E,)
+    shown: dict[str, Array]  # signal, valid_accuracy, valid_loss, train_loss: (n, S, E)
+    exists: NDArray[np.bool_]  # (n, S)
+    test: Array  # (n, T)
+    cost: Array  # (n, E)
+    evaluation: float  # mean cost of a full training
+    evaluation_macs: float  # the same in multiply-adds; NaN where the table does not know its images
+    params: NDArray[np.int64]
+    macs: NDArray[np.int64]
+    one_run: bool = False  # a repetition shows one run of all children: a super-net's instance
+    start: Array = field(default_factory=lambda: np.zeros(1))  # (1,) or (S,): what a repetition pays at first
+
+    @classmethod
+    def of(cls, table: Table, rules: Rules | None = None) -> Oracle:
+        """A table under `rules`. TableError without test accuracies, UsageError without what costs need."""
+        rules = Rules() if rules is None else rules
+        columns = {name: table.curves(name) for name in get_args(Signal)}
+        signal = columns[rules.signal] * (1.0 if rules.signal.endswith("accuracy") else -1.0)
+        shown = {"signal": signal, **columns}
+        exists = table.content.columns["status"] != MISSING
+        if rules.noise == "mean":
+            shown = {name: _mean(values, 1)[:, None] for name, values in shown.items()}
+            exists = exists.any(axis=1, keepdims=True)
+        test = table.by_seed("test_accuracy")
+        if not np.isfinite(test).any():
+            raise TableError(f"{table.name} has no test accuracy, so that nothing can be judged; take another table")
+        macs = table.column("macs")
+        cost, images = _costs(table, rules.unit), _train_images(table)
+        whole = float(table.epochs[-1]) * images * BACKWARD * float(macs.mean())
+        return cls(
+            table.space, table.name, table.digest, rules, table.epochs, shown, exists, test, cost,
+            float(cost[:, -1].mean()), whole, table.column("params"), macs,
+        )  # fmt: skip
+
+    @property
+    def budget(self) -> float:
+        return 64 * self.evaluation if self.rules.budget is None else float(self.rules.budget)
+
+    @cached_property
+    def truth(self) -> Array:
+        """(n,) mean test accuracy over the seeds there are; NaN where there is none."""
+        return _mean(self.test, 1)
+
+    @cached_property
+    def valid(self) -> Array:
+        """(n,) mean of what full trainings show."""
+        return _mean(self.shown["signal"][:, :, -1], 1)
+
+    @cached_property
+    def prices(self) -> list[list[float]]:
+        prices: list[list[float]] = self.cost.tolist()  # far quicker to look into
+        return prices
+
+    @cached_property
+    def points(self) -> dict[float | None, int]:
+        return {None: len(self.epochs) - 1} | {float(epoch): i for i, epoch in enumerate(self.epochs)}
+
+    def point(self, epochs: float | None) -> int:
+        """Where on the curve `epochs` are; None: at its end."""
+        place = self.points.get(epochs)
+        if place is None:
+            raise SearcherError(
+                f"epochs={epochs!r} were asked of {self.name}; recorded are {', '.join(f'{x:g}' for x in self.epochs)}"
+            )
+        return place
+
+
+class World:
+    """One repetition: which run of a child is shown first, second and so on; from the last on again.
+
+    Runs that the table is missing come last and are not shown: they say nothing about training. A run that diverged
+    is shown as NaN, a child without any run too, and both are charged.
+
+    Args:
+        table: a Table, with `rules` as keywords, or an Oracle.
+        seed: the repetition.
+    """
+
+    def __init__(self, table: Table | Oracle, seed: int = 0, **rules: Any) -> None:
+        self.oracle = oracle = table if isinstance(table, Oracle) else Oracle.of(table, Rules(**rules))
+        n, runs = oracle.exists.shape
+        order = np.random.default_rng(derive("world", seed)).random((n, runs))
+        order[~oracle.exists] = 2.0
+        self._order = np.tile(seed % runs, (n, 1)) if oracle.one_run else np.argsort(order, axis=1, kind="stable")
+        self._count = [1] * n if oracle.one_run else np.maximum(oracle.exists.sum(axis=1), 1).tolist()
+        self._known = {name: oracle.shown[name] for name in ("signal", *get_args(Signal))}
+        self._cached = oracle.rules.repeats == "cached"
+        self._held_out = oracle.rules.truth == "held-out" and oracle.rules.noise == "seed" and not oracle.one_run
+        self._params, self._macs = oracle.params, oracle.macs
+        self.visits: dict[int, int] = {}  # child: trials that began a run of it
+        self.trials: list[tuple[int, int, int]] = []  # child, run, point
+        self._paid: dict[int, float] = {}  # child: what it has cost, where repeats are cached
+        self.started = float(oracle.start[seed % len(oracle.start)])
+
+    def __call__(self, arch: ArchitectureLike, epochs: float | None = None, resume: int | None = None) -> Seen:
+        """Train a child, by any of its names, up to `epochs`; the number of the trial is `len(world.trials) - 1`."""
+        child, point = self.oracle.space.architecture(arch).index, self.oracle.point(epochs)
+        return self.show(child, point, resume, self.price(child, point, resume))
+
+    def price(self, child: int, point: int, resume: int | None = None) -> float:
+        """What that would cost. SearcherError where it carries on what cannot be."""
+        price = self.oracle.prices[child][point]
+        if resume is not None:
+            before = self.trials[resume] if 0 <= resume < len(self.trials) else None
+            if before is None or before[0] != child or before[2] > point:
+                what = "does not exist" if before is None else f"is of child {before[0]} up to point {before[2]}"
+                raise SearcherError(
+                    f"trial {resume}, to be carried on for child {child} up to point {point} of its curve, {what}; "
+                    "carry on an earlier trial of the same child"
+                )
+            price -= self.oracle.prices[child][before[2]]
+        return max(0.0, price - self._paid.get(child, 0.0)) if self._cached else price
+
+    def show(self, child: int, point: int, resume: int | None, cost: float) -> Seen:
+        """The trial itself, for a price that `price` said."""
+        if resume is not None:
+            run = self.trials[resume][1]
+        else:
+            visit = self.visits.get(child, 0)
+            run = self._order[child, 0 if self._cached else visit % self._count[child]]
+            self.visits[child] = visit + 1
+        if self._cached:
+            self._paid[child] = self._paid.get(child, 0.0) + cost
+        self.trials.append((child, int(run), point))
+        known = self._known
+        return Seen(
+            known["signal"].item(child, run, point), known["valid_accuracy"].item(child, run, point),
+            known["valid_loss"].item(child, run, point), known["train_loss"].item(child, run, point),
+            known["signal"][child, run, : point + 1], cost, self._params.item(child), self._macs.item(child),
+        )  # fmt: skip
+
+    def truth(self, child: int) -> float:
+        """What the child is worth, by the rules; for the judge alone."""
+        shown = min(self.visits.get(child, 0), 1) if self._cached else self.visits.get(child, 0)
+        runs = self._order.shape[1]
+        if not self._held_out or not 0 < shown < runs:
+            return self.oracle.truth.item(child)
+        unseen = self.oracle.test[child, self._order[child, shown:]]
+        mean = float(_mean(unseen, 0))
+        return self.oracle.truth.item(child) if math.isnan(mean) else mean
+
+
+def _mean(values: Array, axis: int) -> Array:
+    """Over what is not NaN; NaN where nothing is."""
+    there = np.isfinite(values)
+    count = there.sum(axis=axis)
+    mean: Array = np.where(count > 0, np.where(there, values, 0.0).sum(axis=axis) / np.maximum(count, 1), np.nan)
+    return mean
+
+
+def _train_images(table: Table) -> float:
+    return float(getattr(table.recipe, "train_images", math.nan))
+
+
+def _costs(table: Table, unit: Unit) -> Array:
+    """(n, E) in the unit."""
+    epochs = table.epochs[None, :] * np.ones((len(table), 1))
+    macs = table.column("macs").astype(np.float64)
+    if unit == "epochs":
+        return epochs
+    if unit == "evaluations":
+        return epochs / epochs[:, -1:]
+    if unit == "macs":
+        cost = epochs * macs[:, None] * BACKWARD * _train_images(table)
+    else:
+        cost = epochs / epochs[:, -1:] * modelled_seconds(table)[:, None]
+    if not (np.isfinite(cost).all() and (cost > 0).all()):
+        raise UsageError(f"{table.name} does not know its {unit}; charge in evaluations or epochs")
+    return cost
+
+
+def modelled_seconds(table: Table) -> Array:
+    """(n,) seconds of a full training: a line through each child's fastest run against its multiply-adds.
+
+    On fashion14 18.5 s + 5.57e-5 s x multiply-adds. Stored times themselves say what else the machine did: a child's
+    slowest run took up to 93 times its fastest.
+    """
+    seconds, macs = table.by_seed("seconds"), table.column("macs").astype(np.float64)
+    there = np.isfinite(seconds).any(axis=1)
+    if there.sum() < 3 or not np.ptp(macs[there]) > 0:
+        return np.full(len(macs), np.nan)
+    fastest = np.nanmin(seconds[there], axis=1)
+    slope, constant = np.polyfit(macs[there], fastest, 1)
+    fitted: Array = constant + slope * macs
+    return fitted

@@ -1,0 +1,73 @@
+"""What a searcher is: it asks for a child, and is told what training it showed.
+
+    class Mine:
+        def __init__(self, setting, rng):
+            self.children, self.rng = len(setting.space), rng
+
+        def ask(self):
+            return int(self.rng.integers(self.children))        # a child, or Ask(child, epochs, resume); None: done
+
+        def tell(self, trial, ask, seen):
+            ...                                                 # seen.signal: higher is better, NaN where it diverged
+
+All randomness comes from `rng`, which belongs to this searcher and repetition alone. It may have a method
+`incumbent()` with its own choice of the best child, or None while it has none; without, the rules choose. Not here: the
+worlds (oracle.py), names (names.py). No torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nasbench_ws.search.oracle import Seen
+from nasbench_ws.space.cell import ArchitectureLike, Space
+
+
+class Ask(NamedTuple):
+    """Train a child up to `epochs`, one of the table's points; None: in full.
+
+    `resume` is the number of an earlier trial of the same child that is carried on: only the difference is paid.
+    """
+
+    child: int
+    epochs: float | None = None
+    resume: int | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known before anything is trained.
+
+    Args:
+        space: its children are 0 to len(space) - 1.
+        epochs: the points at which training can stop, the last a full training.
+        evaluations: the budget, in full trainings of a mean child.
+        params: (children,)
+        macs: (children,) multiply-adds of one image's forward pass.
+    """
+
+    space: Space
+    epochs: tuple[float, ...]
+    evaluations: float
+    params: NDArray[np.int64]
+    macs: NDArray[np.int64]
+
+
+class Searcher(Protocol):
+    def ask(self) -> Ask | ArchitectureLike | None: ...
+    def tell(self, trial: int, ask: Ask, seen: Seen) -> None: ...
+
+
+Make: TypeAlias = Callable[[Setting, Generator], Searcher]
+
+
+def or_worst(signal: float) -> float:
+    """A signal to order by: a run that diverged is worse than all."""
+    return -math.inf if math.isnan(signal) else signal
