@@ -70,7 +70,8 @@ def build(
         def on_progress(p: Progress) -> None:
             bar.once(f"{p.total - p.done} runs to make; each is a file, {disk_mib(p.total - p.done):.1f} MiB in all")
             failed = f", {p.failed} failed" if p.failed else ""
-            bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}", p.seconds_left)
+            others = f", {p.elsewhere} with other builders in {folder}, for which this one waits" if p.elsewhere else ""
+            bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}{others}", p.seconds_left)
 
         if lockstep is None:
             make = partial(run, workers=count, executor=executor, retries=retries)
@@ -81,7 +82,8 @@ def build(
             resume_from=resume_from, shard=shard(shard_text), progress=on_progress, root=data_root,
             architectures=[part.strip() for part in archs.split(",")] if archs else None,
         )  # fmt: skip
-    click.echo(f"{found.done} of {found.total} runs are finished in {folder}; make a table of them with")
+    diverged = f", {found.diverged} of them diverged" if found.diverged else ""
+    click.echo(f"{found.done} of {found.total} runs are finished in {folder}{diverged}; make a table of them with")
     click.echo(f"  nasbench-ws merge {folder} -o TABLE.h5")
     if found.failed:
         raise RunError(

@@ -82,12 +82,11 @@ def read_record(
     remedy: str = "delete it, and run the command that wrote it again",
 ) -> dict[str, Any]:
     """The object in a file, its digest checked and its envelope taken off. `error_type` says what is wrong."""
+    text = bytes_of(path, error_type, f"name the file of a {kind}")
     try:
-        data = json.loads(Path(path).read_bytes())
+        data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError(f"a JSON {type(data).__name__}")
-    except OSError as error:
-        raise error_type(f"{path} cannot be read: {error.strerror or error}; name the file of a {kind}") from error
     except (ValueError, RecursionError) as error:
         raise error_type(f"{path} is not a whole file of a {kind} ({error}); {remedy}") from error
     if data.get("format") != kind:
@@ -131,12 +130,26 @@ def write_atomic(path: Path, data: bytes) -> None:
         finally:
             with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
                 temporary.unlink()
-        if os.name == "posix":  # the name itself is on disk only with its folder
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk, where its file system can: some refuse to, and have the file whole."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(folder)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what writers of this file left that were killed. For the one who alone may write it now."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        with refusal(leftover):
+            leftover.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench_ws.errors import OutputError, ResultError, TableError
-from nasbench_ws.json_files import digest, read_record, without_nan, write_atomic, write_record
+from nasbench_ws.json_files import clear_leftovers, digest, read_record, without_nan, write_atomic, write_record
 
 KIND = "nasbench-ws thing"
 DATA = {"name": "one", "values": [0.1, None, 3], "inside": {"b": True, "a": "é"}}
@@ -150,6 +151,33 @@ def test_a_disk_that_takes_no_more(
     assert [file.name for file in path.parent.iterdir()] == ["thing.json"]
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP, errno.EIO])
+def test_a_file_system_that_does_not_sync_folders(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """The file itself is whole; only what says that a disk is broken is an error."""
+    real = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    if code == errno.EIO:
+        with pytest.raises(OutputError, match="Input/output error"):
+            write_record(path, KIND, {"name": "two"})
+    else:
+        write_record(path, KIND, {"name": "two"})
+    assert read_record(path, KIND) == {"name": "two"}
+    assert [file.name for file in path.parent.iterdir()] == ["thing.json"]
+
+
+def test_what_killed_writers_left_is_cleared(path: Path) -> None:
+    for name in (".thing.json.0123.tmp", ".thing.json.4567.tmp", ".other.json.0123.tmp"):
+        (path.parent / name).touch()
+    clear_leftovers(path)
+    assert sorted(file.name for file in path.parent.iterdir()) == [".other.json.0123.tmp", "thing.json"]
+
+
 def test_a_folder_that_can_only_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Path.open
 
@@ -185,7 +213,14 @@ def test_a_place_that_is_a_folder(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "none.json"
     assert refused(path) == f"{path} cannot be read: No such file or directory; name the file of a {KIND}"
-    assert refused(tmp_path) == f"{tmp_path} cannot be read: Is a directory; name the file of a {KIND}"
+    assert refused(tmp_path) == f"{tmp_path} is a folder, not a file; name the file of a {KIND}"
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_read_without_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        assert refused(path) == f"{path} is a device or a pipe, not a file; name the file of a {KIND}"
 
 
 def test_a_changed_number(path: Path) -> None:

@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import SupportsIndex
 
-from nasbench_ws.building.folder import Job, Shelf, is_there, take_over
+from nasbench_ws.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
 from nasbench_ws.images.loaders import load_images
@@ -58,6 +58,8 @@ class Progress:
     failed: int
     total: int
     seconds_left: float | None  # by the multiply-adds that remain, at the pace so far
+    diverged: int = 0  # of those done, known when the build ends
+    elsewhere: int = 0  # all that remain, where other builders in the folder are at them and this one waits
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -133,7 +135,7 @@ def build(
 
         def report(p: pool.Progress) -> None:
             if progress is not None:
-                progress(Progress(before + p.done, p.failed, len(jobs), p.seconds_left))
+                progress(Progress(before + p.done, p.failed, len(jobs), p.seconds_left, elsewhere=p.held_up))
 
         work = sum(job.macs for job in tasks) * recipe.steps * recipe.batch_size
         try:
@@ -143,7 +145,7 @@ def build(
             )  # fmt: skip
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(shelf, jobs)) from None
-        return Progress(len(shelf.done), len(shelf.failed), len(jobs), 0.0)
+        return Progress(len(shelf.done), len(shelf.failed), len(jobs), 0.0, len(shelf.diverged))
 
 
 def build_together(
@@ -196,8 +198,9 @@ def build_together(
                 made += len(batch)
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(shelf, jobs)) from None
-    elsewhere = sum(is_there(shelf.folder, job) for job in jobs if job not in shelf.done)
-    found = Progress(len(shelf.done) + elsewhere, 0, len(jobs), 0.0)
+    others = [status_of(shelf.folder, job) for job in jobs if job not in shelf.done]
+    done = len(shelf.done) + others.count("ok") + others.count("diverged")
+    found = Progress(done, 0, len(jobs), 0.0, len(shelf.diverged) + others.count("diverged"))
     if progress is not None:
         progress(found)
     return found

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from nasbench_ws.building.claims import Claims
 from nasbench_ws.errors import RunError, UsageError
-from nasbench_ws.json_files import differences
+from nasbench_ws.json_files import clear_leftovers, differences
 from nasbench_ws.provenance import versions
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.tables.merge import Source, runs_of
-from nasbench_ws.tables.run import RunRecord, finished, read_run, run_path, write_run
+from nasbench_ws.tables.run import RunRecord, finished, is_written, read_run, run_path, write_run
 from nasbench_ws.workers.pool import Readiness, TaskError
 
 LONGEST_ERROR = 4000  # characters kept of a failed run's traceback: its end
@@ -45,17 +45,23 @@ class Shelf:
     def __init__(self, folder: Path, recipe: Recipe, macro: Macro, images_digest: str, jobs: list[Job]) -> None:
         self.folder, self.recipe, self.macro, self.images_digest = folder, recipe, macro, images_digest
         statuses = finished(folder, recipe, images_digest)
-        self.done = {job for job in jobs if statuses.get((job.arch.hash, job.seed), "failed") != "failed"}
+        self.done: set[Job] = set()
+        self.diverged: set[Job] = set()  # of those done
         self.failed: set[Job] = set()
+        for job in jobs:
+            self._note(job, statuses.get((job.arch.hash, job.seed), "failed"))
+        self.failed.clear()  # of an earlier build; each is tried anew
         self.claims = Claims(folder)
 
     def ready(self, job: Job) -> Readiness:
         """Whether a run is this builder's to make: no other is at it, or (asked once it is claimed) has made it."""
         if not self.claims.take(job.arch.hash, job.seed):
             return "wait"
-        if not is_there(self.folder, job):
+        status = status_of(self.folder, job)
+        if status in (None, "failed"):  # a failed one is tried anew
+            clear_leftovers(run_path(self.folder, job.arch.hash, job.seed))
             return "start"
-        self._settle(job, self.done)
+        self._settle(job, status)
         return "done"
 
     def keep(self, job: Job, record: RunRecord) -> None:
@@ -65,7 +71,7 @@ class Shelf:
             wrong = differences({**there, **record.recipe}, {**expected, **self.recipe.to_dict()})
             raise RunError(f"train made another run than {job}: {wrong}; it must train what it is given")
         write_run(self.folder, record if record.macro is not None else replace(record, macro=self.macro))
-        self._settle(job, self.failed if record.status == "failed" else self.done)
+        self._settle(job, record.status)
 
     def fail(self, job: Job, error: Exception) -> None:
         """Record what a run raised. RunError where its worker died: the machine's fault, or the caller's."""
@@ -83,28 +89,37 @@ class Shelf:
         )  # fmt: skip
         self.keep(job, record)
 
-    def _settle(self, job: Job, where: set[Job]) -> None:
-        where.add(job)
+    def _settle(self, job: Job, status: str) -> None:
+        self._note(job, status)
         self.claims.release(job.arch.hash, job.seed)
+
+    def _note(self, job: Job, status: str) -> None:
+        (self.failed if status == "failed" else self.done).add(job)
+        if status == "diverged":
+            self.diverged.add(job)
 
 
 def take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str, jobs: list[Job]) -> None:
-    """Copy the runs that are wanted and lacking from another folder or table."""
+    """Copy the runs that are wanted and lacking from another folder or table, but for those another builder is at."""
     wanted = {(job.arch.hash, job.seed): job for job in jobs}
-    for record in runs_of(source):
-        expected = {**recipe.to_dict(), "images_digest": images_digest}
-        found = {**record.recipe, "images_digest": record.images_digest}
-        if found != expected:
-            raise UsageError(
-                f"{source} cannot be resumed from: it was made with {differences(found, expected)}; "
-                "build with that recipe and those images, or from nothing"
-            )
-        job = wanted.get((record.hash, record.seed))
-        if job is not None and record.status != "failed" and not is_there(folder, job):
-            write_run(folder, record)
+    with Claims(folder) as claims:
+        for record in runs_of(source):
+            expected = {**recipe.to_dict(), "images_digest": images_digest}
+            found = {**record.recipe, "images_digest": record.images_digest}
+            if found != expected:
+                raise UsageError(
+                    f"{source} cannot be resumed from: it was made with {differences(found, expected)}; "
+                    "build with that recipe and those images, or from nothing"
+                )
+            job = wanted.get((record.hash, record.seed))
+            if job is None or record.status == "failed" or not claims.take(record.hash, record.seed):
+                continue
+            if status_of(folder, job) in (None, "failed"):
+                write_run(folder, record)
+            claims.release(record.hash, record.seed)
 
 
-def is_there(folder: Path, job: Job) -> bool:
-    """Whether a run is finished. A failed one is not: it is tried anew."""
+def status_of(folder: Path, job: Job) -> str | None:
+    """How a run ended; None where there is none."""
     path = run_path(folder, job.arch.hash, job.seed)
-    return path.exists() and read_run(path).status != "failed"
+    return read_run(path).status if is_written(path) else None

@@ -153,13 +153,9 @@ def _check_file(path: Path) -> None:
     """Before HDF5's library sees a byte of it: that one may run for ever, or crash, on a file that is broken."""
     if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise TableError(f"{path} is a folder; name a table's file, or make one of a folder of runs with `merge`")
-    try:
-        if os.path.getsize(path) > MAX_BYTES:
-            raise TableError(f"{path} has more than the {MAX_BYTES:,} bytes that are read; name the file of a table")
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else error  # a name with a zero byte
-        raise TableError(f"{path} cannot be read: {said}; name the file of a table") from error
+    from nasbench_ws.json_files import bytes_of
+
+    data = bytes_of(path, TableError, "name the file of a table", MAX_BYTES)
     if not data.startswith(SEAL):
         what = "HDF5, but not a table of nasbench-ws" if data.startswith(MAGIC) else "not a table of nasbench-ws"
         raise TableError(f"{path} is {what}; name a file that `merge` wrote")

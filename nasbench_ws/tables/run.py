@@ -83,11 +83,18 @@ class RunRecord:
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
         """UsageError for keys that are unknown or missing, or values that cannot be meant."""
         check_keys("run", data, cls)
-        curves = {
-            name: tuple(math.nan if x is None else x for x in values) for name, values in data["curves"].items()
-        }
+        if not isinstance(data["curves"], Mapping):
+            raise UsageError(f"the run's curves are {data['curves']!r:.80}; give an object with a list for each curve")
+        curves = {name: _numbers(f"curve {name}", values) for name, values in data["curves"].items()}
         macro = data.get("macro") and macro_from_dict(data["macro"])
-        return cls(**{**data, "epochs": tuple(data["epochs"]), "curves": curves, "macro": macro})
+        return cls(**{**data, "epochs": _numbers("epochs", data["epochs"]), "curves": curves, "macro": macro})
+
+
+def _numbers(what: str, values: object) -> tuple[float, ...]:
+    """Of a JSON list. To tuple() and float(), texts, objects and truth values are numbers too."""
+    if not isinstance(values, list | tuple) or not all(x is None or type(x) in (int, float) for x in values):
+        raise UsageError(f"the run's {what} is {values!r:.80}; give a list of numbers, null for one that is missing")
+    return tuple(math.nan if x is None else float(x) for x in values)
 
 
 def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
@@ -134,13 +141,25 @@ def read_run(path: str | Path) -> RunRecord:
     data = read_record(path, FORMAT, TableError, REMEDY)
     try:
         return RunRecord.from_dict(data)
-    except (UsageError, TypeError, ValueError, AttributeError) as error:  # whole, but not as this package writes it
-        raise TableError(f"{path} cannot be: {error}; {REMEDY}") from error
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:  # whole, but not as written
+        raise TableError(f"{path} is not a valid run: {error}; {REMEDY}") from error
 
 
 def run_paths(folder: str | Path) -> list[Path]:
-    """The files of runs in a folder, sorted; temporary ones that a killed process left are no such files."""
-    return sorted(Path(folder).glob("[0-9a-f][0-9a-f]/[0-9a-f]*-*.json"))
+    """The files of runs in a folder, sorted.
+
+    Temporary ones that a killed process left are no such files, nor are empty ones, which a machine that went down may
+    leave: there is nothing in them to lose, and the run is made again.
+    """
+    return sorted(filter(is_written, Path(folder).glob("[0-9a-f][0-9a-f]/[0-9a-f]*-*.json")))
+
+
+def is_written(path: Path) -> bool:
+    """Whether there is a run in that place."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def read_runs(folder: str | Path) -> Iterator[tuple[Path, RunRecord]]:

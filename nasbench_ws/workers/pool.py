@@ -147,6 +147,7 @@ class _Pool:
         try:
             while self._waiting or self._running or self._elsewhere:
                 self._submit()
+                self._meter.hold(0 if self._running or self._waiting else len(self._elsewhere))
                 ended = self._wait()
                 self._listen()
                 self._settle(ended)

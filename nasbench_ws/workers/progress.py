@@ -32,13 +32,17 @@ POLL_SECONDS = 0.2  # between reports of steps
 
 @dataclass(frozen=True)
 class Progress:
-    """`fraction` is of the sizes, tasks under way included; `seconds_left` is None where nobody knows yet."""
+    """`fraction` is of the sizes, tasks under way included; `seconds_left` is None where nobody knows yet.
+
+    `held_up` tasks are all that remain, and none of them can start yet: somebody else is at them.
+    """
 
     done: int
     failed: int
     total: int
     fraction: float
     seconds_left: float | None
+    held_up: int = 0
 
 
 OnProgress = Callable[[Progress], None]
@@ -55,6 +59,7 @@ class Meter:
         self._ended = 0.0
         self._started = time.monotonic()
         self._reported = 0.0
+        self._held_up = 0
 
     def step(self, number: int, step: float) -> None:
         before = self._under_way.get(number, 0.0)  # of an earlier try, perhaps
@@ -69,6 +74,12 @@ class Meter:
         self._done += not failed
         self.report()
 
+    def hold(self, count: int) -> None:
+        """So many tasks remain, and none can start; 0 where one can. Reported when that changes."""
+        if count != self._held_up:
+            self._held_up = count
+            self.report()
+
     def report(self) -> None:
         if self._on_progress is None:
             return
@@ -77,4 +88,4 @@ class Meter:
         fraction = 1.0 if ended else min(1.0, (self._ended + sum(self._under_way.values())) / self._total)
         passed = self._reported - self._started
         left = passed / fraction * (1 - fraction) if fraction > 0.01 else self._guess
-        self._on_progress(Progress(self._done, self._failed, len(self._sizes), fraction, left))
+        self._on_progress(Progress(self._done, self._failed, len(self._sizes), fraction, left, self._held_up))

@@ -21,12 +21,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench_ws.errors import OutputError, TableError, UsageError
-from nasbench_ws.json_files import check_writable, differences
+from nasbench_ws.json_files import check_writable, differences, write_record
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.run import (
     CURVES,
+    FORMAT,
     METRICS,
     RunRecord,
     finished,
@@ -107,6 +108,55 @@ def test_diverged_and_failed_runs_round_trip(tmp_path: Path) -> None:
     for run in (diverged, failed):
         assert read_run(write_run(tmp_path, run)) == run
     assert finished(tmp_path, Recipe()) == {(CHILD.hash, 3): "diverged", (CHILD.hash, 4): "failed"}
+
+
+LIST = "give a list of numbers, null for one that is missing"
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "said"),
+    [
+        ("epochs", "12", f"epochs is '12'; {LIST}"),
+        ("epochs", {"0": 1}, f"epochs is {{'0': 1}}; {LIST}"),
+        ("valid_loss", "12", f"curve valid_loss is '12'; {LIST}"),
+        ("valid_loss", ["1.5", 2], f"curve valid_loss is ['1.5', 2]; {LIST}"),
+        ("valid_loss", [True, 2], f"curve valid_loss is [True, 2]; {LIST}"),
+        ("curves", [1], "curves are [1]; give an object with a list for each curve"),
+    ],
+)
+def test_what_python_would_take_for_numbers_is_refused(tmp_path: Path, what: str, value: Any, said: str) -> None:
+    data = record().to_dict()
+    if what in data:
+        data[what] = value
+    else:
+        data["curves"][what] = value
+    path = run_path(tmp_path, CHILD.hash, 3)
+    write_record(path, FORMAT, data)
+    with pytest.raises(TableError) as caught:
+        read_run(path)
+    assert str(caught.value) == (
+        f"{path} is not a valid run: the run's {said}; delete it, and the next build makes that run again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("epochs", [10**400, 1]), ("spec", "\ud800"), ("macro", {"cells": {}}), ("recipe", []), ("curves", {"x": 3})],
+)
+def test_values_of_any_kind_are_refused_in_our_words(tmp_path: Path, what: str, value: Any) -> None:
+    path = run_path(tmp_path, CHILD.hash, 3)
+    write_record(path, FORMAT, record().to_dict() | {what: value})
+    with pytest.raises(TableError, match="is not a valid run: "):
+        read_run(path)
+
+
+def test_an_empty_file_is_no_run(tmp_path: Path) -> None:
+    """As a machine that goes down may leave one: nothing is lost with it, and nobody has to delete it."""
+    path = run_path(tmp_path, CHILD.hash, 3)
+    path.parent.mkdir()
+    path.touch()
+    assert run_paths(tmp_path) == []
+    assert finished(tmp_path, Recipe()) == {}
 
 
 def test_a_later_run_takes_the_place_of_an_earlier(tmp_path: Path) -> None:
@@ -205,11 +255,11 @@ def test_whole_files_of_another_writer(tmp_path: Path, monkeypatch: pytest.Monke
         ({"sed": 3}, "unknown run key 'sed' (did you mean seed or spec?); known are hash, spec, seed, status"),
         ({"recipe": {"epoch": 1}}, "unknown recipe key 'epoch' (did you mean epochs?); known are images"),
         ({"macro": {"stems": 1}}, "unknown macro key 'stems' (did you mean stem?); known are name, stem"),
-        ({"curves": None}, "'NoneType' object has no attribute 'items'"),
+        ({"curves": None}, "the run's curves are None; give an object with a list for each curve"),
     ):
         monkeypatch.setattr(RunRecord, "to_dict", lambda self, change=change: good | change)
         path = write_run(tmp_path, record())
-        assert refusal(path).startswith(f"{path} cannot be: {message}")
+        assert refusal(path).startswith(f"{path} is not a valid run: {message}")
         assert refusal(path).endswith(REMEDY)
 
 

@@ -423,6 +423,12 @@ def test_what_is_no_table_at_all(tmp_path: Path) -> None:
     assert refused(TableError, lambda: read_table(tmp_path / "no.h5")) == (
         f"{tmp_path}/no.h5 cannot be read: No such file or directory; name the file of a table"
     )
+    for device in ("/dev/zero", tmp_path / "pipe"):
+        if device != "/dev/zero":
+            os.mkfifo(device)
+        assert refused(TableError, lambda path=device: load(path)) == (
+            f"{device} is a device or a pipe, not a file; name the file of a table"
+        )
 
 
 def test_cut_at_the_end(path: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError
+from nasbench_ws.json_files import bytes_of
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
@@ -34,11 +35,11 @@ CITATION = "Zhang et al., Deeper Insights into Weight Sharing in Neural Architec
 
 def read_numbers(path: str | Path) -> NDArray[np.float64]:
     """The numbers of a text file, between blanks, commas or brackets: a child each, in order of index (111 to 444)."""
+    remedy = f"give a text file of {len(DEEPER64)} numbers"
     try:
-        text = Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not plain text"
-        raise TableError(f"{path} cannot be read: {reason}; give a text file of {len(DEEPER64)} numbers") from error
+        text = bytes_of(path, TableError, remedy).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path} cannot be read: it is not plain text; {remedy}") from error
     words = re.split(r"[\s,;\[\]()]+", text.strip("[]() \n\t,;"))
     try:
         numbers = np.array([float(word) for word in words])
