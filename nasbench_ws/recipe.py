@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -112,9 +113,13 @@ class Recipe:
         return cls(**values)
 
     def override(self, text: str) -> Recipe:
-        """The recipe with changes written as `epochs=4,lr=0.2`."""
+        """The recipe with changes written as `epochs=4,lr=0.2`. A comma that no KEY= follows belongs to its value.
+
+        >>> Recipe().override("images=folder:cats, dogs,epochs=4").images
+        'folder:cats, dogs'
+        """
         changes = self.to_dict()
-        for item in filter(None, (part.strip() for part in text.split(","))):
+        for item in filter(None, (part.strip() for part in re.split(r",(?=\s*(?:[A-Za-z_]\w*\s*=|$))", text))):
             name, equals, value = item.partition("=")
             if not equals:
                 raise UsageError(f"recipe change {item!r} has no '='; write e.g. epochs=4,lr=0.2")

@@ -31,6 +31,7 @@ from nasbench_ws.images.dataset import (
     stratified_order,
     take,
 )
+from nasbench_ws.images.folder import EACH, dimensions, folder_of, read_class_folders
 from nasbench_ws.images.shipped import SHIPPED_FILE, read_shipped
 
 VALID_ONE_IN = {"fashion-mnist": 6, "cifar10": 5, "cifar100": 5}
@@ -47,7 +48,8 @@ def load_images(
     """The data set `name`: fashion14 (shipped), fashion-mnist, cifar10, cifar100, or folder:PATH.
 
     `root` is the folder that holds the originals; `download` lets torchvision fetch them into it. A relative
-    PATH starts at `root`. Splits not in `splits` are not kept; of the shipped file they are not even read.
+    PATH starts at `root`; a folder that was moved is found in `root` by its last name, or is `root`. Splits not in
+    `splits` are not kept; of the shipped file they are not even read.
     """
     splits = (splits,) if isinstance(splits, str) else tuple(splits)
     if not splits or not set(splits) <= set(SPLITS):
@@ -56,7 +58,7 @@ def load_images(
         folder = Path(str(importlib.resources.files("nasbench_ws.data"))) if root is None else Path(root)
         return read_shipped(folder / SHIPPED_FILE, splits)
     if name.startswith("folder:"):
-        return _from_folder(name, Path(root or ".") / name.removeprefix("folder:"), splits)
+        return _from_folder(name, folder_of(name, root), splits)
     if name not in VALID_ONE_IN:
         known = ("fashion14", *VALID_ONE_IN)
         close = near_misses(name, known)
@@ -166,59 +168,19 @@ def _from_folder(name: str, path: Path, splits: Sequence[str]) -> Images:
     present = [split for split in SPLITS if (path / split).is_dir()]
     for split in ("train", *splits):  # training images give classes and normalisation, whatever is kept
         if split not in present:
-            raise DataError(f"{name}: no folder {path / split}; it holds one folder of images for each class")
-    classes, train = _read_class_folders(path / "train")
+            moved = f"; where {name} was moved, say so with --data-root (root=)" if not path.exists() else ""
+            raise DataError(f"{name}: no folder {path / split}; {EACH}{moved}")
+    classes, train = read_class_folders(path / "train")
 
     def parts() -> Iterator[tuple[str, Split]]:
         for split in present:
-            found, part = (classes, train) if split == "train" else _read_class_folders(path / split)
+            found, part = (classes, train) if split == "train" else read_class_folders(path / split)
             for what, given, expected in (
                 ("class folders", ", ".join(found), ", ".join(classes)),
-                ("images", _dimensions(part.pixels), _dimensions(train.pixels)),
+                ("images", dimensions(part.pixels), dimensions(train.pixels)),
             ):
                 if given != expected:
                     raise DataError(f"{path / split} has {what} {given}, and train has {expected}; give both the same")
             yield split, part if split == "test" else take(part, stratified_order(part.labels))
 
     return _assemble(name, classes, parts(), splits)
-
-
-def _read_class_folders(path: Path) -> tuple[Sequence[str], Split]:
-    from torchvision.datasets import ImageFolder
-
-    try:
-        folder = ImageFolder(str(path))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{path} has no class folder, or an empty one; it holds one folder of images for each class"
-        ) from error
-    pixels: list[NDArray[np.uint8]] = []
-    for file, _ in folder.samples:
-        pixels.append(_read_image(file))
-        if pixels[-1].shape != pixels[0].shape:
-            height, width, channels = pixels[0].shape
-            raise DataError(
-                f"{file} is {_dimensions(pixels[-1])}, and the first image is {_dimensions(pixels[0])}: make all "
-                f"alike, e.g. with ImageMagick's `mogrify -resize {width}x{height}! "
-                f"-colorspace {'Gray' if channels == 1 else 'sRGB'} FILES`"
-            )
-    return folder.classes, Split(np.stack(pixels), np.array(folder.targets, np.int64))
-
-
-def _dimensions(pixels: NDArray[np.uint8]) -> str:
-    height, width, channels = pixels.shape[-3:]
-    return f"{width}x{height} {'grayscale' if channels == 1 else 'colour'}"
-
-
-def _read_image(file: str) -> NDArray[np.uint8]:
-    """(H, W, 1) of a grayscale image, (H, W, 3) of a colour image or of one with a palette (mode P)."""
-    from PIL import Image  # torchvision's own dependency
-
-    try:
-        with Image.open(file) as image:
-            if image.mode not in ("L", "RGB", "P"):
-                raise DataError(f"{file} has mode {image.mode}; save it as 8-bit grayscale (L) or RGB")
-            pixels = np.asarray(image if image.mode == "L" else image.convert("RGB"))
-    except OSError as error:  # a file that is not an image, or is cut short
-        raise DataError(f"{file} cannot be read as an image; replace or remove it") from error
-    return pixels.reshape(*pixels.shape[:2], -1)

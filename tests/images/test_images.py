@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import importlib
 import json
+import os
 import pickle
 import re
 import shutil
@@ -24,8 +25,10 @@ from torchvision import datasets
 from nasbench_ws.errors import DataError, OutputError, UsageError
 from nasbench_ws.images import dataset as module
 from nasbench_ws.images.dataset import Images, Split, channel_statistics, split_digest, stratified_order
+from nasbench_ws.images.folder import read_class_folders
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.images.prepare import main, pool, prepare
+from nasbench_ws.recipe import Recipe
 
 SHIPPED_DIGEST = "d6d1fbfd9bfb5fd928581cbb67fee91d1b9b4c8c501ada4ed24ff9d2bc9b502e"
 ORIGINALS = Path("/usr/share/datasets/fashion-mnist")
@@ -518,7 +521,7 @@ def test_a_folder_that_does_not_fit(tmp_path: Path) -> None:
     each = "it holds one folder of images for each class"
     assert failure() == f"{name}: no folder {tmp_path / 'valid'}; {each}"
     (tmp_path / "valid").mkdir()
-    assert failure() == f"{tmp_path / 'valid'} has no class folder, or an empty one; {each}"
+    assert failure() == f"{tmp_path / 'valid'} has no class folder; {each}"
     write_folder(tmp_path, {"valid": 1}, size=(7, 5))
     assert failure() == f"{tmp_path / 'valid'} has images 7x5 colour, and train has 6x5 colour; give both the same"
     (tmp_path / "valid" / "bee").rename(tmp_path / "valid" / "wasp")
@@ -529,12 +532,18 @@ def test_a_folder_that_does_not_fit(tmp_path: Path) -> None:
     Image.new("L", (6, 5)).save(odd)
     assert failure() == (
         f"{odd} is 6x5 grayscale, and the first image is 6x5 colour: make all alike, e.g. with ImageMagick's "
-        "`mogrify -resize 6x5! -colorspace sRGB FILES`"
+        "`mogrify -auto-orient -resize 6x5! -colorspace sRGB FILES`"
     )
     Image.new("RGBA", (6, 5)).save(odd)
     assert failure() == f"{odd} has mode RGBA; save it as 8-bit grayscale (L) or RGB"
     odd.write_bytes(b"not a PNG")
     assert failure() == f"{odd} cannot be read as an image; replace or remove it"
+    os.remove(odd)
+    os.mkfifo(odd)
+    assert failure() == f"{odd} is a device, a pipe or a broken link, not an image; replace or remove it"
+    os.remove(odd)
+    Image.new("RGB", (5000, 5)).save(odd)
+    assert failure() == f"{odd} is 5000x5; the longest side is 4096 pixels"
     shutil.rmtree(tmp_path / "train")
     assert failure(("valid",)) == f"{name}: no folder {tmp_path / 'train'}; {each}"
 
@@ -576,3 +585,101 @@ def test_splits_of_other_sizes(shape: tuple[int, ...]) -> None:
         "the splits of mine have images of different sizes (height x width x channels): train 3x3x1, valid "
         f"{'x'.join(map(str, shape))}; make all alike"
     )
+
+
+def test_hidden_folders_and_files_are_no_classes_and_no_pictures(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"train": 3, "valid": 2})
+    before = load_images(f"folder:{tmp_path}")
+    for split in ("train", "valid"):
+        for hidden in (".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints", "ant/__MACOSX", ".git"):
+            (tmp_path / split / hidden).mkdir()
+            shutil.copy(tmp_path / split / "ant" / "0.png", tmp_path / split / hidden / "0-checkpoint.png")
+        (tmp_path / split / "ant" / "._0.png").write_bytes(b"a resource fork")
+        (tmp_path / split / "ant" / "Thumbs.db").write_bytes(b"")
+        (tmp_path / split / "labels.csv").write_text("")
+    after = load_images(f"folder:{tmp_path}")
+    assert after.classes == ("ant", "bee")
+    assert after.digest == before.digest
+
+
+def test_the_order_of_pictures_is_that_of_imagefolder(tmp_path: Path) -> None:
+    from torchvision.datasets import ImageFolder
+
+    write_folder(tmp_path, {"train": 3})
+    for place in ("ant/deeper", "ant/2", "ant/a/b"):
+        (tmp_path / "train" / place).mkdir(parents=True)
+        shutil.copy(tmp_path / "train" / "ant" / "1.png", tmp_path / "train" / place / "Z.PNG")
+    classes, split = read_class_folders(tmp_path / "train")
+    theirs = ImageFolder(str(tmp_path / "train"))
+    assert classes == theirs.classes
+    assert split.labels.tolist() == theirs.targets
+    expected = [np.asarray(Image.open(path)) for path, _ in theirs.samples]
+    assert np.array_equal(split.pixels, expected)
+
+
+def test_a_picture_is_read_upright(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"train": 2, "valid": 2})
+    path = tmp_path / "train" / "ant" / "0.png"
+    with Image.open(path) as image:
+        upright = np.asarray(image)
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be shown turned by 90 degrees
+        image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    with Image.open(path) as stored:
+        assert stored.size == (5, 6)
+    assert np.array_equal(read_class_folders(tmp_path / "train")[1].pixels[0], upright)
+
+
+NONE = "has no image (.jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp); fill it, or remove it"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], NONE),
+        (["notes.txt"], NONE),
+        (["a.gif", "b.GIF"], "holds only 2 .gif, which are not read; save them as .png"),
+        (["a.gif", "b.heic", "0.png"], "holds 1 .gif, 1 .heic, which are not read; save them as .png"),
+    ],
+)
+def test_classes_without_a_picture_are_named(tmp_path: Path, names: list[str], text: str) -> None:
+    write_folder(tmp_path, {"train": 2, "valid": 2})
+    (tmp_path / "train" / "wasp").mkdir()
+    for name in names:
+        Image.new("RGB", (6, 5)).save(tmp_path / "train" / "wasp" / name, format="PNG")
+    with pytest.raises(DataError) as error:
+        load_images(f"folder:{tmp_path}")
+    assert message(error) == f"the class folder {tmp_path / 'train' / 'wasp'} {text}"
+
+
+def test_a_file_of_several_pictures_is_refused(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"train": 2, "valid": 2})
+    odd = tmp_path / "train" / "ant" / "3.tif"
+    pages = [Image.new("RGB", (6, 5), colour) for colour in ("red", "blue")]
+    pages[0].save(odd, save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError) as error:
+        load_images(f"folder:{tmp_path}")
+    assert message(error) == f"{odd} holds 2 pictures; save each in a file of its own"
+
+
+def test_a_folder_that_was_moved_is_found(tmp_path: Path) -> None:
+    write_folder(tmp_path / "old" / "insects", {"train": 2, "valid": 2})
+    name = f"folder:{tmp_path}/old/insects"
+    digest = load_images(name).digest
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old" / "insects").rename(tmp_path / "new" / "insects")
+    with pytest.raises(DataError) as error:
+        load_images(name)
+    assert message(error) == (
+        f"{name}: no folder {tmp_path}/old/insects/train; it holds one folder of images for each class; "
+        f"where {name} was moved, say so with --data-root (root=)"
+    )
+    for root in (tmp_path / "new", tmp_path / "new" / "insects"):
+        assert load_images(name, root=root).digest == digest
+
+
+def test_a_folder_with_a_comma(tmp_path: Path) -> None:
+    write_folder(tmp_path / "cats, dogs", {"train": 2, "valid": 2})
+    recipe = Recipe().override(f"images=folder:{tmp_path}/cats, dogs,epochs=2, lr=0.5")
+    assert (recipe.epochs, recipe.lr) == (2, 0.5)
+    assert load_images(recipe.images).classes == ("ant", "bee")
