@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.options import (
+    NO_WORKERS,
     dask_option,
     fetch,
     locate,
@@ -71,7 +72,8 @@ def build(
             bar.once(f"{p.total - p.done} runs to make; each is a file, {disk_mib(p.total - p.done):.1f} MiB in all")
             failed = f", {p.failed} failed" if p.failed else ""
             others = f", {p.elsewhere} with other builders in {folder}, for which this one waits" if p.elsewhere else ""
-            bar.show((p.done + p.failed) / p.total, f"{p.done} of {p.total} runs{failed}{others}", p.seconds_left)
+            text = f"{p.done} of {p.total} runs{failed}{others}{NO_WORKERS if p.idle else ''}"
+            bar.show((p.done + p.failed) / p.total, text, p.seconds_left, at_once=bool(p.idle or p.elsewhere))
 
         if lockstep is None:
             make = partial(run, workers=count, executor=executor, retries=retries)

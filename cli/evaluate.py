@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from nasbench_ws.cli.options import (
+    NO_WORKERS,
     check_output,
     dask_option,
     fetch,
@@ -87,7 +88,8 @@ def evaluate(
     with Bar(f"evaluate {strategy}") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
-            bar.show(p.fraction, f"{p.done} of {p.total} super-nets", p.seconds_left)
+            text = f"{p.done} of {p.total} super-nets{NO_WORKERS if p.idle else ''}"
+            bar.show(p.fraction, text, p.seconds_left, at_once=p.idle)
 
         try:
             result = run(

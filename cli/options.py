@@ -17,6 +17,7 @@ from nasbench_ws.workers.processes import available_cpus
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+NO_WORKERS = ", and no dask worker to do it: start some with `dask worker`"
 TABLE_HELP = "A shipped table's name, or the path of a table."
 
 
@@ -51,7 +52,8 @@ def workers_option(command: Command) -> Command:
 
 def dask_option(command: Command) -> Command:
     return click.option(
-        "--dask", metavar="ADDRESS|FILE", help="On the workers of a dask scheduler: its address, or scheduler file."
+        "--dask", metavar="ADDRESS|FILE",
+        help="On a dask scheduler's workers. It runs what is sent to it: keep it private.",
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""How far a long command is, on stderr: a bar on a terminal, now and then a line elsewhere."""
+"""How far a long command is, on stderr: click's bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import time
 from types import TracebackType
 from typing import Self
 
+import click
+
 WIDTH = 28
+FINE = 1000  # steps of the bar
 LINE_SECONDS = 15.0  # between lines where stderr is no terminal
 
 
@@ -19,6 +22,11 @@ class Bar:
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
         self._drawn = False
+        self._bar = click.progressbar(
+            length=FINE, label=title, file=sys.stderr, width=WIDTH, fill_char="#", empty_char=".", update_min_steps=0,
+            show_eta=False, show_percent=True, item_show_func=lambda text: text,
+            bar_template="%(label)s [%(bar)s] %(info)s",
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self
@@ -26,26 +34,26 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._drawn and self._terminal:
-            print(file=sys.stderr)
+        if self._drawn:
+            self._bar.render_finish()
 
     def once(self, text: str) -> None:
         """A line before the first."""
         if not self._drawn:
-            print(f"{self.title}: {text}", file=sys.stderr, flush=True)
+            click.echo(f"{self.title}: {text}", err=True)
 
-    def show(self, fraction: float, text: str, seconds_left: float | None) -> None:
+    def show(self, fraction: float, text: str, seconds_left: float | None, at_once: bool = False) -> None:
+        """`at_once`: a line that does not wait for its turn, for somebody has to do something."""
         now = time.monotonic()
-        if not self._terminal and self._drawn and now - self._last < LINE_SECONDS and fraction < 1:
+        early = self._drawn and now - self._last < LINE_SECONDS and fraction < 1
+        if early and not self._terminal and not at_once:
             return
         self._last, self._drawn = now, True
         left = "" if seconds_left is None else f", {_duration(seconds_left)} left"
         if self._terminal:
-            full = round(fraction * WIDTH)
-            bar = "#" * full + "." * (WIDTH - full)
-            print(f"\r\033[K{self.title} [{bar}] {fraction:4.0%} {text}{left}", end="", file=sys.stderr, flush=True)
+            self._bar.update(round(fraction * FINE) - self._bar.pos, text + left)
         else:
-            print(f"{self.title}: {fraction:.0%}, {text}{left}", file=sys.stderr, flush=True)
+            click.echo(f"{self.title}: {fraction:.0%}, {text}{left}", err=True)
 
 
 def _duration(seconds: float) -> str:

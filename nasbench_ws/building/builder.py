@@ -60,6 +60,7 @@ class Progress:
     seconds_left: float | None  # by the multiply-adds that remain, at the pace so far
     diverged: int = 0  # of those done, known when the build ends
     elsewhere: int = 0  # all that remain, where other builders in the folder are at them and this one waits
+    idle: bool = False  # the executor has no workers now
 
 
 class BuildInterrupted(KeyboardInterrupt):
@@ -135,7 +136,8 @@ def build(
 
         def report(p: pool.Progress) -> None:
             if progress is not None:
-                progress(Progress(before + p.done, p.failed, len(jobs), p.seconds_left, elsewhere=p.held_up))
+                done = before + p.done
+                progress(Progress(done, p.failed, len(jobs), p.seconds_left, elsewhere=p.held_up, idle=p.idle))
 
         work = sum(job.macs for job in tasks) * recipe.steps * recipe.batch_size
         try:

@@ -32,6 +32,7 @@ Readiness = Literal["start", "wait", "done"]
 POLL_SECONDS = 0.2
 REPORT_SECONDS = 0.5  # how often a worker says how far it is
 ELSEWHERE_SECONDS = 1.0  # between questions whether a task that had to wait is ready
+WORKERS_SECONDS = 3.0  # without any result, until a given executor is asked whether it has workers
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def execute(
     """Run every task; call `on_done(id, result)` in this process as each ends.
 
     `workers` None or 0: in this process, one after the other. An `executor` is used as it is, and left open; it is
-    given `workers` tasks at a time, None or 0: all.
+    given `workers` tasks at a time, None or 0: all. Where it has a method `has_workers()`, that is asked now and then,
+    and the answer reported.
     A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError: with a
     TaskError where it raised, a RunError where its worker died each time, or what the executor says.
     `seconds` are what all of it may take, for the first reports. `ready` is asked before a task starts: "wait" puts it
@@ -141,6 +143,8 @@ class _Pool:
         self._ask_again = 0.0
         self._running: dict[Future[Any], int] = {}
         self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._has_workers: Callable[[], bool] = getattr(executor, "has_workers", lambda: True)
+        self._heard = time.monotonic() - WORKERS_SECONDS  # of the executor, the last time: it is asked at the start
         self._tries: Counter[int] = Counter()
 
     def run(self) -> None:
@@ -201,6 +205,14 @@ class _Pool:
             ended.append(self._ended.get(timeout=POLL_SECONDS))
             while True:
                 ended.append(self._ended.get_nowait())
+        if ended:
+            self._heard = time.monotonic()
+        elif time.monotonic() - self._heard > WORKERS_SECONDS:
+            try:
+                self._meter.idle(not self._has_workers())
+            except BrokenExecutor as error:
+                raise _unusable(error) from error
+            self._heard = time.monotonic()
         return ended
 
     def _listen(self) -> None:

@@ -43,6 +43,7 @@ class Progress:
     fraction: float
     seconds_left: float | None
     held_up: int = 0
+    idle: bool = False  # the executor has no workers now
 
 
 OnProgress = Callable[[Progress], None]
@@ -59,7 +60,7 @@ class Meter:
         self._ended = 0.0
         self._started = time.monotonic()
         self._reported = 0.0
-        self._held_up = 0
+        self._held_up, self._idle = 0, False
 
     def step(self, number: int, step: float) -> None:
         before = self._under_way.get(number, 0.0)  # of an earlier try, perhaps
@@ -70,6 +71,7 @@ class Meter:
     def end(self, number: int, failed: bool = False) -> None:
         self._under_way.pop(number, None)
         self._ended += self._sizes[number]
+        self._idle = False
         self._failed += failed
         self._done += not failed
         self.report()
@@ -80,6 +82,12 @@ class Meter:
             self._held_up = count
             self.report()
 
+    def idle(self, idle: bool) -> None:
+        """Whether there is nobody to do the work. Reported when that changes."""
+        if idle != self._idle:
+            self._idle = idle
+            self.report()
+
     def report(self) -> None:
         if self._on_progress is None:
             return
@@ -88,4 +96,5 @@ class Meter:
         fraction = 1.0 if ended else min(1.0, (self._ended + sum(self._under_way.values())) / self._total)
         passed = self._reported - self._started
         left = passed / fraction * (1 - fraction) if fraction > 0.01 else self._guess
-        self._on_progress(Progress(self._done, self._failed, len(self._sizes), fraction, left, self._held_up))
+        count = len(self._sizes)
+        self._on_progress(Progress(self._done, self._failed, count, fraction, left, self._held_up, self._idle))

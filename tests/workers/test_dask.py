@@ -18,10 +18,10 @@ from click.testing import CliRunner
 from conftest import TESTS_PATH
 from test_cli import QUICK, write_small_table
 
-from nasbench_ws.building.builder import build
+from nasbench_ws.building.builder import Progress, build
 from nasbench_ws.building.standalone import train_run
 from nasbench_ws.cli import group
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture
@@ -108,9 +108,46 @@ def test_builds_and_evaluations_are_the_same_there(
         assert {name: odd[record.spec].curves[name] for name in METRICS} == {n: record.curves[n] for n in METRICS}
 
 
+def test_a_scheduler_without_workers_and_then_without_life(tmp_path: Path) -> None:
+    """That nobody works is said; that nobody will ends the build, with nothing recorded of what was under way."""
+    file = tmp_path / "scheduler.json"
+    command = [sys.executable, "-P", "-m", "dask", "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([*command, "--scheduler-file", str(file)], stdout=log, stderr=log) as scheduler,
+    ):
+        try:
+            until = time.monotonic() + 60
+            while not file.exists() and time.monotonic() < until:
+                time.sleep(0.1)
+            idle = []
+
+            def note(report: Progress) -> None:
+                idle.append(report.idle)
+                if report.idle:
+                    scheduler.kill()
+
+            address = json.loads(file.read_text())["address"]
+            with pytest.raises(RunError) as caught, dask_executor(str(file)) as executor:
+                build(RECIPE, [0], tmp_path / "runs", architectures=FEW, executor=executor, workers=2, progress=note)
+        finally:
+            scheduler.kill()
+    assert idle == [False, True]
+    assert str(caught.value) == (
+        f"the executor is broken: the dask scheduler at {address} is gone, or has been told to drop its tasks; what "
+        "finished is kept, run the same command with a new one"
+    )
+    assert list(read_runs(tmp_path / "runs")) == []
+    started = time.monotonic()
+    with pytest.raises(UsageError, match="no dask scheduler answers at "), dask_executor(str(file)):
+        pass  # a file of a scheduler that is no more
+    assert time.monotonic() - started < 5
+
+
 def test_where_no_scheduler_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "TIMEOUT_SECONDS", 0.5)
-    for where in ("tcp://127.0.0.1:9", "nothing at all"):
+    (tmp_path / "other.json").write_text('{"name": "one"}')
+    for where in ("tcp://127.0.0.1:9", "127.0.0.1:9", "nothing at all", str(tmp_path / "other.json")):
         with pytest.raises(UsageError) as caught, dask_executor(where, timeout=0.5):
             pass
         text = str(caught.value)
