@@ -5,12 +5,6 @@ from __future__ import annotations
 import click
 
 from nasbench_ws.cli.options import json_option, print_json, table_option
-from nasbench_ws.json_files import without_nan
-from nasbench_ws.rankers.scores_file import read_columns, turned
-from nasbench_ws.results.assess import assess as assess_scores
-from nasbench_ws.results.schema import derived_json
-from nasbench_ws.results.text import render_scores
-from nasbench_ws.tables.table import load
 
 
 @click.command()
@@ -33,6 +27,13 @@ def assess(scores: str, columns: tuple[str, ...], lower_is_better: bool, table: 
       nasbench-ws assess proxy.csv --column synflow --column synflow_2
       nasbench-ws assess losses.csv --lower-is-better --json
     """
+    from nasbench_ws.json_files import without_nan
+    from nasbench_ws.rankers.scores_file import read_columns, turned
+    from nasbench_ws.results.assess import assess as assess_scores
+    from nasbench_ws.results.schema import derived_json
+    from nasbench_ws.results.text import render_scores
+    from nasbench_ws.tables.table import load
+
     truth = load(table)
     found = read_columns(scores, truth.space, columns, lower_is_better=lower_is_better)
     name = "standard input" if scores == "-" else scores

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nasbench_ws.cli.failures import require
 from nasbench_ws.cli.options import (
     NO_WORKERS,
     dask_option,
@@ -23,8 +24,6 @@ from nasbench_ws.cli.options import (
 )
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
-from nasbench_ws.recipe import Recipe
-from nasbench_ws.tables.table import load
 
 
 @click.command()
@@ -56,15 +55,19 @@ def build(
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
       nasbench-ws build runs --lockstep 64 --device cuda
     """
-    from nasbench_ws.building.builder import Progress, build_together
-    from nasbench_ws.building.builder import build as run
-    from nasbench_ws.workers.progress import disk_mib
+    from nasbench_ws.recipe import Recipe
 
     for many, value in (("--workers", workers), ("--dask", dask)):
         if lockstep is not None and value is not None:
             raise UsageError(f"--lockstep {lockstep} is one program, and {many} {value} are many; give one of them")
 
-    recipe = Recipe().override(changes)
+    recipe, indices, part = Recipe().override(changes), seeds(seed_text), shard(shard_text)
+    require("torch")
+
+    from nasbench_ws.building.builder import Progress, build_together
+    from nasbench_ws.building.builder import build as run
+    from nasbench_ws.workers.progress import disk_mib
+
     fetch(recipe.images, data_root, download)
     with Bar("build") as bar, where_to_run(dask, workers) as (executor, count):
 
@@ -80,8 +83,8 @@ def build(
         else:
             make = partial(build_together, together=lockstep, device=device)
         found = make(
-            recipe, seeds(seed_text), folder,
-            resume_from=resume_from, shard=shard(shard_text), progress=on_progress, root=data_root,
+            recipe, indices, folder,
+            resume_from=resume_from, shard=part, progress=on_progress, root=data_root,
             architectures=[part.strip() for part in archs.split(",")] if archs else None,
         )  # fmt: skip
     diverged = f", {found.diverged} of them diverged" if found.diverged else ""
@@ -106,14 +109,17 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
     Example:
       nasbench-ws train 434 --seed 0
     """
-    from nasbench_ws.building.standalone import train_run
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.tables.table import load
 
     opened = load(table)
     arch = opened.space.architecture(architecture)
     if seed not in opened.seeds.tolist():
         raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
+
+    from nasbench_ws.building.standalone import train_run
+
     fetch(opened.recipe.images, data_root, download)
     record = train_run(opened.recipe, arch, seed, load_images(opened.recipe.images, SPLITS, data_root))
     place = opened.seeds.tolist().index(seed)
@@ -164,6 +170,7 @@ def verify(table: str, as_json: bool) -> None:
     Example:
       nasbench-ws verify fashion14
     """
+    from nasbench_ws.tables.table import load
     from nasbench_ws.tables.table import verify as check
 
     path = locate(table)

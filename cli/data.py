@@ -7,10 +7,6 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.options import check_output, locate, table_option
-from nasbench_ws.images.dataset import SPLITS
-from nasbench_ws.images.loaders import load_images
-from nasbench_ws.provenance import versions
-from nasbench_ws.tables.table import load, shipped, verify
 
 SETS = {
     "fashion14": "Fashion-MNIST at 14x14; ships with the package",
@@ -42,6 +38,10 @@ def list_() -> None:
 @data.command()
 def check() -> None:
     """Check the digests of the images and tables that ship."""
+    from nasbench_ws.images.dataset import SPLITS
+    from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.tables.table import load, shipped, verify
+
     images = load_images("fashion14", SPLITS)
     counts = ", ".join(f"{len(images.splits[split]):,} {split}" for split in SPLITS)
     click.echo(f"images fashion14: {counts}, digest {images.digest}")
@@ -55,6 +55,9 @@ def check() -> None:
 @click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or shall be put.")
 def download(name: str, data_root: str) -> None:
     """Fetch a data set through torchvision: cifar10, cifar100 or fashion-mnist."""
+    from nasbench_ws.images.dataset import SPLITS
+    from nasbench_ws.images.loaders import load_images
+
     images = load_images(name, SPLITS, data_root, download=True)
     click.echo(f"{name}: {', '.join(f'{len(images.splits[s]):,} {s}' for s in SPLITS)}, digest {images.digest}")
 
@@ -82,6 +85,7 @@ def prepare(originals: Path, output: Path, fetch: bool) -> None:
 def card(table: str, against: tuple[str, ...]) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
     from nasbench_ws.report.card import card as write
+    from nasbench_ws.tables.table import load
 
     click.echo(write(load(table), [load(other) for other in against]), nl=False)
 
@@ -103,7 +107,7 @@ def published(mean: Path, std: Path, output: str) -> None:
     """
     from nasbench_ws.tables.outside.paper import published as run
     from nasbench_ws.tables.outside.paper import read_numbers
-    from nasbench_ws.tables.table import write_table
+    from nasbench_ws.tables.table import load, write_table
 
     check_output(output)
     write_table(Path(output), run(read_numbers(mean), read_numbers(std)))
@@ -118,10 +122,18 @@ def doctor() -> None:
     Example:
       nasbench-ws doctor
     """
-    from nasbench_ws.training.diagnosis import diagnosis
+    from nasbench_ws.cli.failures import needs
+    from nasbench_ws.provenance import versions
+    from nasbench_ws.tables.table import load, shipped
     from nasbench_ws.workers.processes import available_cpus
 
-    lines = {**versions(), "processors": str(available_cpus()), **diagnosis()}
+    lines = {**versions(), "processors": str(available_cpus())}
+    try:
+        from nasbench_ws.training.diagnosis import diagnosis
+    except ModuleNotFoundError as error:
+        lines["training"] = needs(error)
+    else:
+        lines |= diagnosis()
     for name, text in lines.items():
         click.echo(f"{name:16}{text}")
     for name in shipped():

@@ -7,10 +7,11 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasbench_ws.cli.choices import MATCHES, SCHEDULES
 from nasbench_ws.cli.options import (
     NO_WORKERS,
     check_output,
@@ -25,12 +26,9 @@ from nasbench_ws.cli.options import (
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
-from nasbench_ws.rankers.plan import MATCHES, Plan
-from nasbench_ws.results.compare import compare as compare_results
-from nasbench_ws.results.result import Result
-from nasbench_ws.sharing.schedules import SCHEDULES
-from nasbench_ws.tables.table import load
-from nasbench_ws.workers.pool import Progress
+
+if TYPE_CHECKING:
+    from nasbench_ws.workers.pool import Progress
 
 
 @click.command()
@@ -40,7 +38,7 @@ from nasbench_ws.workers.pool import Progress
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
 @click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
-@click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="Which child trains when.  [the strategy's own]")
+@click.option("--schedule", type=click.Choice(SCHEDULES), help="Which child trains when.  [the strategy's own]")
 @click.option(
     "--batch-norm", multiple=True, default=("running",), show_default=True, metavar="MODE",
     help="Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable.",
@@ -73,7 +71,10 @@ def evaluate(
       nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
     """
-    from nasbench_ws.evaluation.evaluate import evaluate as run
+    from nasbench_ws.rankers.plan import Plan
+    from nasbench_ws.sharing.strategies import resolve
+    from nasbench_ws.tables.table import load
+    from nasbench_ws.training.batch_norm import BatchNorm
 
     check_output(out)
     truth = load(table)
@@ -83,6 +84,12 @@ def evaluate(
     )  # fmt: skip
     if steps is not None:
         plan = replace(plan, steps=steps)
+    for mode in batch_norm:
+        BatchNorm.parse(mode)
+    resolve(strategy, truth.space, truth.macro)
+
+    from nasbench_ws.evaluation.evaluate import evaluate as run  # torch: what is mistyped was refused without it
+
     fetch(plan.recipe.images, data_root, download)
     folder = Path(work) if work else _work_folder(out, strategy)
     with Bar(f"evaluate {strategy}") as bar, where_to_run(dask, workers) as (executor, count):
@@ -135,7 +142,10 @@ def compare(results: tuple[str, ...], metric: str, as_json: bool) -> None:
     Example:
       nasbench-ws compare full.json mine.json
     """
-    comparison = compare_results([Result.load(path) for path in results], metric)
+    from nasbench_ws.results.compare import compare as run
+    from nasbench_ws.results.result import Result
+
+    comparison = run([Result.load(path) for path in results], metric)
     if as_json:
         print_json(comparison.to_dict())
     else:

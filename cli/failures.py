@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,7 +10,11 @@ from typing import Any
 
 import click
 
-from nasbench_ws.errors import INTERRUPTED, NasbenchError, StrategyError
+from nasbench_ws.errors import INTERRUPTED, NasbenchError, StrategyError, UsageError
+
+LIBRARIES = {  # of ours that a look-up does without, and who brings each
+    "torch": "torch", "torchvision": "torchvision", "scipy": "scipy", "PIL": "torchvision",
+}  # fmt: skip
 
 
 def guarded(command: Callable[..., Any], *arguments: Any) -> None:
@@ -27,10 +32,31 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
     except NasbenchError as error:
         _show(error)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if _library(error) not in LIBRARIES:
+            raise
+        click.echo(f"Error: {needs(error)}", err=True)
+        sys.exit(UsageError.exit_code)
     except BrokenPipeError:  # the reader of our output is gone, as with `| head`
         sys.stderr.close()
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def needs(error: ModuleNotFoundError) -> str:
+    """What to install where one of LIBRARIES is missing."""
+    library = _library(error)
+    return f"this needs {library}, which is not installed here; get it with: pip install {LIBRARIES[library]}"
+
+
+def require(library: str) -> None:
+    """Refuse at once what workers of other processes would need; imports nothing."""
+    if importlib.util.find_spec(library) is None:
+        raise ModuleNotFoundError(name=library)
+
+
+def _library(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
 
 
 def _show(error: NasbenchError) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasbench_ws.cli.experiments import run_into
+from nasbench_ws.cli.choices import MATCHES
 from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
-from nasbench_ws.evaluation.experiment import Experiment
-from nasbench_ws.evaluation.leaderboard import entries
-from nasbench_ws.evaluation.leaderboard import leaderboard as order
-from nasbench_ws.rankers.plan import Match
-from nasbench_ws.results.result import Result
-from nasbench_ws.tables.table import load
+
+if TYPE_CHECKING:
+    from nasbench_ws.evaluation.experiment import Experiment
 
 
 @click.command()
 @click.argument("results", nargs=-1, metavar="[RESULT.json]...")
 @table_option
-@click.option("--match", type=click.Choice(get_args(Match)), default="compute", show_default=True, help="Equal what.")
+@click.option("--match", type=click.Choice(MATCHES), default="compute", show_default=True, help="Equal what.")
 @click.option("--metric", default="kendall_tau", show_default=True, help="What orders the rows.")
 @click.option("--batch-norm", metavar="MODE", help="Only rows of this mode.")
 @click.option("--run", "folder", metavar="DIR", help="Train what is missing into this folder, and show what is there.")
@@ -45,8 +42,15 @@ def leaderboard(
       nasbench-ws leaderboard
       nasbench-ws leaderboard mine.json --batch-norm running
     """
+    from nasbench_ws.evaluation.leaderboard import entries
+    from nasbench_ws.evaluation.leaderboard import leaderboard as order
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.tables.table import load
+
     truth = load(table)
     if folder is not None:
+        from nasbench_ws.cli.experiments import run_into
+
         run_into(
             Path(folder), "leaderboard", truth, _chosen(entries(truth), only), shipped=False, root=data_root,
             download=download, workers=workers, dask=dask,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nasbench_ws.errors import OutputError, UsageError
-from nasbench_ws.tables.table import shipped
-from nasbench_ws.workers.processes import available_cpus
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,6 +61,8 @@ def dask_option(command: Command) -> Command:
 def where_to_run(dask: str | None, workers: int | None) -> Iterator[tuple[Executor | None, int]]:
     """The executor, None for processes here, and how many tasks it shall have at a time."""
     if dask is None:
+        from nasbench_ws.workers.processes import available_cpus
+
         yield None, workers or available_cpus()
         return
     from nasbench_ws.workers.dask import dask_executor, threads
@@ -81,6 +83,8 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 def locate(table: str) -> Path:
     """The file of a shipped table's name, or the path given."""
+    from nasbench_ws.tables.table import shipped
+
     return shipped().get(table, Path(table))
 
 

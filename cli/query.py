@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nasbench_ws.cli.options import json_option, print_json, table_option
-from nasbench_ws.tables.table import Entry, Table, load, shipped
+
+if TYPE_CHECKING:
+    from nasbench_ws.tables.table import Entry, Table
 
 
 @click.command()
@@ -20,6 +22,8 @@ def tables(as_json: bool) -> None:
     Example:
       nasbench-ws tables
     """
+    from nasbench_ws.tables.table import load, shipped
+
     found = {name: load(name) for name in shipped()}
     if as_json:
         print_json({name: _summary(table) for name, table in found.items()})
@@ -53,6 +57,8 @@ def query(architecture: str, table: str, as_json: bool) -> None:
       nasbench-ws query 434
       nasbench-ws query 124 --json
     """
+    from nasbench_ws.tables.table import load
+
     opened = load(table)
     entry = opened.query(architecture)
     if as_json:
@@ -86,6 +92,8 @@ def top(count: int, by: str, table: str, as_json: bool) -> None:
     Example:
       nasbench-ws top -n 5 --by valid_accuracy
     """
+    from nasbench_ws.tables.table import load
+
     opened = load(table)
     best = opened.best(by, count)
     if as_json:

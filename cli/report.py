@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasbench_ws.cli.choices import FIGURES
 from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
 from nasbench_ws.errors import UsageError
-from nasbench_ws.json_files import without_nan, write_atomic
-from nasbench_ws.report import FIGURES, draw_child, results_page, table_page
-from nasbench_ws.results.result import Result
-from nasbench_ws.tables.table import Entry, Table, load, shipped
+
+if TYPE_CHECKING:
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.tables.table import Entry, Table
 
 
 @click.command()
 @click.argument("results", nargs=-1, metavar="[RESULT.json]...")
 @click.option("--table", metavar="TABLE", help=TABLE_HELP + " Without results: the page is about it.")
 @click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help="The page to write.")
-@click.option("--figure", type=click.Choice(list(FIGURES)), help="Only this figure of one result, as an SVG file.")
+@click.option("--figure", type=click.Choice(FIGURES), help="Only this figure of one result, as an SVG file.")
 def report(results: tuple[str, ...], table: str | None, output: str, figure: str | None) -> None:
     """One self-contained HTML page about results, or about a table.
 
@@ -31,21 +32,32 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
       nasbench-ws report --table fashion14 -o table.html
       nasbench-ws report full.json --figure scatter -o scatter.svg
     """
+    from nasbench_ws.json_files import write_atomic
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.tables.table import load
+
     check_output(output)
     if not results:
         if table is None or figure is not None:
             raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
+        from nasbench_ws.report.table import table_page
+
         text = table_page(load(table))
     else:
+        from nasbench_ws.report.results import FIGURES as DRAWN
+        from nasbench_ws.report.results import results_page
+
         opened = [Result.load(path) for path in results]
         truth = _truth(opened, table)
-        text = results_page(opened, truth) if figure is None else _alone(FIGURES[figure], figure, opened, truth)
+        text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
     write_atomic(Path(output), text.encode())
     click.echo(f"{output}: {len(text) / 1024:.0f} KiB")
 
 
 def _truth(results: list[Result], table: str | None) -> Table | None:
     """The table that is named, or the shipped one that the results name."""
+    from nasbench_ws.tables.table import load, shipped
+
     names = {result.assessment.table.name for result in results}
     if table is None and len(names) == 1 and names <= shipped().keys():
         (table,) = names
@@ -81,6 +93,10 @@ def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
       nasbench-ws show 434
       nasbench-ws show 434 --svg 434.svg
     """
+    from nasbench_ws.json_files import without_nan, write_atomic
+    from nasbench_ws.report.child import draw_child
+    from nasbench_ws.tables.table import load
+
     check_output(svg)
     opened = load(table)
     entry = opened.query(architecture)

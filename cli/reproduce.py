@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
-from nasbench_ws.cli.experiments import run_into
+from nasbench_ws.cli.choices import CLAIMS, SCALES
 from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
-from nasbench_ws.reproduction import CLAIMS, SCALES, experiments, findings, page, render
-from nasbench_ws.tables.table import load
 
 
 @click.command()
-@click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, len(CLAIMS)))
-@click.option("--scale", "scale_name", type=click.Choice(list(SCALES)), default="smoke", show_default=True)
+@click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, CLAIMS))
+@click.option("--scale", "scale_name", type=click.Choice(SCALES), default="smoke", show_default=True)
 @click.option("--out", metavar="DIR", help="Where results are kept, and taken from.  [default: reproduction-SCALE]")
 @table_option
 @root_option
@@ -38,10 +36,15 @@ def reproduce(
       nasbench-ws reproduce --scale smoke
       nasbench-ws reproduce 3 --scale standard --json
     """
-    scale, truth = SCALES[scale_name], load(table)
+    from nasbench_ws.cli.experiments import run_into
+    from nasbench_ws.reproduction import SCALES as DEFINED
+    from nasbench_ws.reproduction import experiments, findings, page, render
+    from nasbench_ws.tables.table import load
+
+    scale, truth = DEFINED[scale_name], load(table)
     folder = Path(out or f"reproduction-{scale_name}")
     results = run_into(
-        folder, "reproduce", truth, experiments(truth, scale, claims or tuple(CLAIMS)), shipped=not rerun,
+        folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,
         root=data_root, download=download, workers=workers, dask=dask,
     )  # fmt: skip
     found = findings(results, truth)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 
 import click
 
 from nasbench_ws.cli.options import check_output, fetch, recipe_option, root_option, table_option
-from nasbench_ws.sharing.keys import call_key, components
-from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS, resolve
-from nasbench_ws.space.child import child_network, parameter_count
-from nasbench_ws.tables.table import load
 
 EXAMPLE = '''class MyStrategy:
     """Few-shot: children with the same operation on edge 0->1 share."""
@@ -35,6 +30,10 @@ def strategies(name: str | None, table: str) -> None:
     if name is not None:
         _describe(name, table)
         return
+    import importlib.metadata
+
+    from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
+
     for built_in in BUILT_IN.values():
         first, *others = built_in.usage.split(" | ")
         click.echo(f"{first:26} {built_in.help}")
@@ -47,6 +46,11 @@ def strategies(name: str | None, table: str) -> None:
 
 
 def _describe(name: str, table: str) -> None:
+    from nasbench_ws.sharing.keys import call_key, components
+    from nasbench_ws.sharing.strategies import resolve
+    from nasbench_ws.space.child import child_network, parameter_count
+    from nasbench_ws.tables.table import load
+
     opened = load(table)
     children = list(opened.space)
     strategy = resolve(name, opened.space, opened.macro)
@@ -94,11 +98,14 @@ def group(
     """
     from nasbench_ws.images.loaders import load_images
     from nasbench_ws.sharing.groups import balanced_groups, write_groups
-    from nasbench_ws.training.similarity import curve_correlations, gradient_similarities
+    from nasbench_ws.tables.table import load
 
     check_output(output)
     opened = load(table)
     recipe = opened.recipe.override(changes)
+
+    from nasbench_ws.training.similarity import curve_correlations, gradient_similarities
+
     fetch(recipe.images, data_root, download)
     images = load_images(recipe.images, ("train", "valid"), data_root)
     find = gradient_similarities if by == "gradients" else curve_correlations

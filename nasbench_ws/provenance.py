@@ -7,6 +7,7 @@ Reads installed metadata; imports none of the libraries.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -27,10 +28,13 @@ def processor() -> str:
 
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    names = ("nasbench-ws", "torch", "numpy")
-    return (*((name, importlib.metadata.version(name)) for name in names), ("python", platform.python_version()))
+    found = []
+    for name in ("nasbench-ws", "torch", "numpy"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # look-ups do without torch
+            found.append((name, importlib.metadata.version(name)))
+    return (*found, ("python", platform.python_version()))
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package, torch, numpy and Python, as installed."""
+    """Versions of this package, torch (where it is installed), numpy and Python."""
     return dict(_versions())

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from nasbench_ws.report import results_page, table_page
+from nasbench_ws.report.results import results_page
+from nasbench_ws.report.table import table_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

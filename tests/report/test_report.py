@@ -14,8 +14,11 @@ from conftest import scored
 
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.markup import paragraph, table
-from nasbench_ws.report import FIGURES, draw_child, figures, results_page, table_page
+from nasbench_ws.report import figures
+from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.page import Section, page
+from nasbench_ws.report.results import FIGURES, results_page
+from nasbench_ws.report.table import table_page
 from nasbench_ws.results.assess import assess
 from nasbench_ws.results.outcome import Changes, Readouts, Window
 from nasbench_ws.results.result import Result

@@ -1,0 +1,12 @@
+"""What options may name, written down so that help, a mistyped word and completion wait for no library.
+
+tests/cli/test_startup.py compares each with what the package knows.
+"""
+
+from __future__ import annotations
+
+MATCHES = ("child-updates", "compute", "steps")  # rankers/plan.py
+SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # sharing/schedules.py
+FIGURES = ("scatter", "ranks", "window", "tuning", "interference")  # report/results.py
+SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py
+CLAIMS = 4  # reproduction/claims.py
