@@ -6,10 +6,12 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+import nasbench_ws
 from nasbench_ws.errors import INTERRUPTED, NasbenchError, StrategyError, UsageError
 
 LIBRARIES = {  # of ours that a look-up does without, and who brings each
@@ -68,11 +70,16 @@ def _show(error: NasbenchError) -> None:
 def _own_frames(cause: BaseException) -> list[str]:
     """A user's traceback, from the first frame of their own file on."""
     frames = traceback.extract_tb(cause.__traceback__)
-    ours = ("nasbench_ws", "importlib", "<frozen importlib")
-    first = next((i for i, f in enumerate(frames) if not any(part in f.filename for part in ours)), len(frames))
+    first = next((i for i, frame in enumerate(frames) if not _ours(frame.filename)), len(frames))
     shown = traceback.format_list(frames[first:])
     head = ["Traceback (most recent call last):\n"] if shown else []
     return head + shown + traceback.format_exception_only(cause)
+
+
+def _ours(filename: str) -> bool:
+    """Whether a file is of this package, or of Python's import."""
+    folders = (Path(module.__file__).parent for module in (nasbench_ws, importlib) if module.__file__)
+    return filename.startswith("<frozen importlib") or any(Path(filename).is_relative_to(one) for one in folders)
 
 
 def _interrupted(error: BaseException) -> None:

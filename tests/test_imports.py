@@ -59,9 +59,9 @@ def _python(code: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_public_names_stay(module):
-    """None of those a release had may go; a new one is added to the list."""
+    """None of those written down here may go; what is new may be added."""
     imported = importlib.import_module(module)
-    assert set(imported.__all__) == PUBLIC[module]
+    assert set(imported.__all__) >= PUBLIC[module]
     for name in PUBLIC[module]:
         assert getattr(imported, name) is not None
         assert name in dir(imported)
