@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from plain_modules import machine
+from timing import machine
 
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.images.loaders import load_images

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from plain_modules import machine, seconds_of
+from timing import machine, seconds_of
 
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.recipe import Recipe

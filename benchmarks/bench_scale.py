@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plain_modules import machine
+from timing import machine
 
 from nasbench_ws.building.builder import build
 from nasbench_ws.images.dataset import Images, Split

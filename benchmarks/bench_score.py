@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from plain_modules import PlainChild, machine, seconds_of
+from timing import machine, seconds_of
 from torch.nn import functional as F
 
 from nasbench_ws.images.dataset import Images, Split
@@ -17,6 +17,7 @@ from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.macro import MACROS
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.module import SuperNetModule
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
 
@@ -46,10 +47,8 @@ def _trained(preset, children):
 def _one_by_one(net, scorer):
     """Accuracy and loss of each child, its modules made beforehand."""
     planes = scorer._pixels.permute(0, 3, 1, 2)
-    children = [
-        PlainChild(net.macro, arch).load(net.weights, i).to(memory_format=torch.channels_last).eval()
-        for i, arch in enumerate(net.children)
-    ]
+    whole = SuperNetModule(net.weights).to(memory_format=torch.channels_last).eval()
+    children = [whole.child(number) for number in range(len(net.children))]
 
     def score():
         found = []

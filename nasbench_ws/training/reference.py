@@ -11,6 +11,7 @@ It says what the numbers mean; `compiled` computes the same ones faster. Batch n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ from torch.nn import functional as F
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.provenance import processor
-from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Network
+from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
 from nasbench_ws.training.weights import Statistics, Weights
 
@@ -50,30 +51,18 @@ def forward(
     `statistics` holds each block's mean and (biased) variance, concatenated in block order; without it each
     block uses those of this batch. `leaves` may give the parameters of each storage, for autograd.
     """
-    x = images.permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W), channels last in memory
-    done: dict[int, torch.Tensor] = {}
     means: list[torch.Tensor] = []
     variances: list[torch.Tensor] = []
-    logits: list[torch.Tensor] = []
-    last_read, head_after = network.lifetimes()
 
     def parameters(number: int) -> list[torch.Tensor]:
         return leaves[number] if leaves is not None else weights.views(weights.values, number)
 
-    def value(inputs: Inputs) -> torch.Tensor:
-        groups = []
-        for group in inputs:
-            terms = [x if term == IMAGE else done[term] for term in group]
-            total = terms[0]
-            for term in terms[1:]:
-                total = total + term
-            groups.append(total)
-        return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
-
     at = 0
     training = statistics is None
-    for number, block in enumerate(network.blocks):
-        z = _layers(block, value(block.inputs), parameters)
+
+    def run_block(block: Block[int], x: torch.Tensor) -> torch.Tensor:
+        nonlocal at
+        z = _layers(block, x, parameters)
         if statistics is None:
             mean = z.detach().mean(dim=(0, 2, 3))
             var = z.detach().var(dim=(0, 2, 3), unbiased=False)
@@ -82,16 +71,50 @@ def forward(
         at += block.out_channels
         gamma, beta = parameters(block.bn) if block.affine else (None, None)
         given = None if training else mean, None if training else var
-        done[number] = F.batch_norm(z, given[0], given[1], gamma, beta, training, eps=weights.macro.bn_eps)
         means.append(mean)
         variances.append(var)
-        while len(logits) < len(network.heads) and head_after[len(logits)] <= number:
-            head = network.heads[len(logits)]
-            weight, bias = parameters(head.linear)
-            logits.append(F.linear(value(head.inputs).mean(dim=(2, 3)), weight, bias))
+        return F.batch_norm(z, given[0], given[1], gamma, beta, training, eps=weights.macro.bn_eps)
+
+    def run_head(head: Head[int], x: torch.Tensor) -> torch.Tensor:
+        weight, bias = parameters(head.linear)
+        return F.linear(x.mean(dim=(2, 3)), weight, bias)
+
+    logits = run_blocks(network, images.permute(0, 3, 1, 2), run_block, run_head)  # -> (B, C, H, W), channels last
+    return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
+
+
+def run_blocks(
+    network: Network[int],
+    images: torch.Tensor,
+    run_block: Callable[[Block[int], torch.Tensor], torch.Tensor],
+    run_head: Callable[[Head[int], torch.Tensor], torch.Tensor],
+) -> list[torch.Tensor]:
+    """What each head makes of its input, when each block has made something of its own.
+
+    images (B, C, H, W). A block's result is dropped as soon as nothing will read it.
+    """
+    done: dict[int, torch.Tensor] = {}
+    found: list[torch.Tensor] = []
+    last_read, head_after = network.lifetimes()
+
+    def value(inputs: Inputs) -> torch.Tensor:
+        groups = []
+        for group in inputs:
+            terms = [images if term == IMAGE else done[term] for term in group]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+            groups.append(total)
+        return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
+
+    for number, block in enumerate(network.blocks):
+        done[number] = run_block(block, value(block.inputs))
+        while len(found) < len(network.heads) and head_after[len(found)] <= number:
+            head = network.heads[len(found)]
+            found.append(run_head(head, value(head.inputs)))
         for gone in [n for n in done if last_read[n] <= number]:
             del done[gone]
-    return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
+    return found
 
 
 def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from written_out import WrittenOut
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.space.blocks import IMAGE, Slot, merged
@@ -20,8 +19,6 @@ from nasbench_ws.space.macro import MACROS, PAPER, SMALL, Macro, get_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import reference as plain
 from nasbench_ws.training.weights import Weights
-
-PlainChild = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "plain_modules.py"))["PlainChild"]
 
 TINY = Macro("tiny", stem=(3, 5), channels=4, cells=2, height=6, width=5, image_channels=2, classes=3)
 NARROW = Space("narrow", 3, ("max_pool_3x3", "dil_conv_5x5"))  # three nodes: concatenations of three
@@ -64,14 +61,14 @@ def test_counts_are_those_of_the_extreme_children() -> None:
 def test_parameters_are_those_of_plain_modules(macro: Macro) -> None:
     for name in ("111", "124", "243", "332", "444"):
         arch = DEEPER64.architecture(name)
-        expected = sum(p.numel() for p in PlainChild(macro, arch).parameters())
+        expected = sum(p.numel() for p in WrittenOut(macro, arch).parameters())
         assert parameter_count(child_network(macro, arch)) == expected
 
 
 def test_multiply_adds_are_counted_by_hand() -> None:
     """A hook on every convolution and classifier: pixels x kernel x input channels of a group x output channels."""
     for arch in (DEEPER64.architecture(name) for name in ("111", "234", "423")):
-        child, total = PlainChild(TINY, arch), []
+        child, total = WrittenOut(TINY, arch), []
 
         def count(module, inputs, output, total=total) -> None:
             weight = module.weight
@@ -96,7 +93,7 @@ def test_a_child_computes_what_plain_modules_compute(options) -> None:
     images = torch.randn(4, 6, 5, macro.image_channels, generator=generator, dtype=torch.float64)
     for arch in children:
         weights = Weights(macro, [arch], lambda arch, slot: None, seed=1, dtype=torch.float64)
-        child = PlainChild(macro, arch).load(weights, 0)
+        child = WrittenOut(macro, arch).load(weights, 0)
         run = plain.forward(weights.network([0]), weights, images)
         torch.testing.assert_close(run.logits[0], child(images.permute(0, 3, 1, 2)), rtol=0, atol=1e-12)
 

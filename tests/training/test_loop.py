@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,6 @@ from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 CHILD = DEEPER64.architecture("234")
 CHILDREN = list(DEEPER64)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """As runs have it, for what is computed here to compare with."""
-    with one_thread():
-        yield
 
 
 def macro_of(tiny: Any, recipe: Any = None) -> Any:

@@ -1,20 +1,13 @@
-"""The baseline: one child as plain `torch.nn` modules, written from the paper's description.
+"""One child as plain `torch.nn` modules, written from the paper's description.
 
-Nothing of the package's networks is used but the names of the slots, so that it can serve as an independent
-reference for the numbers as well as for the time they take.
+Nothing of the package's networks is used but the names of the slots, so that it is an independent reference for the
+module of the package, and with it for all that is compared with that.
 
-    child = PlainChild(SMALL, DEEPER64.architecture("124"))
-    child.load(weights, number)          # the values that child `number` of a super-net uses
+    child = WrittenOut(SMALL, DEEPER64.architecture("124")).load(weights, number)
     child(pixels)                        # (B, C, H, W) -> (B, classes)
 """
 
 from __future__ import annotations
-
-import os
-import platform
-import time
-from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,7 +18,7 @@ from nasbench_ws.space.macro import Macro
 from nasbench_ws.training.weights import Weights
 
 
-class PlainChild(nn.Module):
+class WrittenOut(nn.Module):
     """`at` holds every module that has weights or statistics by its slot."""
 
     def __init__(self, macro: Macro, arch: Architecture) -> None:
@@ -99,7 +92,7 @@ class PlainChild(nn.Module):
         ]
 
     @torch.no_grad()
-    def load(self, weights: Weights, number: int) -> PlainChild:
+    def load(self, weights: Weights, number: int) -> WrittenOut:
         """Take the parameters and running statistics that child `number` of a super-net uses."""
         self.to(weights.dtype)
         for parameter, view in self.pairs(weights, weights.values, number):
@@ -115,22 +108,3 @@ class PlainChild(nn.Module):
 
 def _name(edge: tuple[int, int]) -> str:
     return f"{edge[0]}to{edge[1]}"
-
-
-def seconds_of(function: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
-def machine(path: str) -> dict[str, object]:
-    """What a number holds for: the processor, torch's threads and the path that computed."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "machine": model or platform.processor() or platform.machine(),
-        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
-        "torch": torch.__version__,
-        "path": path,
-    }
