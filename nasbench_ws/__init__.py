@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nasbench_ws.images.loaders import load_images
     from nasbench_ws.rankers.plan import Plan
     from nasbench_ws.recipe import Recipe
+    from nasbench_ws.results.assess import assess
     from nasbench_ws.results.compare import compare
     from nasbench_ws.results.result import Result
     from nasbench_ws.sharing.strategies import resolve
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _WHERE = {
+    "assess": "results.assess",
     "build": "building.builder",
     "compare": "results.compare",
     "NasbenchError": "errors",
@@ -58,8 +60,8 @@ _WHERE = {
 }
 
 __all__ = [
-    "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "build",
-    "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics", "register_space",
+    "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
+    "build", "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics", "register_space",
     "resolve", "verify",
 ]  # fmt: skip
 
