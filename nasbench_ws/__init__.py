@@ -61,8 +61,8 @@ _WHERE = {
 
 __all__ = [
     "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-    "build", "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics", "register_space",
-    "resolve", "verify",
+    "build", "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics",
+    "register_space", "resolve", "verify",
 ]  # fmt: skip
 
 

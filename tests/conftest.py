@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,15 @@ def tiny() -> Tiny:
     recipe = Recipe(images="tiny", train_images=256, batch_size=64, channels=4, cells=1, epochs=1, points=2)
     made = Tiny(images, recipe, None)  # type: ignore[arg-type]
     return replace(made, table=made.remade(recipe))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As workers train: with several, torch's small operations wait for one another, and round otherwise."""
+    from nasbench_ws.training.loop import one_thread as on_one_thread
+
+    with on_one_thread():
+        yield
 
 
 @pytest.fixture

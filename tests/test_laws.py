@@ -25,6 +25,8 @@ from nasbench_ws.training.loop import make_batches, train
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RECIPE = Recipe(train_images=64, batch_size=16, channels=4, cells=2, lr=0.05)
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "333", "342", "441")]
 DOUBLE = torch.float64

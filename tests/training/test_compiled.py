@@ -23,6 +23,8 @@ from nasbench_ws.training.compiled import COMPILED, Engine
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 needs_kernels = pytest.mark.skipif(
     not engine.available(), reason="the compiled kernels are not built (or NASBENCH_WS_ENGINE=plain forbids them)"
 )

@@ -19,6 +19,8 @@ from nasbench_ws.tables.run import read_runs
 from nasbench_ws.training.lockstep import Lockstep
 from nasbench_ws.training.supernet import SuperNet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "342", "413", "441")]
 RUNS = [(arch, 0) for arch in CHILDREN] + [(CHILDREN[2], 1)]
 

@@ -29,6 +29,8 @@ from nasbench_ws.training.loop import children_seed, make_batches, one_thread, t
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHILD = DEEPER64.architecture("234")
 CHILDREN = list(DEEPER64)
 

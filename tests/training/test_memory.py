@@ -31,6 +31,8 @@ from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.supernet import SuperNet
 from nasbench_ws.training.weights import Weights
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 needs_kernels = pytest.mark.skipif(not engine.available(), reason="the compiled kernels are not built")
 either = pytest.mark.parametrize("backend", usable(), ids=lambda backend: backend.name)
 MACRO = Macro("tiny", stem=(3,), channels=4, cells=1, height=6, width=5, image_channels=1, classes=3)

@@ -27,6 +27,8 @@ from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
 from nasbench_ws.training.weights import Weights
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MACRO = Macro("tiny", stem=(3,), channels=4, cells=2, height=6, width=5, image_channels=2, classes=3)
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "333", "342", "441")]
 STRATEGIES = (

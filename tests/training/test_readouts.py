@@ -20,6 +20,8 @@ from nasbench_ws.training.readouts import Average, fine_tuned, gradient_similari
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.similarity import curve_correlations, gradient_similarities
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def _stream(net):
     return lambda child: make_batches(RECIPE, IMAGES, net, 0, extra=net.children[child].hash)

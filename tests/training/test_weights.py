@@ -21,6 +21,8 @@ from nasbench_ws.space.macro import PAPER, SMALL, Macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training.weights import Weights
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHILDREN = list(DEEPER64)
 TINY = Macro("tiny", stem=(3,), channels=4, cells=2, height=4, width=4, image_channels=1, classes=3)
 LAYERS = {"max_pool_3x3": 1, "sep_conv_3x3": 6, "sep_conv_5x5": 6, "dil_conv_5x5": 3}  # slots of an operation
