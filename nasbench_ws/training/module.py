@@ -133,7 +133,7 @@ class SuperNetModule(nn.Module):
                 f"{len(self._storages)}, {sum(s.size for s in self._storages)}: they are of another macro, of other "
                 "children, or shared otherwise"
             )
-        pairs = []
+        pairs: list[tuple[Tensor, Tensor]] = []
         for number, (storage, layer) in enumerate(zip(self._storages, self._layers, strict=True)):
             views = weights.views(weights.values, number)
             pairs += [(p, view.view(p.shape)) for p, view in zip(layer.parameters(), views, strict=True)]

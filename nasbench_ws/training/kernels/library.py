@@ -25,19 +25,34 @@ VERSION = 2  # of every function's arguments and of the plan's layout, as in ker
 _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "d": ctypes.c_double}
 
 
-@functools.cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None where they were not built or are forbidden."""
+    """The compiled kernels, or None where they cannot be used (`missing` says why)."""
+    return _opened()[0]
+
+
+def missing() -> str:
+    """Why the kernels cannot be used, and what to do; nothing where they can."""
+    return _opened()[1]
+
+
+@functools.cache
+def _opened() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or None and the reason."""
     if os.environ.get("NASBENCH_WS_ENGINE") == "plain":
-        return None
+        return None, "NASBENCH_WS_ENGINE=plain; unset it to use them"
     path = built()
     if path is None:
-        return None
+        if any(_extension(there) for there in _installed()):
+            return None, _OTHERS
+        return None, "they were not built: install a C++ compiler, then run pip install . again"
     try:
         found = ctypes.CDLL(str(path))
-        return found if found.nbws_version() == VERSION else None
-    except (OSError, AttributeError):
-        return None
+        return (found, "") if found.nbws_version() == VERSION else (None, _OTHERS)
+    except (OSError, AttributeError) as error:
+        return None, f"they do not load ({error}): run pip install . again"
+
+
+_OTHERS = "they were built from other sources: run pip install . again"
 
 
 def built() -> Path | None:
@@ -47,7 +62,8 @@ def built() -> Path | None:
     if they were made from the very sources that lie here.
     """
     here = Path(__file__).parent
-    return _extension(here) or next((_extension(there) for there in _installed() if _same_sources(here, there)), None)
+    installed = (_extension(there) for there in _installed() if _same_sources(here, there))
+    return _extension(here) or next(filter(None, installed), None)
 
 
 def _extension(folder: Path) -> Path | None:
