@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from typing import Any
 import click
 
 import nasbench_ws
-from nasbench_ws.errors import INTERRUPTED, NasbenchError, StrategyError, UsageError
+from nasbench_ws.errors import INTERRUPTED, NasbenchError, OutputError, StrategyError, UsageError
 
 LIBRARIES = {  # of ours that a look-up does without, and who brings each
     "torch": "torch", "torchvision": "torchvision", "scipy": "scipy", "PIL": "torchvision",
@@ -20,8 +22,10 @@ LIBRARIES = {  # of ours that a look-up does without, and who brings each
 
 
 def guarded(command: Callable[..., Any], *arguments: Any) -> None:
-    """Run a click command and exit as the group's help documents."""
+    """Run a click command and exit as the group's help documents. Click's own: 1 where the output's reader is gone."""
     try:
+        if sys.stdout is None:  # as `>&-` leaves it; click would drop the answer
+            raise OutputError("standard output is closed, and the answer goes there; redirect it, perhaps to /dev/null")
         status = command(*arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -39,9 +43,13 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
             raise
         click.echo(f"Error: {needs(error)}", err=True)
         sys.exit(UsageError.exit_code)
-    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:  # of a file, and a fault of ours: all others are NasbenchErrors by now
+            raise
+        _discard_output()
+        said = error.strerror or str(error)
+        _show(OutputError(f"standard output cannot be written: {said}; free some space there, or redirect it"))
+        sys.exit(OutputError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -80,6 +88,12 @@ def _ours(filename: str) -> bool:
     """Whether a file is of this package, or of Python's import."""
     folders = (Path(module.__file__).parent for module in (nasbench_ws, importlib) if module.__file__)
     return filename.startswith("<frozen importlib") or any(Path(filename).is_relative_to(one) for one in folders)
+
+
+def _discard_output() -> None:
+    """Send what is left in the buffer nowhere: Python's own flush at the end would fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(error: BaseException) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-import os
 import platform
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def processor() -> str:
                 return line.partition(":")[2].strip()
     except OSError:
         pass
-    return os.uname().machine
+    return platform.machine()
 
 
 @functools.cache

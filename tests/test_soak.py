@@ -23,6 +23,7 @@ import pytest
 from conftest import TESTS_PATH
 from test_builder import DIGEST, FEW, RECIPE, quick, tiny
 from test_cli import QUICK, write_small_table
+from test_images import write_originals
 
 from nasbench_ws.building.builder import build
 from nasbench_ws.errors import OutputError
@@ -183,6 +184,20 @@ def test_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> None:
         merge([folder / "runs"], folder / "big.h5")
     assert not (folder / "big.h5").exists()
     assert table.digest == merge([folder / "runs"], tmp_path / "again.h5").digest
+
+
+def test_images_on_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> None:
+    """In a process of its own, for libhdf5 crashes where it writes to such a disk itself."""
+    write_originals(tmp_path / "originals")
+    output = disk("size=16k") / "a.h5"
+    code = "from nasbench_ws.cli import main; main()"
+    command = [sys.executable, "-P", "-c", code, "data", "prepare", str(tmp_path / "originals"), str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        7,
+        f"Error: {output} cannot be written: No space left on device; free some space and run the same command again\n",
+    )
+    assert list(output.parent.iterdir()) == []
 
 
 def fill(path: Path) -> None:

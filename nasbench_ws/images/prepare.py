@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_ws.errors import DataError, OutputError
+from nasbench_ws.errors import DataError
 from nasbench_ws.images.dataset import (
     SPLIT_SEED,
     Images,
@@ -32,6 +31,7 @@ from nasbench_ws.images.dataset import (
 )
 from nasbench_ws.images.loaders import VALID_ONE_IN, read_fashion_mnist
 from nasbench_ws.images.shipped import SCHEMA_VERSION, SHIPPED_FILE, read_shipped
+from nasbench_ws.json_files import write_atomic
 
 CHUNK_IMAGES = 1000  # 196 kB a chunk: read by any part, never a row at a time
 SOURCE = "Fashion-MNIST, Zalando Research, https://github.com/zalandoresearch/fashion-mnist"
@@ -90,15 +90,11 @@ def prepare(originals: Path, output: Path, download: bool = False) -> Images:
         "split_method": METHOD,
         "original_digests": sources,
     }
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(temporary, "w") as file:
-            _write(file, classes, splits, recipe)
-        os.replace(temporary, output)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written; name a file in a folder that takes one") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:  # on a full disk libhdf5 crashes
+        _write(file, classes, splits, recipe)
+        file.flush()
+        image = file.id.get_file_image()
+    write_atomic(output, image)
     return read_shipped(output, tuple(splits))
 
 

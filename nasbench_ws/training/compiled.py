@@ -11,7 +11,7 @@ or in the kernels before anything is written: no argument may end the process.
 
 from __future__ import annotations
 
-import os
+import platform
 import threading
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -45,7 +45,7 @@ def lanes(channels: int, dtype: torch.dtype) -> int:
     widest = int(found.nbws_lanes())
     while widest > 4 and channels % widest and channels < widest:
         widest //= 2
-    return widest if os.uname().machine == "x86_64" else 4
+    return widest if platform.machine() == "x86_64" else 4
 
 
 @dataclass(frozen=True)

@@ -373,6 +373,20 @@ def test_a_strategy_that_raises_shows_its_own_traceback(run):
     )
 
 
+def test_an_answer_that_cannot_be_written(tmp_path):
+    """Not a traceback, and not a success: the answer was the point."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*COMMAND, "query", "434"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        7, "Error: standard output cannot be written: No space left on device; free some space there, or redirect it\n"
+    )  # fmt: skip
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "query", "434"]
+    done = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        7, "Error: standard output is closed, and the answer goes there; redirect it, perhaps to /dev/null\n"
+    )  # fmt: skip
+
+
 def test_a_strategy_whose_keys_cannot_be_compared(run):
     Path("my.py").write_text("def key(arch, slot):\n    return [1]\n")
     code, _, err = run("evaluate", "my.py:key")

@@ -267,7 +267,9 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, originals: Path) -> None:
     output = tmp_path / "absent" / "a.h5"
     with pytest.raises(OutputError) as error:
         prepare(originals, output)
-    assert message(error) == f"{output} cannot be written; name a file in a folder that takes one"
+    assert message(error) == (
+        f"{output} cannot be written: No such file or directory; choose a place that can be written"
+    )
 
 
 # A damaged file
