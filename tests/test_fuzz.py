@@ -6,24 +6,29 @@ run has a few hundred files; `pytest -m slow tests/test_fuzz.py` has thousands.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import random
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import TESTS_PATH
+from forged import forged
 
-from nasbench_ws.errors import NasbenchError, ResultError
+from nasbench_ws.errors import NasbenchError, ResultError, TableError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import digest
 from nasbench_ws.results.result import Result
+from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.file import BLOCK, sealed
-from nasbench_ws.tables.table import load, verify, write_table
+from nasbench_ws.tables.table import Table, load, verify, write_table
 
 SECONDS = 10  # for one file
 MEMORY = 3 * 2**30  # bytes of address space: libraries take most of it
@@ -77,14 +82,44 @@ def mutated(data: bytes, seed: int) -> bytes:
 
 
 def broken(kind: str, data: bytes, seed: int) -> bytes:
-    """A broken copy; a "resealed" table is one whose seal fits, as of somebody who means it."""
+    """A broken copy; a "resealed" table is one whose seal fits, and of a "forged" one the digest does too."""
+    if kind == "forged":
+        return forged(original_of(data), seed)
     return sealed(mutated(data[BLOCK:], seed)) if kind == "resealed" else mutated(data, seed)
+
+
+@functools.cache
+def original_of(data: bytes) -> Content:
+    with tempfile.NamedTemporaryFile(suffix=".h5") as file:
+        file.write(data)
+        file.flush()
+        return load(file.name).content
+
+
+def use(table: Table) -> None:
+    """All that a command asks of a table."""
+    repr(table), table._repr_html_(), table.absent(), table.recipe, table.macro, table.content.environments
+    json.dumps(table.query(0).to_dict(), allow_nan=False)
+    for by in ("test_accuracy", "valid_loss"):
+        with contextlib.suppress(NasbenchError):  # no child has one
+            table.best(by)
+    for level in ("architecture", "seed", "epoch"):
+        table.to_frame(level)
+    table.to_xarray()
+    with contextlib.suppress(TableError):
+        assert np.isfinite(table.truth).all()
 
 
 def read(kind: str, path: Path, original: Path) -> str:
     """What became of a file: refused, or read with every number right. AssertionError for a wrong number."""
     try:
-        if kind != "result":
+        if kind == "forged":
+            found = load(path)
+            if verify(path):
+                found.recipe, found.macro  # noqa: B018
+                return "found wrong"
+            use(found)
+        elif kind != "result":
             found, right = load(path), load(original)
             assert found.digest == right.digest
             assert all(np.array_equal(a, right.content.columns[n], equal_nan=a.dtype.kind == "f")
@@ -122,6 +157,17 @@ def test_broken_tables(tiny: Any, tmp_path: Path, kind: str, files: int) -> None
     print(found)
     assert found.keys() == {"refused", "read"}
     assert found["refused"] > files // 3
+
+
+@pytest.mark.parametrize("files", [300, pytest.param(1500, marks=pytest.mark.slow)])
+def test_forged_tables(tiny: Any, tmp_path: Path, files: int) -> None:
+    """Whole as files and wrong in what they say: refused, found by `verify`, or good for all that is asked of one."""
+    write_table(tmp_path / "whole.h5", tiny.table.content)
+    found = survive("forged", tmp_path / "whole.h5", tmp_path, files)
+    print(found)
+    assert found.keys() <= {"refused", "found wrong", "read"}
+    assert found["refused"] > files // 5
+    assert found["found wrong"] > files // 10
 
 
 @pytest.mark.parametrize("files", [250, pytest.param(5000, marks=pytest.mark.slow)])

@@ -38,15 +38,39 @@ class Macro:
     bn_eps: float = 1e-5
 
     def __post_init__(self) -> None:
+        """A macro may come from a stranger's file: kinds first, then limits, before anything is computed with it."""
+        if not isinstance(self.name, str) or len(self.name) > 100:
+            raise UsageError(f"macro name is {str(self.name)[:40]!r}; it is a text of at most 100 letters")
         if self.output not in ("concat", "sum"):
             raise UsageError(f"macro output is {self.output!r}; allowed are 'concat' and 'sum'")
-        if self.dilated_kernel not in (3, 5):
+        if self.dilated_kernel not in (3, 5) or isinstance(self.dilated_kernel, float):
             raise UsageError(f"dilated_kernel is {self.dilated_kernel}; allowed are 3 and 5")
-        for field in ("channels", "cells", "height", "width", "image_channels", "classes"):
-            if getattr(self, field) < 1:
-                raise UsageError(f"macro {field} is {getattr(self, field)}; it must be at least 1")
+        for field, most in MOST.items():
+            _check_count(f"macro {field}", getattr(self, field), most)
         if not self.stem:
             raise UsageError("the stem has no convolution; give at least one number of channels")
+        if not isinstance(self.stem, tuple) or len(self.stem) > MAX_STEM:
+            raise UsageError(f"the macro's stem is {str(self.stem)[:40]}; it has 1 to {MAX_STEM} convolutions")
+        for channels in self.stem:
+            _check_count("channels of the stem", channels, MOST["channels"])
+        for field in ("bn_momentum", "bn_eps"):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise UsageError(f"macro {field} is {str(value)[:40]!r}; it must be a number from 0 to 1")
+
+
+# What no network of this suite comes near; a table that says more is refused before it is computed with.
+MOST = {"channels": 4096, "cells": 64, "height": 4096, "width": 4096, "image_channels": 64, "classes": 100_000}
+MAX_STEM = 16
+
+
+def _check_count(what: str, value: object, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"{what} is {str(value)[:40]!r}; it must be a whole number")
+    if value < 1:
+        raise UsageError(f"{what} is {value}; it must be at least 1")
+    if value > most:
+        raise UsageError(f"{what} is {str(value)[:40]}; it must be at most {most:,}")
 
 
 PAPER = Macro("paper", stem=(48, 48), channels=16, cells=4, height=32, width=32, image_channels=3)
@@ -91,4 +115,5 @@ def macro_to_dict(macro: Macro) -> dict[str, Any]:
 def macro_from_dict(data: Mapping[str, Any]) -> Macro:
     """UsageError for keys that are unknown or missing, or values that cannot be meant."""
     check_keys("macro", data, Macro)
-    return Macro(**{**data, "stem": tuple(data["stem"])})
+    stem = data["stem"]
+    return Macro(**{**data, "stem": tuple(stem) if isinstance(stem, list | tuple) else stem})

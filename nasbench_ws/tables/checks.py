@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.child import child_network, mac_count, parameter_count
@@ -84,8 +85,13 @@ def _root_problems(content: Content) -> Iterator[str]:
         yield f"its recipe is for the space {recipe.space}, and its space is {space.name}"
     if content.attributes["images"] != recipe.images:
         yield f"its recipe is for the images {recipe.images}, and its images are {content.attributes['images']}"
-    if macro != build_macro(recipe, macro.height, macro.width, macro.image_channels, macro.classes):
-        yield f"its macro {macro.name} is not the one that its recipe describes"
+    try:
+        described = build_macro(recipe, macro.height, macro.width, macro.image_channels, macro.classes)
+    except UsageError as error:
+        yield f"its recipe describes no network: {error}"
+    else:
+        if macro != described:
+            yield f"its macro {macro.name} is not the one that its recipe describes"
     for axis in ("seeds", "epochs"):
         values = content.columns[axis]
         if not (np.isfinite(values).all() and (np.diff(values) > 0).all() and values[0] >= 0):

@@ -14,6 +14,7 @@ Every first question of a process waits for the imports here: only what a query 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -179,12 +180,14 @@ def form_problems(space: Space, columns: Mapping[str, Form | NDArray[Any]]) -> I
 def identity_problems(space: Space, columns: Columns) -> Iterator[str]:
     """Rows that are not the child they should be. Its hash says which child a row is."""
     found = columns["hash"].tolist()
-    index = {hash.encode(): i for hash, i in space._hashes}  # far faster than by way of 4096 Architectures
     if len(set(found)) < len(found):
-        twice = next(hash for hash in found if found.count(hash) > 1)
+        counts = Counter(found)
+        twice = next(hash for hash in found if counts[hash] > 1)
         rows = [row for row, hash in enumerate(found) if hash == twice]
-        yield f"its hash {twice.decode(errors='replace')} stands in more than one row: {rows}"
+        listed = f"{rows}" if len(rows) <= 8 else f"{rows[:8]} and {len(rows) - 8} more"
+        yield f"its hash {twice.decode(errors='replace')} stands in more than one row: {listed}"
         return
+    index = {hash.encode(): i for hash, i in space._hashes}  # far faster than by way of 4096 Architectures
     for row, hash in enumerate(found):
         if index.get(hash) != row:
             yield (

@@ -60,9 +60,9 @@ def write_table(path: str | Path, content: Content) -> None:
         raise TableError(f"{path} was not written, for the table is wrong: {'; '.join(found)}")
     with h5py.File("memory", "w", driver="core", backing_store=False, libver="v110") as file:
         of_root = {key: content.attributes[key] for key in ATTRIBUTES}  # in this order: equal bytes
-        _describe(file, of_root | {"digest": content.digest, "digest_rule": DIGEST_RULE})
+        describe(file, of_root | {"digest": content.digest, "digest_rule": DIGEST_RULE})
         for name in COLUMNS:
-            _describe(file.create_dataset(name, data=content.columns[name]), _column_attributes(name))
+            describe(file.create_dataset(name, data=content.columns[name]), column_attributes(name))
         file.flush()
         image = file.id.get_file_image()
     write_atomic(Path(path), sealed(image))
@@ -78,7 +78,7 @@ def _seal(image: bytes | memoryview) -> bytes:
     return (SEAL + digest.encode() + b"\n").ljust(BLOCK, b"\0")
 
 
-def _describe(owner: Any, attributes: Mapping[str, str | int | list[str]]) -> None:
+def describe(owner: Any, attributes: Mapping[str, str | int | list[str]]) -> None:
     """Texts are stored at their length: those of variable length lie on a heap, and on a broken one libhdf5 may
     walk for ever."""
     for key, value in attributes.items():
@@ -106,7 +106,7 @@ def _attribute(owner: Any, name: str) -> Any:
     return [item.decode() for item in value] if isinstance(value, list) else value.decode()
 
 
-def _column_attributes(name: str) -> dict[str, Any]:
+def column_attributes(name: str) -> dict[str, Any]:
     column = COLUMNS[name]
     attributes: dict[str, Any] = {"units": column.units, "axes": list(column.axes), "meaning": column.meaning}
     return attributes | ({"codes": list(STATUSES)} if name == "status" else {})
@@ -114,11 +114,44 @@ def _column_attributes(name: str) -> dict[str, Any]:
 
 def read_table(path: str | Path) -> Content:
     """The table in a file: its form, its digest and its rows' identities checked. TableError says what is wrong."""
-    path = Path(path)
-    _check_file(path)
+    return _read(Path(path))[0]
+
+
+def verify(path: str | Path) -> list[str]:
+    """What is wrong with a table that can be read, a line each; TableError where it cannot."""
+    from nasbench_ws.tables.checks import problems
+
+    content, attributes = _read(Path(path), described=True)
     try:
-        with h5py.File(path, "r", locking=False) as file:  # a lock would fail on a folder that is read-only
+        found = problems(content)
+    except TableError:
+        raise
+    except NasbenchError as error:  # such as an operation that no network knows
+        raise TableError(f"{path} is not a table to use: {error}; {REMEDY}") from error
+    except Exception as error:  # values that no check thought of
+        raise TableError(f"{path} is not a table to use: checking it raised {error!r}; {REMEDY}") from error
+    for name in COLUMNS:
+        expected, there = column_attributes(name), attributes[name]
+        if "codes" in expected and isinstance(there["codes"], list) and len(there["codes"]) >= FIRST_CODES:
+            expected["codes"] = expected["codes"][: len(there["codes"])]  # older tables have fewer
+        if there != expected:
+            found.append(f"its {name} has attributes {there}; they must be {expected}")
+    return found
+
+
+def _read(path: Path, described: bool = False) -> tuple[Content, dict[str, dict[str, Any]]]:
+    """The content, and (with `described`) the attributes of each column, of the very bytes whose seal was checked."""
+    image = _unsealed(path)
+    try:
+        opened = h5py.h5f.open_file_image(image)
+        if not opened.valid:  # it says nothing, where opening a file would raise
+            raise OSError("Unable to open what it holds as HDF5")
+        with h5py.File(opened) as file:
             content, stated = _content(path, file)
+            attributes = {
+                name: {key: _attribute(file[name].id, key) for key in column_attributes(name)}
+                for name in (COLUMNS if described else ())
+            }
     except NasbenchError:
         raise
     except Exception as error:  # libhdf5 raises nearly any kind when it meets broken bytes
@@ -129,28 +162,11 @@ def read_table(path: str | Path) -> Content:
         )
     for problem in identity_problems(content.space, content.columns):
         raise TableError(f"{path} is not a table to use: {problem}; {REMEDY}")
-    return content
+    return content, attributes
 
 
-def verify(path: str | Path) -> list[str]:
-    """What is wrong with a table that can be read, a line each; TableError where it cannot."""
-    from nasbench_ws.tables.checks import problems
-
-    content = read_table(path)
-    found = problems(content)
-    with h5py.File(path, "r", locking=False) as file:
-        for name in COLUMNS:
-            expected = _column_attributes(name)
-            there = {key: _attribute(file[name].id, key) for key in expected}
-            if "codes" in expected and len(there["codes"] or ()) >= FIRST_CODES:  # older tables have fewer
-                expected["codes"] = expected["codes"][: len(there["codes"])]
-            if there != expected:
-                found.append(f"its {name} has attributes {there}; they must be {expected}")
-    return found
-
-
-def _check_file(path: Path) -> None:
-    """Before HDF5's library sees a byte of it: that one may run for ever, or crash, on a file that is broken."""
+def _unsealed(path: Path) -> bytes:
+    """HDF5's part of a file, once its seal fits: on a broken one HDF5's library may run for ever, or crash."""
     if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise TableError(f"{path} is a folder; name a table's file, or make one of a folder of runs with `merge`")
     from nasbench_ws.json_files import bytes_of
@@ -161,6 +177,7 @@ def _check_file(path: Path) -> None:
         raise TableError(f"{path} is {what}; name a file that `merge` wrote")
     if data[:BLOCK] != _seal(memoryview(data)[BLOCK:]):
         raise TableError(f"{path} is damaged or cut short: its bytes have another digest than it states; {REMEDY}")
+    return data[BLOCK:]
 
 
 def _content(path: Path, file: h5py.File) -> tuple[Content, str]:

@@ -1,0 +1,73 @@
+"""Tables that are whole as files and wrong in what they say: our errors, in little time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from forged import written
+
+from nasbench_ws.errors import TableError
+from nasbench_ws.space.cell import Space
+from nasbench_ws.tables.columns import Content, identity_problems
+from nasbench_ws.tables.table import load, verify, write_table
+
+ODD: tuple[Any, ...] = (
+    10**6, 10**30, -1, 0.5, "x", None, [], [1], [10**9], {"a": 1}, float("inf"), True, 1e308, "\ud800",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["macro", "recipe", "space"])
+def test_odd_values_in_what_a_table_says_of_itself_are_our_errors(tiny: Any, tmp_path: Path, part: str) -> None:
+    """Every key of every part, with every odd value: refused, found wrong, or sound; in little time."""
+    content, path, counts = tiny.table.content, tmp_path / "odd.h5", Counter()
+    known = json.loads(str(content.attributes[part]))
+    for key, value in itertools.product(known, ODD):
+        attributes = {**content.attributes, part: json.dumps({**known, key: value})}
+        path.write_bytes(written(Content(attributes, content.columns)))
+        started = time.perf_counter()
+        said = ""
+        try:
+            counts["wrong" if verify(path) else "sound"] += 1
+        except TableError as error:
+            said = str(error)
+            counts["refused"] += 1
+        assert not said or (str(path) in said and "checking it raised" not in said), (key, value)
+        assert time.perf_counter() - started < 10, (key, value)
+    assert counts["refused"] + counts["wrong"] > 8 * len(known)
+
+
+def test_equal_hashes_are_found_in_a_moment() -> None:
+    space = Space("many", 4, ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5"))  # 59,049 children
+    hashes = np.arange(len(space)).astype("S16")
+    hashes[-9:] = hashes[-1]
+    started = time.perf_counter()
+    (found,) = identity_problems(space, {"hash": hashes})
+    assert time.perf_counter() - started < 1
+    assert found == (
+        "its hash 59048 stands in more than one row: [59040, 59041, 59042, 59043, 59044, 59045, 59046, 59047] and 1 "
+        "more"
+    )
+
+
+def test_a_table_is_read_from_the_bytes_that_were_checked(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file under the same name, put there between the check and the reading, is not what is read."""
+    path = tmp_path / "t.h5"
+    write_table(path, tiny.table.content)
+    opened = h5py.h5f.open_file_image
+
+    def swapped(image: bytes) -> Any:
+        path.write_bytes(b"something else")
+        return opened(image)
+
+    monkeypatch.setattr(h5py.h5f, "open_file_image", swapped)
+    assert load(path).digest == tiny.table.digest
