@@ -20,13 +20,15 @@ import torch
 from timing import machine
 
 from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.evaluation.work import images_for, run_piece
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.rankers.plan import Plan
-from nasbench_ws.rankers.weight_sharing import Setting, run_part
+from nasbench_ws.rankers.weight_sharing import WeightSharing
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.sharing.schedules import SCHEDULES, realise
 from nasbench_ws.space.macro import build_macro, macro_for
+from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, Content
@@ -69,8 +71,8 @@ def test_evaluation_by_instances_and_steps(benchmark: Any, instances: int, steps
     seconds = time.perf_counter() - started
     assert result.scores.shape == (instances, 64)
     assert np.isfinite(result.scores).all()
-    assert result["budget"]["steps"] == steps
-    inside = instances * result["budget"]["seconds"]
+    assert result.outcome.cost.steps == steps
+    inside = instances * result.outcome.cost.seconds
     benchmark.extra_info.update(
         _facts(), instances=instances, steps=steps, seconds=seconds, outside_fraction=1 - inside / seconds
     )
@@ -155,12 +157,16 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
 
 ALONE = """
 import json, sys
-from nasbench_ws.rankers.weight_sharing import Setting, run_part
+from nasbench_ws.evaluation.work import images_for, run_piece
+from nasbench_ws.rankers.weight_sharing import WeightSharing
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.problem import Problem
+from nasbench_ws.space.registry import DEEPER64
 number, steps = map(int, sys.argv[1:])
-outcome = run_part(Setting(Plan("groups:similar:2", Recipe(), steps=steps)), 0, number, lambda step: None)
-print(json.dumps(outcome))
+ranker, problem = WeightSharing(Plan("groups:similar:2", Recipe(), steps=steps)), Problem.of(Recipe(), DEEPER64)
+piece = ranker.tasks(problem, images_for(ranker, problem, None), [0])[number]
+print(json.dumps(run_piece(ranker, problem, None, piece, lambda step: None)))
 """
 
 
@@ -169,13 +175,14 @@ def test_two_workers(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """`ratio` is of throughput while at work (1: workers lose nothing); `wall_ratio` has the start in it as well."""
     steps = 800
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    setting = Setting(Plan("groups:similar:2", RECIPE, steps=steps))
+    ranker, problem = WeightSharing(Plan("groups:similar:2", RECIPE, steps=steps)), Problem.of(RECIPE, DEEPER64)
+    pieces = ranker.tasks(problem, images_for(ranker, problem, None), [0])
 
     def pooled() -> tuple[float, dict[Any, Any]]:
         found: dict[Any, Any] = {}
-        tasks = {number: Task((setting, 0, number), steps / 2) for number in (0, 1)}
+        tasks = {piece.number: Task((ranker, problem, None, piece), steps / 2) for piece in pieces}
         started = time.perf_counter()
-        execute(run_part, tasks, found.__setitem__, workers=2)
+        execute(run_piece, tasks, found.__setitem__, workers=2)
         return time.perf_counter() - started, found
 
     def apart() -> tuple[float, dict[Any, Any]]:

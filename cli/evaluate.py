@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,14 @@ from nasbench_ws.cli.options import (
 from nasbench_ws.cli.progress import Bar
 
 if TYPE_CHECKING:
+    from nasbench_ws.evaluation.evaluate import Evaluation
     from nasbench_ws.workers.pool import Progress
 
 
 @click.command()
-@click.argument("strategy")
+@click.argument("ranker")
 @table_option
-@click.option("--instances", default=3, show_default=True, type=click.IntRange(1), help="Super-nets, each of its seed.")
+@click.option("--instances", type=click.IntRange(1), help="Rankings, each of its seed.  [default: 3]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
 @click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
@@ -55,66 +56,69 @@ if TYPE_CHECKING:
 @click.option("--out", metavar="FILE", help="Save the result as JSON.")
 @json_option
 def evaluate(
-    strategy: str, table: str, instances: int, seed: int, steps: int | None, match: Any, schedule: str | None,
+    ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
     batch_norm: tuple[str, ...], last: int, average: float, fine_tune: str, interference: int, changes: str,
     data_root: str | None, download: bool, workers: int | None, dask: str | None, work: str | None, out: str | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Train a strategy's super-nets and measure how they rank the children.
+    """Measure how a way of ranking orders the children: it trains super-nets.
 
-    STRATEGY is a built-in one with its arguments (see `nasbench-ws strategies`),
-    FILE.py:NAME, MODULE:NAME, or the name of an installed one.
+    RANKER is a built-in sharing strategy with its arguments or another built-in
+    ranking (see `nasbench-ws strategies`), FILE.py:NAME, MODULE:NAME, or the
+    name of an installed one.
 
     \b
     Example:
       nasbench-ws evaluate full
       nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
+      nasbench-ws evaluate params
     """
+    from nasbench_ws.rankers.named import check_name
     from nasbench_ws.rankers.plan import Plan
-    from nasbench_ws.sharing.strategies import resolve
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.batch_norm import BatchNorm
 
     check_output(out)
     truth = load(table)
     plan = Plan(
-        strategy, truth.recipe.override(changes), match=match, schedule=schedule, batch_norm=batch_norm, last=last,
+        "full", truth.recipe.override(changes), match=match, schedule=schedule, batch_norm=batch_norm, last=last,
         average=average, fine_tune=_counts(fine_tune), interference=interference,
     )  # fmt: skip
     if steps is not None:
         plan = replace(plan, steps=steps)
     for mode in batch_norm:
         BatchNorm.parse(mode)
-    resolve(strategy, truth.space, truth.macro)
+    check_name(ranker, truth.space, truth.macro)
 
-    from nasbench_ws.evaluation.evaluate import evaluate as run  # torch: what is mistyped was refused without it
+    from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it
 
     fetch(plan.recipe.images, data_root, download)
-    folder = Path(work) if work else _work_folder(out, strategy)
-    with Bar(f"evaluate {strategy}") as bar, where_to_run(dask, workers) as (executor, count):
+    folder = Path(work) if work else Path(f"{out}.parts") if out else _cache() / "evaluate"
+    ready = prepare(ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder)
+    with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
             text = f"{p.done} of {p.total} super-nets{NO_WORKERS if p.idle else ''}"
             bar.show(p.fraction, text, p.seconds_left, at_once=p.idle)
 
         try:
-            result = run(
-                strategy, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, workers=count,
-                executor=executor, folder=folder, on_progress=on_progress,
-            )  # fmt: skip
+            result = ready.run(workers=count, executor=executor, on_progress=on_progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"super-nets that were finished are kept in {folder}; run the same command again to go on"
+                f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"
             ) from None
-    if out is not None:
-        result.save(out)
-    if not work:
-        shutil.rmtree(folder, ignore_errors=True)
+    copy = Path(out) if out else _cache() / "results" / f"{_label(ready)}.json"
+    result.save(copy)
     if as_json:
         print_json(result.to_dict())
     else:
         click.echo(str(result))
+    sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
+    if out is None:
+        click.echo(f"The result is kept in {copy}", err=True)
+    if not work:
+        ready.forget()
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -124,11 +128,15 @@ def _counts(text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is not a list of whole numbers such as 0,5,10") from None
 
 
-def _work_folder(out: str | None, strategy: str) -> Path:
-    if out is not None:
-        return Path(f"{out}.parts")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "nasbench-ws" / "evaluate" / hashlib.sha256(strategy.encode()).hexdigest()[:12]
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasbench-ws"
+
+
+def _label(ready: Evaluation) -> str:
+    """A file's name for a result: what was evaluated, its identity, and its seeds."""
+    words = re.sub(r"[^A-Za-z0-9.]+", "-", ready.ranker.name).strip("-.")[-40:]
+    identity = ready.kept.name if ready.kept is not None else "any"
+    return f"{words}-{identity}-seeds-{ready.seeds[0]}-{ready.seeds[-1]}"
 
 
 @click.command()

@@ -1,24 +1,37 @@
-"""Does a strategy keep the protocol? Run it in your own tests:
+"""Does a strategy, or a ranker, keep the protocol? Run it in your own tests:
 
-    from nasbench_ws.testing import check_strategy
+    from nasbench_ws.testing import check_ranker, check_strategy
 
     def test_my_strategy():
         check_strategy("my.py:MyStrategy")
+
+    def test_my_proxy():
+        check_ranker("my.py:MyProxy")
 
 Each check raises StrategyError, or an error of the strategy's own. Images here are random numbers.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 import random
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from nasbench_ws.errors import StrategyError
+from nasbench_ws.images.dataset import Images, Split
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.base import Ranker, checked_scores
+from nasbench_ws.rankers.named import ranker as ranker_of
+from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import Key, call_key, components
 from nasbench_ws.sharing.schedules import get_schedule, realise
@@ -26,7 +39,9 @@ from nasbench_ws.sharing.strategies import Strategy, resolve
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import SMALL, Macro
+from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64, get_space
+from nasbench_ws.tables.table import Table, load
 from nasbench_ws.training.supernet import SuperNet
 
 Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
@@ -106,6 +121,73 @@ CHECKS: tuple[Callable[[str, Space, Macro], None], ...] = (
     check_trainable,
     check_worker,
 )
+
+
+def check_ranker(given: Any, table: str | Path | Table = "fashion14") -> None:
+    """All checks of a ranker: its name, an object or a class, as `evaluate` would be given it.
+
+    It gives each child of the table's space one score, the same again for the same seed and in a worker process, and
+    leaves the images as they are. The table's accuracies are not looked at.
+    """
+    opened = table if isinstance(table, Table) else load(table)
+    images = _noise()
+    recipe = Recipe(
+        images=images.name, train_images=128, batch_size=32, channels=4, cells=1, space=opened.space.name
+    )
+    problem, plan = Problem.of(recipe, opened.space), Plan("full", recipe, steps=len(opened.space))
+    seen = {name: split.pixels.copy() for name, split in images.splits.items()}
+    rankings = [_ranking(ranker_of(given, plan, opened), problem, images) for _ in range(2)]
+    chosen = ranker_of(given, plan, opened)
+    if not _same(*rankings):
+        raise StrategyError(f"{chosen.name} gives other scores for the same seed; draw from the seed alone")
+    if any((split.pixels != seen[name]).any() for name, split in images.splits.items()):
+        raise StrategyError(f"{chosen.name} changes the images that it is given; work on a copy")
+    if not any(np.isfinite(scores).any() for scores in rankings[0].values()):
+        raise StrategyError(f"{chosen.name} gives no child a score that is a number")
+    try:
+        pickle.dumps(chosen)
+    except Exception as error:
+        raise StrategyError(
+            f"{chosen.name} cannot be sent to a worker process: {error}; write it in a file and give its name"
+        ) from error
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(_ranking, chosen, problem, images).result()
+    if not _same(rankings[0], there):
+        raise StrategyError(
+            f"{chosen.name} gives other scores in a worker process; they must not depend on what happened before"
+        )
+
+
+def _ranking(ranker: Ranker, problem: Problem, images: Images) -> dict[str, Array]:
+    """One instance, as an evaluation makes it: outcomes are what a file would give back."""
+    ranker.check(problem, images, [0])
+    outcomes = []
+    for piece in ranker.tasks(problem, images, [0]):
+        outcome = ranker.run(piece, problem, images, lambda step: None)
+        try:
+            outcomes.append(json.loads(json.dumps(outcome, allow_nan=False)))
+        except (TypeError, ValueError) as error:
+            what = f"the outcome of {ranker.name} is no JSON object: {error}; NaN is None there"
+            raise StrategyError(what) from error
+    scores = ranker.gather(problem, outcomes).scores
+    return {name: checked_scores(ranker.name, one, len(problem.space)) for name, one in scores.items()}
+
+
+def _same(first: dict[str, Array], second: dict[str, Array]) -> bool:
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name], second[name], equal_nan=True) for name in first
+    )
+
+
+def _noise() -> Images:
+    """128 training and 32 validation images of 6x6 in four classes."""
+    rng = np.random.Generator(np.random.PCG64(0))
+
+    def split(count: int) -> Split:
+        return Split(rng.integers(0, 256, (count, 6, 6, 1)).astype(np.uint8), np.arange(count) % 4)
+
+    splits = {"train": split(128), "valid": split(32)}
+    return Images("noise", ("a", "b", "c", "d"), "0" * 64, (0.5,), (0.3,), splits)
 
 
 def _in_worker(name: str, space: str, macro: Macro) -> Partition:

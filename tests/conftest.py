@@ -107,12 +107,10 @@ def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
 
 def load_instead(patch: pytest.MonkeyPatch, load: Any) -> None:
     """Evaluations in this process get their images so."""
-    from nasbench_ws.evaluation import evaluate as evaluation
-    from nasbench_ws.rankers import weight_sharing as part
+    from nasbench_ws.evaluation import work
 
-    for module in (evaluation, part):
-        patch.setattr(module, "load_images", load)
-    patch.setattr(part, "_images", {})
+    patch.setattr(work, "load_images", load)
+    patch.setattr(work, "_loaded", {})
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from forged import forged
 from nasbench_ws.errors import NasbenchError, ResultError, TableError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import digest
+from nasbench_ws.results.outcome import Changes, Readouts, Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.file import BLOCK, sealed
@@ -199,9 +200,9 @@ def replaced(data: Any, rng: random.Random) -> Any:
 def test_results_that_are_whole_and_wrong(make: Any, tiny: Any, tmp_path: Path, files: int) -> None:
     """With a digest that fits: refused, or good enough for everything that shows results."""
     rng = np.random.default_rng(0)
-    part = {"children": list(range(64)), "interference": np.eye(64).tolist(), "gradient_cosine": np.eye(64).tolist()}
-    readouts = {"fine_tune": {"running": {"5": rng.random((2, 64))}}, "interference": [[part], [part]]}
-    make(readouts=readouts, last=2, window=rng.random((2, 2, 64)), window_trained=[]).save(tmp_path / "whole.json")
+    part = Changes(tuple(range(64)), np.eye(64), np.eye(64))
+    readouts = Readouts(fine_tune={"running": {"5": rng.random((2, 64))}}, interference=((part,), (part,)))
+    make(readouts=readouts, last=2, window=Window(rng.random((2, 2, 64)), ())).save(tmp_path / "whole.json")
     data = json.loads((tmp_path / "whole.json").read_text())
     del data["digest"]
     path, refused = tmp_path / "wrong.json", 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from nasbench_ws.errors import StrategyError
@@ -9,6 +10,7 @@ from nasbench_ws.testing import (
     CHECKS,
     check_deterministic,
     check_less_with_time,
+    check_ranker,
     check_schedule,
     check_strategy,
     check_worker,
@@ -83,3 +85,58 @@ def test_a_key_that_differs_between_processes_is_caught(tmp_path):
     )
     with pytest.raises(StrategyError, match="shares otherwise in a worker process"):
         check_worker(name)
+
+
+# -- rankers ------------------------------------------------------------------------------------------
+
+
+class Proxy:
+    """Pixels times the child's number: a ranker of one method."""
+
+    def score(self, problem, images, seed):
+        return [float(images.train.pixels[child.index].sum()) + seed for child in problem.children]
+
+
+@pytest.mark.parametrize("given", ["params", "random", "alone:1", "groups:similar:4", Proxy])
+def test_rankers_conform(given):
+    check_ranker(given)
+
+
+class _Forgetful(Proxy):
+    def score(self, problem, images, seed):
+        return np.random.rand(len(problem.children)).tolist()
+
+
+class _Scribbling(Proxy):
+    def score(self, problem, images, seed):
+        images.train.pixels.setflags(write=True)
+        images.train.pixels[0] = 0
+        return [0.0] * len(problem.children)
+
+
+class _Mute(Proxy):
+    def score(self, problem, images, seed):
+        return [float("nan")] * len(problem.children)
+
+
+class _Hashing(Proxy):
+    def score(self, problem, images, seed):
+        return [hash(child.name) for child in problem.children]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (_Forgetful, "_Forgetful gives other scores for the same seed; draw from the seed alone"),
+        (_Scribbling, "_Scribbling changes the images that it is given; work on a copy"),
+        (_Mute, "_Mute gives no child a score that is a number"),
+        (
+            _Hashing,
+            "_Hashing gives other scores in a worker process; they must not depend on what happened before",
+        ),
+    ],
+)
+def test_each_check_of_a_ranker_catches_what_it_is_for(given, text):
+    with pytest.raises(StrategyError) as caught:
+        check_ranker(given)
+    assert str(caught.value) == text

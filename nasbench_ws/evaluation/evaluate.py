@@ -1,57 +1,55 @@
-"""The main job: train a strategy's super-nets, score every child, and compare the ranking with a table.
+"""The main job: score every child by a ranker, and compare the ranking with a table.
 
-An evaluation is instances (super-nets from different seeds) times parts (components that share nothing).
-Each of these is one task for a worker process and, when done, one small file in the work folder, so that an
-interrupted evaluation goes on where it stopped. Strategies see training and validation images only: test
-images are not even loaded, and what trains and scores is not given the table.
+An evaluation is instances (each of a seed) times pieces, such as super-nets that share nothing. Each of these is one
+task for a worker process and, when done, one small file in the work folder, so that an interrupted evaluation goes on
+where it stopped. Rankers see training and validation images only: test images are not even loaded, and what trains and
+scores is not given the table.
 
     result = evaluate("groups:similar:4", "fashion14", instances=3)
     print(result)
+
+Not here: who shares what, and how anything is trained (rankers/).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nasbench_ws.cost import NOTHING, Cost
 from nasbench_ws.errors import UsageError
+from nasbench_ws.evaluation.sources import sources
+from nasbench_ws.evaluation.work import check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.images.loaders import load_images
-from nasbench_ws.json_files import check_writable, read_record, without_nan, write_record
+from nasbench_ws.json_files import check_writable, read_record, write_record
 from nasbench_ws.provenance import versions
-from nasbench_ws.rankers.cost import size_of, tuning_modes
-from nasbench_ws.rankers.plan import Part, Plan
-from nasbench_ws.rankers.weight_sharing import Setting, parts_of, run_part
-from nasbench_ws.results.outcome import Changes, Divergence, Outcome, Readouts, Window
+from nasbench_ws.rankers.base import Piece, Ranker, checked_scores
+from nasbench_ws.rankers.named import ranker as ranker_of
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.join import different, stack
+from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
-from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
-from nasbench_ws.sharing.strategies import Strategy
-from nasbench_ws.space.cell import Architecture
-from nasbench_ws.space.child import child_network, mac_count
-from nasbench_ws.space.macro import macro_for
+from nasbench_ws.results.truth import Without
+from nasbench_ws.space.problem import Problem
+from nasbench_ws.space.registry import SPACES
 from nasbench_ws.tables.table import Table, load
-from nasbench_ws.training.batch_norm import BatchNorm
-from nasbench_ws.training.loop import children_seed
-from nasbench_ws.training.scoring import Scorer
-from nasbench_ws.training.weights import Weights
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds
 
 FORMAT = "nasbench-ws part"
+INSTANCES = 3  # where nothing is said
 
 
 def evaluate(
-    strategy: str,
+    ranker: Any,
     table: str | Path | Table = "fashion14",
     *,
-    instances: int = 3,
+    instances: int | None = None,
     first_seed: int = 0,
     plan: Plan | None = None,
     root: str | None = None,
@@ -60,198 +58,198 @@ def evaluate(
     executor: Any = None,
     on_progress: OnProgress | None = None,
 ) -> Result:
-    """Evaluate a strategy (see `strategy`) against a table.
+    """Evaluate a way of ranking children against a table.
 
-    `plan` says how (steps, match, schedule, batch norm; by default the table's recipe). Finished parts are
-    kept in `folder` and used again by the same evaluation. StrategyError, DataError, TableError, UsageError
-    and OutputError are raised before anything is trained; RunError where a worker died for good.
+    Args:
+        ranker: a name (a sharing strategy as "groups:similar:4" or "my.py:MyStrategy", or "params", "macs", "random",
+            "alone:EPOCH", "scores:FILE"), or an object or class of your own: a sharing strategy with key(arch, slot),
+            or a ranker (rankers/base.py).
+        table: a shipped table's name, a path, or a `Table`.
+        instances: rankings, each of its seed; 3 unless told otherwise, or as many as there are.
+        first_seed: seed of the first instance.
+        plan: how super-nets are trained and read out (steps, match, schedule, batch norm); the table's recipe.
+        root: where data sets that do not ship are.
+        workers: processes of one thread each; None: all in this process.
+        folder: where finished pieces are kept, to be used again by the very same evaluation.
+        executor: any `concurrent.futures.Executor` in the place of worker processes.
+        on_progress: told how far it is.
+
+    Raises:
+        StrategyError, DataError, TableError, UsageError, OutputError: before anything is trained.
+        RunError: a worker died for good.
     """
+    ready = prepare(ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, folder=folder)
+    return ready.run(workers=workers, executor=executor, on_progress=on_progress)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was checked before anything is trained. `kept` is where finished pieces are, None: nowhere."""
+
+    ranker: Ranker
+    table: Table
+    problem: Problem
+    images: Images | None
+    root: str | None
+    pieces: Sequence[Piece]
+    kept: Path | None
+
+    @property
+    def seeds(self) -> list[int]:
+        return list(dict.fromkeys(piece.seed for piece in self.pieces))
+
+    def place(self, piece: Piece) -> Path | None:
+        """The file of a finished piece."""
+        return None if self.kept is None else self.kept / f"{piece.seed}-{piece.number}.json"
+
+    def run(
+        self, *, workers: int | None = None, executor: Any = None, on_progress: OnProgress | None = None
+    ) -> Result:
+        """Run what is not kept, and measure it. Arguments and errors as of `evaluate`."""
+        outcomes: dict[tuple[int, int], Mapping[str, Any]] = {}
+        todo: dict[tuple[int, int], Piece] = {}
+        for piece in self.pieces:
+            path = self.place(piece)
+            if path is not None and path.exists():
+                outcomes[piece.seed, piece.number] = read_record(path, FORMAT)
+            else:
+                todo[piece.seed, piece.number] = piece
+
+        def on_done(name: tuple[int, int], outcome: Mapping[str, Any]) -> None:
+            outcomes[name] = outcome
+            path = self.place(todo[name])
+            if path is not None:
+                write_record(path, FORMAT, outcome)
+
+        if not any(piece.size for piece in todo.values()):
+            workers, executor = None, None  # not worth a process
+        elif workers and executor is None:
+            check_travels(self.ranker, self.problem)
+        execute(
+            run_piece,
+            {name: Task((self.ranker, self.problem, self.root, piece), piece.size) for name, piece in todo.items()},
+            on_done,
+            workers=workers,
+            executor=executor,
+            on_progress=on_progress,
+            seconds=training_seconds(sum(piece.macs for piece in todo.values()), workers or 1),
+        )
+        instances = [
+            [outcomes[piece.seed, piece.number] for piece in self.pieces if piece.seed == seed] for seed in self.seeds
+        ]
+        looked_at = getattr(self.ranker, "looked_at", ())
+        judge = Without(self.table, [looked_at[seed] for seed in self.seeds]) if looked_at else self.table
+        return Result.of(stack([self._outcome(*one) for one in zip(self.seeds, instances, strict=True)]), judge)
+
+    def forget(self) -> None:
+        """Delete the files of the finished pieces, and of no other evaluation."""
+        for path in filter(None, map(self.place, self.pieces)):
+            path.unlink(missing_ok=True)
+        for folder in (self.kept, self.kept.parent) if self.kept is not None else ():
+            with contextlib.suppress(OSError):  # where something else is in it
+                folder.rmdir()
+
+    def _outcome(self, seed: int, outcomes: Sequence[Mapping[str, Any]]) -> Outcome:
+        """One instance."""
+        ranker, children = self.ranker, self.problem.children
+        ranking = ranker.gather(self.problem, outcomes)
+        made = [outcome["versions"] for outcome in outcomes]
+        devices = [outcome["device"] for outcome in outcomes if outcome.get("device")]
+        return Outcome(
+            strategy=ranker.name,
+            children=tuple(child.hash for child in children),
+            seeds=(seed,),
+            scores={m: checked_scores(ranker.name, one, len(children))[None] for m, one in ranking.scores.items()},
+            cost=ranking.cost,
+            match=ranker.match,
+            plan=ranker.plan(self.problem, self.images),
+            recipe=ranker.recipe,
+            window=ranking.window,
+            readouts=ranking.readouts,
+            diverged=ranking.diverged,
+            trained=(ranking.trained,),
+            versions={name: different([one[name] for one in made]) for name in made[0]},
+            device=different(devices) if devices else None,
+        )
+
+
+def prepare(
+    ranker: Any,
+    table: str | Path | Table = "fashion14",
+    *,
+    instances: int | None = None,
+    first_seed: int = 0,
+    plan: Plan | None = None,
+    root: str | None = None,
+    folder: str | Path | None = None,
+) -> Evaluation:
+    """Check everything that can be checked before hours of training. Arguments and errors as of `evaluate`."""
     truth = table if isinstance(table, Table) else load(table)
-    plan = Plan(strategy, truth.recipe) if plan is None else replace(plan, strategy=strategy)
-    if instances < 1:
-        raise UsageError(f"instances is {instances}; it must be at least 1")
-    _check_match(plan, truth)
-    setting = Setting(plan, root)
-    images = load_images(plan.recipe.images, ("train", "valid"), root=root)
+    chosen = ranker_of(ranker, plan or Plan("full", truth.recipe), truth)
+    problem = _problem(chosen, truth)
+    seeds = _seeds(chosen, instances, first_seed)
+    images = images_for(chosen, problem, root)
     _check_images(images, truth)
-    children, parts, named = parts_of(setting, images)
-    seeds = range(first_seed, first_seed + instances)
-    _refuse_early(plan, truth, images, children, parts, named, seeds)
+    _ = truth.truth  # which refuses a table that lacks runs
+    chosen.check(problem, images, seeds)
+    pieces = chosen.tasks(problem, images, seeds)
     if folder is not None:
         check_writable(Path(folder))
-    identity = plan.digest(parts, images.digest, _code(strategy, named))
-
-    def place(seed: int, number: int) -> Path | None:
-        return None if folder is None else Path(folder) / identity / f"{seed}-{number}.json"
-
-    sizes = [size_of(plan, part, children, named, len(images.valid.labels)) for part in parts]
-    tasks: dict[tuple[int, int], Task] = {}
-    outcomes: dict[tuple[int, int], dict[str, Any]] = {}
-    for seed in seeds:
-        for number in range(len(parts)):
-            path = place(seed, number)
-            if path is not None and path.exists():
-                outcomes[seed, number] = read_record(path, FORMAT)
-            else:
-                tasks[seed, number] = Task((setting, seed, number), sizes[number].total)
-
-    def on_done(task: tuple[int, int], outcome: dict[str, Any]) -> None:
-        outcomes[task] = outcome
-        path = place(*task)
-        if path is not None:
-            write_record(path, FORMAT, outcome)
-
-    macro = macro_for(plan.recipe, images)
-    macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
-    work = sum(sizes[number].total * float(macs[list(parts[number].children)].mean()) for _, number in tasks)
-    seconds = training_seconds(work * plan.recipe.batch_size, workers or 1)
-    execute(
-        run_part, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress, seconds=seconds
-    )  # fmt: skip
-    gathered = [[outcomes[seed, number] for number in range(len(parts))] for seed in seeds]
-    return _result(plan, truth, named, parts, len(children), list(seeds), gathered)
+    kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
+    return Evaluation(chosen, truth, problem, images, root, pieces, kept)
 
 
-def _check_match(plan: Plan, table: Table) -> None:
-    """A super-net of other children, images or networks says nothing about the table's."""
-    theirs = table.recipe
-    for name in ("space", "images", "macro", "channels", "cells", "output", "dilated_kernel"):
-        ours, stored = getattr(plan.recipe, name), getattr(theirs, name)
-        elsewhere = name == "images" and ours.startswith("folder:") and stored.startswith("folder:")
-        if ours != stored and not elsewhere:
-            raise UsageError(
-                f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
-                f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
-            )
+def _problem(ranker: Ranker, table: Table) -> Problem:
+    """What the ranker ranks. UsageError where the table is of something else: it would say nothing of that."""
+    theirs = Problem.of(table.recipe, table.space)
+    if not ranker.recipe:
+        return theirs
+    recipe = Recipe.from_dict(ranker.recipe)
+    name = "space" if recipe.space != table.space.name else Problem.of(recipe, table.space).difference(theirs)
+    if name is not None:
+        ours, stored = getattr(recipe, name), getattr(table.recipe, name)
+        raise UsageError(
+            f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
+            f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
+        )
+    known = SPACES.get(table.space.name, table.space)
+    if known != table.space:
+        raise UsageError(
+            f"the table's space is {table.space!r}, and here {known!r} is registered; their children are not the same: "
+            "register the table's, or give yours a name of its own"
+        )
+    return Problem.of(recipe, table.space)
 
 
-def _check_images(images: Images, table: Table) -> None:
+def _check_images(images: Images | None, table: Table) -> None:
     """A folder's name says nothing of what is in it; their digest does. A table of published numbers has none."""
     stored = table.content.attributes["images_digest"]
-    if stored not in ("", images.digest):
+    if images is not None and stored not in ("", images.digest):
         raise UsageError(
             f"the images {images.name} have digest {images.digest}, and the table's {stored}; a super-net is compared "
             "with children of the same images: find those, or build a table with these"
         )
 
 
-def _refuse_early(
-    plan: Plan, table: Table, images: Images, children: list[Architecture], parts: list[Part], strategy: Strategy,
-    seeds: range,
-) -> None:  # fmt: skip
-    """Raise now what would otherwise be raised after hours of training."""
-    _ = table.truth
-    for mode in (*plan.batch_norm, *(tuning_modes(plan) if plan.fine_tune else [])):
-        Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
-    macro = macro_for(plan.recipe, images)
-    schedule = get_schedule(plan.schedule or strategy.schedule)
-    for part in parts:
-        own = [children[i] for i in part.children]
-        for seed in seeds:
-            realise(schedule, own, part.steps, children_seed("schedule", own, seed))
-        weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
-        for _, key in strategy.later:
-            assert weights is not None
-            weights = weights.divided(key)
+def _seeds(ranker: Ranker, instances: int | None, first: int) -> range:
+    most = ranker.instances()
+    count = min(INSTANCES, most or INSTANCES) if instances is None else instances
+    if instances is None and most is not None and not getattr(ranker, "looked_at", ()):
+        count = most
+    if count < 1:
+        raise UsageError(f"instances is {count}; it must be at least 1")
+    if most is not None and first + count > most:
+        what = "1 ranking, the same with every seed" if most == 1 else f"{most} rankings, seeds 0 to {most - 1}"
+        raise UsageError(f"{ranker.name} has {what}, and {count} from seed {first} on were asked for; ask for fewer")
+    return range(first, first + count)
 
 
-def _code(name: str, strategy: Strategy) -> str:
-    """Digest of the file with the strategy's code, so that an edited one is not taken for the old; "" without one."""
-    path = Path(name.partition(":")[0])
-    if path.suffix != ".py":
-        module = sys.modules.get(getattr(strategy.key, "__module__", None) or "")
-        path = Path(getattr(module, "__file__", None) or "")
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _result(
-    plan: Plan,
-    table: Table,
-    strategy: Strategy,
-    parts: Sequence[Part],
-    count: int,
-    seeds: list[int],
-    gathered: list[list[dict[str, Any]]],
-) -> Result:
-    def joined(pick: Callable[[dict[str, Any]], Any], *shape: int) -> Any:
-        whole = np.full((len(gathered), *shape, count), np.nan)
-        for i, instance in enumerate(gathered):
-            for outcome in instance:
-                values = np.array(pick(outcome), dtype=np.float64)  # null, for NaN, becomes NaN
-                whole[i][..., outcome["children"]] = values
-        return whole
-
-    def accuracies(mode: str) -> Any:
-        return joined(lambda outcome: outcome["scores"][mode]["accuracy"])
-
-    window = None
-    if plan.last and not _any_diverged(gathered):
-        trained = tuple(
-            tuple(tuple(map(tuple, outcome["window_trained"])) for outcome in instance) for instance in gathered
-        )
-        window = Window(joined(lambda o: o["window"], plan.last), trained)
-    schedule = name_of(plan.schedule or strategy.schedule)
-    outcome = Outcome(
-        strategy=plan.strategy,
-        children=tuple(child.hash for child in table.space),
-        seeds=tuple(seeds),
-        scores={mode: accuracies(mode) for mode in plan.batch_norm},
-        cost=Cost.mean([sum(map(_cost, instance), NOTHING) for instance in gathered]),
-        match=plan.match,
-        plan=without_nan({key: x for key, x in {**plan.to_dict(), "schedule": schedule}.items() if key != "recipe"}),
-        recipe=plan.recipe.to_dict(),
-        window=window,
-        readouts=_readouts(plan, gathered, joined),
-        diverged=tuple(
-            Divergence(outcome["seed"], tuple(outcome["children"]), outcome["diverged_at"])
-            for instance in gathered
-            for outcome in instance
-            if outcome["diverged_at"] is not None
-        ),
-        trained=tuple(
-            {name: times for outcome in instance for name, times in outcome["trained"].items()}
-            for instance in gathered
-        ),
-        versions=versions(),
-    )
-    return Result.of(outcome, table)
-
-
-def _cost(outcome: dict[str, Any]) -> Cost:
-    names = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
-    return Cost(**{name: outcome[name] for name in names}, super_nets=1)
-
-
-def _readouts(plan: Plan, gathered: list[list[dict[str, Any]]], joined: Callable[..., Any]) -> Readouts:
-    """The other readouts as (instances, children) scores; matrices of interference by instance and part."""
-    average = (
-        {mode: joined(lambda o, m=mode: o["readouts"]["average"][m]) for mode in plan.batch_norm}
-        if plan.average
-        else {}
-    )
-    if _any_diverged(gathered):
-        return Readouts(average)
-    fine_tune = {}
-    if plan.fine_tune:
-        modes = gathered[0][0]["readouts"]["fine_tune"]
-        fine_tune = {
-            mode: {f: joined(lambda o, m=mode, f=f: o["readouts"]["fine_tune"][m][f]) for f in modes[mode]}
-            for mode in modes
-        }
-    changes: tuple[tuple[Changes, ...], ...] = ()
-    if plan.interference:
-        changes = tuple(
-            tuple(
-                Changes(
-                    tuple(outcome["children"]),
-                    *(np.array(outcome["readouts"][n], dtype=float) for n in ("interference", "gradient_cosine")),
-                )
-                for outcome in instance
-            )
-            for instance in gathered
-        )
-    return Readouts(average, fine_tune, changes)
-
-
-def _any_diverged(gathered: list[list[dict[str, Any]]]) -> bool:
-    return any(outcome["diverged_at"] is not None for instance in gathered for outcome in instance)
+def _identity(ranker: Ranker, problem: Problem, images: Images | None, pieces: Sequence[Piece]) -> str:
+    """Of the work, for resuming: all that its numbers depend on but the seeds, the user's code included."""
+    first = [piece for piece in pieces if piece.seed == pieces[0].seed]
+    known = [
+        ranker.name, ranker.plan(problem, images), ranker.recipe, repr(problem.space),
+        [asdict(piece.work) if is_dataclass(piece.work) else piece.work for piece in first],  # type: ignore[arg-type]
+        images.digest if images is not None else "", sources(ranker.sources()), versions()["nasbench-ws"],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,8 +14,6 @@ its own. Budgets are stated as the steps that one fully shared super-net would t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,9 +131,3 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def digest(self, parts: Sequence[Part], images_digest: str, code: str) -> str:
-        """Identity of the work, for resuming: the plan, its parts, the images and the strategy's own code."""
-        text = json.dumps(
-            [self.to_dict(), [dataclasses.astuple(part) for part in parts], images_digest, code], sort_keys=True
-        )
-        return hashlib.sha256(text.encode()).hexdigest()[:16]

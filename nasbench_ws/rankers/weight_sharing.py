@@ -1,176 +1,187 @@
-"""One super-net of an evaluation: trained, scored, and read out, in a worker.
+"""Super-nets as a ranker: a sharing strategy's components, each trained and scored by a worker.
 
-    outcome = run_part(Setting(plan), seed=0, number=3, on_step=print)        # a JSON object
+    ranker = WeightSharing(Plan("groups:similar:4", recipe))          # by name, which a worker resolves again
+    ranker = WeightSharing(Plan("mine", recipe), MyStrategy())        # an object, which must be one that can be pickled
 
-Training and validation images are all it has: test images are not loaded, and there is no table.
+Not here: what one super-net does (part.py), and which there are (plan.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nasbench_ws.cost import NOTHING, Cost
+from nasbench_ws.errors import StrategyError
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.images.loaders import load_images
 from nasbench_ws.json_files import without_nan
-from nasbench_ws.rankers.cost import Work, size_of, tuning_modes
-from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
-from nasbench_ws.sharing.schedules import audit, get_schedule, realise
-from nasbench_ws.sharing.strategies import Strategy, resolve
-from nasbench_ws.space.cell import Architecture
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.base import OnStep, Piece, Ranking, merged
+from nasbench_ws.rankers.cost import size_of, tuning_modes
+from nasbench_ws.rankers.part import run_part
+from nasbench_ws.rankers.plan import Part, Plan
+from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
+from nasbench_ws.sharing.keys import partners
+from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
+from nasbench_ws.sharing.strategies import Strategy, adopt, resolve
 from nasbench_ws.space.child import child_network, mac_count
-from nasbench_ws.space.macro import macro_for
-from nasbench_ws.space.registry import get_space
+from nasbench_ws.space.macro import Macro, macro_for
+from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batch_norm import BatchNorm
-from nasbench_ws.training.batches import Batches
-from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
-from nasbench_ws.training.readouts import Average, fine_tuned, gradient_similarity, interference
+from nasbench_ws.training.loop import children_seed
 from nasbench_ws.training.scoring import Scorer
-from nasbench_ws.training.supernet import StepOutcome, SuperNet
+from nasbench_ws.training.weights import Weights
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a worker needs for any part of an evaluation; small, so that it travels as it is."""
+class Net:
+    """One super-net as it travels to a worker, which is to find the same sharing there."""
 
-    plan: Plan
-    root: str | None = None  # where data sets that do not ship are
-
-
-def parts_of(setting: Setting, images: Images) -> tuple[list[Architecture], list[Part], Strategy]:
-    recipe = setting.plan.recipe
-    space = get_space(recipe.space)
-    macro = macro_for(recipe, images)
-    strategy = resolve(setting.plan.strategy, space, macro)
-    children = list(space)
-    return children, setting.plan.parts(children, macro, strategy), strategy
+    part: Part
+    partners: tuple[str, ...]  # of each of its children, as of `keys.partners`
 
 
-_images: dict[tuple[str, str | None], Images] = {}  # of this process: loaded once for all its parts
+class WeightSharing:
+    """A `Ranker`. `thing` is the strategy itself, an object, a class or a function; None: as the plan's name says."""
+
+    splits = ("train", "valid")
+
+    def __init__(self, asked: Plan, thing: Any = None) -> None:
+        self.asked, self.thing = asked, thing
+        self.name, self.match = asked.strategy, asked.match
+        self._resolved: dict[tuple[Problem, Macro], Strategy] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WeightSharing, (self.asked, self.thing)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return self.asked.recipe.to_dict()
+
+    def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
+        strategy = self._strategy(problem, _looked_at(images))
+        asked = {key: value for key, value in self.asked.to_dict().items() if key != "recipe"}
+        plan: dict[str, Any] = without_nan({**asked, "schedule": name_of(self.asked.schedule or strategy.schedule)})
+        return plan
+
+    def instances(self) -> int | None:
+        return None
+
+    def sources(self) -> Sequence[Any]:
+        return [self.name if self.thing is None else self.thing]
+
+    def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
+        plan, images = self.asked, _looked_at(images)
+        for mode in (*plan.batch_norm, *(tuning_modes(plan) if plan.fine_tune else [])):
+            Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
+        macro, strategy = macro_for(plan.recipe, images), self._strategy(problem, images)
+        schedule = get_schedule(plan.schedule or strategy.schedule)
+        for part in plan.parts(problem.children, macro, strategy):
+            own = [problem.space[i] for i in part.children]
+            for seed in seeds:
+                realise(schedule, own, part.steps, children_seed("schedule", own, seed))
+            weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
+            for _, key in strategy.later:
+                assert weights is not None
+                weights = weights.divided(key)
+
+    def tasks(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> list[Piece]:
+        plan, images = self.asked, _looked_at(images)
+        macro, strategy = macro_for(plan.recipe, images), self._strategy(problem, images)
+        children = problem.children
+        macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
+        found = []
+        for number, part in enumerate(plan.parts(children, macro, strategy)):
+            size = size_of(plan, part, children, strategy, len(images.valid.labels)).total
+            own = [children[i] for i in part.children]
+            net = Net(part, tuple(partners(macro, own, _keys(strategy))))
+            work = size * float(macs[list(part.children)].mean()) * plan.recipe.batch_size
+            found += [Piece(seed, number, net, size, work) for seed in seeds]
+        return sorted(found, key=lambda piece: (piece.seed, piece.number))
+
+    def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
+        images, net = _looked_at(images), piece.work
+        strategy = self._strategy(problem, images)
+        self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
+        return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step)
+
+    def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
+        plan, children = self.asked, [outcome["children"] for outcome in outcomes]
+
+        def joined(values: Sequence[Any]) -> Array:
+            return merged(f"strategy {self.name!r}", len(problem.space), list(zip(children, values, strict=True)))
+
+        diverged = tuple(
+            Divergence(outcome["seed"], tuple(outcome["children"]), outcome["diverged_at"])
+            for outcome in outcomes
+            if outcome["diverged_at"] is not None
+        )
+        window = None
+        if plan.last and not diverged:
+            trained = tuple(tuple(map(tuple, outcome["window_trained"])) for outcome in outcomes)
+            window = Window(joined([outcome["window"] for outcome in outcomes])[None], (trained,))
+        read = [outcome["readouts"] for outcome in outcomes]
+        average = {
+            mode: joined([one["average"][mode] for one in read])[None] for mode in plan.batch_norm if plan.average
+        }
+        fine_tune = {}
+        changes: tuple[tuple[Changes, ...], ...] = ()
+        if plan.fine_tune and not diverged:
+            fine_tune = {
+                mode: {steps: joined([one["fine_tune"][mode][steps] for one in read])[None] for steps in by_steps}
+                for mode, by_steps in read[0]["fine_tune"].items()
+            }
+        if plan.interference and not diverged:
+            changes = (tuple(map(_changes, outcomes)),)
+        return Ranking(
+            scores={mode: joined([o["scores"][mode]["accuracy"] for o in outcomes]) for mode in plan.batch_norm},
+            cost=sum(map(_cost, outcomes), NOTHING),
+            window=window,
+            readouts=Readouts(average, fine_tune, changes),
+            diverged=diverged,
+            trained={name: times for outcome in outcomes for name, times in outcome["trained"].items()},
+        )
+
+    def _strategy(self, problem: Problem, images: Images) -> Strategy:
+        """Made once: a user's file is run, and not once more for every question."""
+        macro = macro_for(self.asked.recipe, images)
+        if (problem, macro) not in self._resolved:
+            self._resolved[problem, macro] = (
+                resolve(self.name, problem.space, macro) if self.thing is None else adopt(self.name, self.thing)
+            )
+        return self._resolved[problem, macro]
+
+    def _check_sharing(self, net: Net, problem: Problem, macro: Macro, strategy: Strategy) -> None:
+        """StrategyError where the key shares otherwise here than in the process that divided the children."""
+        own = [problem.space[i] for i in net.part.children]
+        here = partners(macro, own, _keys(strategy))
+        for arch, ours, theirs in zip(own, here, net.partners, strict=True):
+            if ours != theirs:
+                raise StrategyError(
+                    f"strategy {self.name!r} gives child {arch.name} other weights to share in this process than in "
+                    "the one that started the evaluation; its key must not depend on hash() of a text, the order of a "
+                    "set, id() or state, which differ from process to process: compute it from arch and slot alone"
+                )
 
 
-@one_thread()
-def run_part(setting: Setting, seed: int, number: int, on_step: Callable[[float], None]) -> dict[str, Any]:
-    """Train and score one part of one instance (in a worker). Calls `on_step(work done)`, in the unit of `Work`."""
-    plan, recipe = setting.plan, setting.plan.recipe
-    where = (recipe.images, setting.root)
-    if where not in _images:
-        _images[where] = load_images(recipe.images, ("train", "valid"), root=setting.root)
-    images = _images[where]
-    children, parts, strategy = parts_of(setting, images)
-    part = parts[number]
-    own = [children[i] for i in part.children]
-    macro = macro_for(recipe, images)
-    started = time.perf_counter()
-    scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
-    schedule = get_schedule(plan.schedule or strategy.schedule)
-    sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
-    net = SuperNet(recipe, macro, own, strategy.key, seed)
-    work, tally = size_of(plan, part, children, strategy, len(images.valid.labels)), _Tally(on_step)
-    if "private" in plan.batch_norm:
-        net.weights.keep_own()
-    snapshots = _Snapshots(images, plan, part.steps)
-    average = Average(net, plan.average)
-
-    def each_step(step: int, outcome: StepOutcome) -> None:
-        snapshots.take(step, net)
-        if plan.average:
-            average.take()
-        tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0))
-
-    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
-    train_seconds = time.perf_counter() - started
-    scores = {}
-    for mode, scorer in scorers.items():
-        found = scorer.score(net)
-        if diverged is None and not np.isfinite(found.accuracy).all():  # fine on its batches, and not when scored
-            diverged = part.steps
-        tally.add(work.mode)
-        scores[mode] = {"accuracy": found.accuracy.tolist(), "loss": found.loss.tolist()}
-    readouts: dict[str, Any] = {}
-    if plan.average:
-        with average.in_place():
-            for mode, scorer in scorers.items():
-                readouts.setdefault("average", {})[mode] = scorer.score(net).accuracy.tolist()
-                tally.add(work.mode)
-    if diverged is None:
-        readouts |= _extra_steps(plan, images, net, seed, work, tally)
-    macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
-    outcome = {
-        "children": list(part.children),
-        "seed": seed,
-        "diverged_at": diverged,
-        "steps": part.steps,
-        "child_updates": int(sequence.size),
-        "images": int(sequence.size) * recipe.batch_size,
-        "macs": int(macs[sequence].sum()) * recipe.batch_size * BACKWARD,
-        "train_seconds": train_seconds,
-        "seconds": time.perf_counter() - started,
-        "weight_bytes": net.weights.bytes,
-        "parameters": net.weights.values.numel(),
-        "scores": scores,
-        "window": snapshots.scores,
-        "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
-        "readouts": readouts,
-        "trained": audit(own, sequence)["children"],
-        "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
-    }
-    return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
+def _looked_at(images: Images | None) -> Images:
+    assert images is not None, "splits asks for them"
+    return images
 
 
-class _Tally:
-    """Work done so far, told on."""
-
-    def __init__(self, on_step: Callable[[float], None]) -> None:
-        self._done, self._on_step = 0.0, on_step
-
-    def add(self, work: float) -> None:
-        self._done += work
-        self._on_step(self._done)
+def _keys(strategy: Strategy) -> list[Any]:
+    return [strategy.key, *(key for _, key in strategy.later)]
 
 
-def _extra_steps(
-    plan: Plan, images: Images, net: SuperNet, seed: int, work: Work, tally: _Tally
-) -> dict[str, Any]:
-    """Fine-tuning of every child, with and without recalibration, and interference between children."""
-    some = images.first_valid(plan.last_images)
-    found: dict[str, Any] = {}
-
-    def stream(child: int) -> Batches:
-        return make_batches(net.recipe, images, net, seed, extra=net.children[child].hash)
-
-    if plan.fine_tune:
-        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in tuning_modes(plan)}
-        tuned = fine_tuned(
-            net, stream, plan.fine_tune, scorers, plan.extra_lr, lambda: tally.add(work.tuned_child)
-        )  # fmt: skip
-        found["fine_tune"] = {m: {str(f): s.tolist() for f, s in by_count.items()} for m, by_count in tuned.items()}
-    if plan.interference:
-        scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
-        changes = interference(
-            net, stream, plan.interference, scorer, plan.extra_lr, lambda: tally.add(work.interfering_child)
-        )  # fmt: skip
-        found["interference"] = changes.round(6).tolist()  # of counts / images
-        batch, labels = next(stream(0))
-        found["gradient_cosine"] = gradient_similarity(net, batch, labels).round(5).tolist()
-    return found
+def _cost(outcome: Mapping[str, Any]) -> Cost:
+    names = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
+    return Cost(**{name: outcome[name] for name in names}, super_nets=1)
 
 
-class _Snapshots:
-    """Scores after each of the last steps, on the first validation images (GT-Tau-Mean-k's material)."""
-
-    def __init__(self, images: Images, plan: Plan, steps: int) -> None:
-        self.scores: list[list[float]] = []
-        self._from = steps - plan.last
-        if plan.last:
-            some = images.first_valid(plan.last_images)
-            self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
-
-    def take(self, step: int, net: SuperNet) -> None:
-        if step > self._from:
-            self.scores.append(self._scorer.score(net).accuracy.tolist())
+def _changes(outcome: Mapping[str, Any]) -> Changes:
+    read = outcome["readouts"]
+    matrices = (np.array(read[name], dtype=np.float64) for name in ("interference", "gradient_cosine"))
+    return Changes(tuple(outcome["children"]), *matrices)

@@ -42,10 +42,11 @@ def join(results: Sequence[Result], table: GroundTruth) -> Result:
     twice = {seed for seed in seeds if seeds.count(seed) > 1}
     if twice:
         raise ResultError(f"seed {min(twice)} is in two of the results; join those of different seeds")
-    return Result.of(_joined(outcomes), table)
+    return Result.of(stack(outcomes), table)
 
 
-def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+def stack(outcomes: Sequence[Outcome]) -> Outcome:
+    """Instances of one evaluation as one outcome, in the order given; readouts that one of them lacks are left out."""
     first = outcomes[0]
     windows = [outcome.window for outcome in outcomes if outcome.window is not None]
     readouts = [outcome.readouts for outcome in outcomes]

@@ -42,7 +42,8 @@ def render(outcome: Outcome, found: Assessment) -> str:
         first = outcome.diverged[0]
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
     matched = f" (matched in {outcome.match})" if outcome.match else ""
-    return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost_text(outcome.cost)}")])
+    cost = cost_text(outcome.cost) if outcome.cost.steps else f"nothing is trained, {outcome.cost.seconds:.0f} s"
+    return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost}")])
 
 
 def cost_text(cost: Cost) -> str:

@@ -6,11 +6,13 @@ from `by_seed`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.space.cell import Space
 
 
@@ -33,3 +35,38 @@ class GroundTruth(Protocol):
         """(n,) of "params" (trainable parameters) or "macs" (multiply-adds of one image's forward pass)."""
 
     def __len__(self) -> int: ...
+
+
+class Without:
+    """A ground truth that leaves out the seeds in some places: those that a ranking was made with."""
+
+    def __init__(self, whole: GroundTruth, places: Sequence[int]) -> None:
+        left = [place for place in range(len(whole.seeds)) if place not in places]
+        if not left:
+            raise UsageError(
+                f"the ranking was made with all {len(whole.seeds)} seeds of {whole.name}, which leaves none to measure "
+                "it against; ask for fewer instances"
+            )
+        self._whole, self._left = whole, left
+        self.seeds = whole.seeds[left]
+        self.space, self.digest = whole.space, whole.digest
+        seeds = ", ".join(str(whole.seeds[place]) for place in places)
+        self.name = f"{whole.name} without seed{'s' if len(places) > 1 else ''} {seeds}"
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """(n,) mean test accuracy over the seeds that are left."""
+        _ = self._whole.truth  # which refuses a table that lacks runs
+        truth: NDArray[np.float64] = self.by_seed("test_accuracy").mean(axis=1)
+        return truth
+
+    def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
+        """As of the whole, of the seeds that are left."""
+        return self._whole.by_seed(name, epoch)[:, self._left]
+
+    def column(self, name: str) -> NDArray[Any]:
+        """As of the whole."""
+        return self._whole.column(name)
+
+    def __len__(self) -> int:
+        return len(self._whole)

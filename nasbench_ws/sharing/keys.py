@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import hashlib
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -141,6 +142,21 @@ def _incomparable(value: Any) -> str | None:
     if not same:
         return "which is not equal to itself"
     return None
+
+
+def partners(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]) -> list[str]:
+    """For each child a short digest of whom it shares its slots with, under each of the keys, whatever their values.
+
+    Two processes that make the same of a strategy have the same digests.
+    """
+    first: dict[tuple[int, Slot, Hashable], int] = {}
+    found = []
+    for number, arch in enumerate(children):
+        layers = [slot for slot, _ in child_network(macro, arch).layers()]
+        places = ((which, slot, call_key(key, arch, slot)) for which, key in enumerate(keys) for slot in layers)
+        shared = [first.setdefault(place, number) for place in places]
+        found.append(hashlib.sha256(repr(shared).encode()).hexdigest()[:8])
+    return found
 
 
 def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list[list[int]]:

@@ -187,10 +187,14 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
         later = built_in.later(arguments, space, macro)
         return Strategy(name, built_in.make(arguments, space, macro), later=later)
     found = PLUGINS.find(name)
-    return _adopt(name, found)
+    return adopt(name, found)
 
 
-def _adopt(name: str, found: Any) -> Strategy:
+def adopt(name: str, found: Any) -> Strategy:
+    """The strategy that an object is, a class makes without arguments, or a function is the key of.
+
+    StrategyError says what it lacks.
+    """
     thing = PLUGINS.run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
 
     def attribute(of: str, default: Any = None) -> Any:

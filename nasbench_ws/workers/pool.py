@@ -4,7 +4,7 @@ A task is a function's arguments, and a size for the estimate of time. Results a
 they come, so that the caller can put each on disk. A task that raises is tried again, a worker that dies costs
 only its own task; an error of this package is the user's to mend and stops everything at once.
 
-    execute(run_part, {"a": Task((setting, 0), 800)}, on_done, workers=2)
+    execute(run_piece, {"a": Task((ranker, piece), 800)}, on_done, workers=2)
 
 `function(*arguments, on_step)` runs in a process of its own (processes.py), on an executor, or here.
 """

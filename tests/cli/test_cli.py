@@ -254,8 +254,10 @@ def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(tmp_path):
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
+    (kept_in,) = Path(tmp_path / "x.json.parts").iterdir()
     assert err.endswith(
-        "Interrupted: super-nets that were finished are kept in x.json.parts; run the same command again to go on\n"
+        f"Interrupted: super-nets that were finished are kept in x.json.parts/{kept_in.name}; run the same command "
+        "again to go on\n"
     )
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("x.json.parts/*/*.json")}
     assert kept

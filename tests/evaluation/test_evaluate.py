@@ -6,8 +6,9 @@ Scores are compared to the last bit. Statistics are quick ones (conftest.py): wh
 from __future__ import annotations
 
 import json
+import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +24,21 @@ from nasbench_ws.building.standalone import train_run
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
 from nasbench_ws.evaluation import evaluate as module
 from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.evaluation.work import run_piece
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.images.loaders import load_images
-from nasbench_ws.rankers import weight_sharing as part
+from nasbench_ws.rankers import part
+from nasbench_ws.rankers.base import Piece
 from nasbench_ws.rankers.cost import work_of
 from nasbench_ws.rankers.plan import Part, Plan
-from nasbench_ws.rankers.weight_sharing import Setting, run_part
+from nasbench_ws.rankers.weight_sharing import WeightSharing
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import build_macro
+from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables import file as table_file
 from nasbench_ws.tables import table as table_module
@@ -64,13 +68,13 @@ def run(tiny_loaded: Any) -> Callable[..., Result]:
 def parts_run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(seed, number) of each part that is trained in this process."""
     done: list[tuple[int, int]] = []
-    real = module.run_part
+    real = module.run_piece
 
-    def counting(setting: Setting, seed: int, number: int, on_step: Any) -> dict[str, Any]:
-        done.append((seed, number))
-        return real(setting, seed, number, on_step)
+    def counting(ranker: Any, problem: Problem, root: Any, piece: Piece, on_step: Any) -> Mapping[str, Any]:
+        done.append((piece.seed, piece.number))
+        return real(ranker, problem, root, piece, on_step)
 
-    monkeypatch.setattr(module, "run_part", counting)
+    monkeypatch.setattr(module, "run_piece", counting)
     return done
 
 
@@ -178,12 +182,12 @@ def test_parts_run_without_a_table(
 
     for place, name in ((module, "load"), (table_module, "load"), (table_file, "read_table"), (h5py, "File")):
         monkeypatch.setattr(place, name, closed)
-    setting = Setting(Plan("groups:similar:4", tiny_loaded.recipe, steps=64))
-    for number in range(4):
-        outcome = run_part(setting, 0, number, lambda step: None)
+    ranker = WeightSharing(Plan("groups:similar:4", tiny_loaded.recipe, steps=64))
+    problem = Problem.of(tiny_loaded.recipe, DEEPER64)
+    for piece in ranker.tasks(problem, tiny_loaded.images, [0]):
+        outcome = run_piece(ranker, problem, None, piece, lambda step: None)
         assert outcome["scores"]["running"]["accuracy"] == expected[0, outcome["children"]].tolist()
-    assert "table" not in Setting.__dataclass_fields__  # nor is there one in what travels to a worker
-    assert "table" not in Plan.__dataclass_fields__
+        assert b"table" not in pickle.dumps((ranker, problem, piece)).lower()  # nor is there one in what travels
 
 
 def test_progress_counts_readouts_and_ends_at_the_whole(run: Callable[..., Result], tiny_loaded: Any) -> None:
@@ -192,10 +196,12 @@ def test_progress_counts_readouts_and_ends_at_the_whole(run: Callable[..., Resul
         average=0.5, fine_tune=(0, 2), interference=1,
     )  # fmt: skip
     told: list[float] = []
-    outcome = run_part(Setting(plan), 0, 3, told.append)
+    ranker, problem = WeightSharing(plan), Problem.of(tiny_loaded.recipe, DEEPER64)
+    piece = ranker.tasks(problem, tiny_loaded.images, [0])[3]
+    outcome = ranker.run(piece, problem, tiny_loaded.images, told.append)
     work = work_of(plan, Part(tuple(outcome["children"]), outcome["steps"]), 1, 64, tuning_modes=2)
     assert told == sorted(told)
-    assert told[-1] == pytest.approx(work.total)
+    assert told[-1] == pytest.approx(work.total) == pytest.approx(piece.size)
     assert outcome["child_updates"] == outcome["steps"] * work.step
     assert len(told) == outcome["steps"] + 2 * 2 + 2 * len(outcome["children"])
     trained = outcome["child_updates"] + 4 * (2 + 1)  # fine-tuning and interference
@@ -572,7 +578,7 @@ def untrained(run: Callable[..., Result], parts_run: list[tuple[int, int]]) -> C
 def test_images_are_told_by_their_digest(tiny: Any) -> None:
     """A folder elsewhere with the same images will do; one of the same name with others will not."""
     table = tiny.remade(replace(tiny.recipe, images="folder:there"))
-    module._check_match(Plan("full", replace(tiny.recipe, images="folder:here")), table)
+    module._problem(WeightSharing(Plan("full", replace(tiny.recipe, images="folder:here"))), table)
     module._check_images(tiny.images, table)
     others = replace(tiny.images, digest="8" * 64)
     with pytest.raises(UsageError) as caught:

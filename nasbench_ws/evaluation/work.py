@@ -1,0 +1,63 @@
+"""One piece of an evaluation, wherever it runs: images loaded once a process, and what it was made with beside it.
+
+    run_piece(ranker, problem, root, piece, on_step=print)      # a JSON object
+
+There is no table here: a worker could not open one.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.images.loaders import load_images
+from nasbench_ws.provenance import versions
+from nasbench_ws.rankers.base import Piece, Ranker
+from nasbench_ws.space.problem import Problem
+
+_loaded: dict[tuple[str, tuple[str, ...], str | None], Images] = {}  # of this process
+
+
+def images_for(ranker: Ranker, problem: Problem, root: str | None) -> Images | None:
+    """The images that a ranker looks at; None where it looks at none. UsageError where it asks for test images."""
+    if not ranker.splits:
+        return None
+    if not set(ranker.splits) <= {"train", "valid"}:
+        raise UsageError(
+            f"{ranker.name} asks for the images {', '.join(ranker.splits)}; a ranker may look at train and valid only"
+        )
+    which = (problem.images, tuple(ranker.splits), root)
+    if which not in _loaded:
+        _loaded[which] = load_images(problem.images, ranker.splits, root=root)
+    return _loaded[which]
+
+
+def run_piece(
+    ranker: Ranker, problem: Problem, root: str | None, piece: Piece, on_step: Callable[[float], None]
+) -> Mapping[str, Any]:
+    """The piece's outcome, with the versions of what made it."""
+    outcome = ranker.run(piece, problem, images_for(ranker, problem, root), on_step)
+    return {**outcome, "versions": versions()}
+
+
+def check_travels(ranker: Ranker, problem: Problem) -> None:
+    """UsageError where a worker process could not be sent the ranker, with the way out."""
+    thing = getattr(ranker, "thing", None)
+    kind: Any = thing if hasattr(thing, "__qualname__") else type(thing)
+    why = ""
+    if getattr(kind, "__module__", "") == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
+        why = f"{kind.__name__} exists in this session only"
+    else:
+        try:
+            pickle.dumps((ranker, problem))
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+    if why:
+        raise UsageError(
+            f"{ranker.name} cannot be sent to worker processes: {why}; write it in a file and give its name, as "
+            f"'my.py:{ranker.name}', or leave workers out to run it in this process"
+        )

@@ -1,0 +1,60 @@
+"""Children trained alone and stopped early, as a ranker: read off the validation curves that a table has.
+
+    alone(curves, epoch=1.0)            # a ranking for each seed of the curves
+
+What it is given are validation accuracies. Test accuracies it never sees, and what it is measured against has to
+leave out the seeds that it looked at (results/truth.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench_ws.cost import Cost
+from nasbench_ws.errors import UsageError
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.plan import BACKWARD
+from nasbench_ws.rankers.scored import Known
+from nasbench_ws.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Validation accuracies of every child trained alone, and what that takes."""
+
+    recipe: Recipe
+    epochs: Array  # passes over the training images
+    valid_accuracy: Array  # (n, seeds, epochs)
+    macs: NDArray[np.int64]  # (n,) of one image's forward pass
+    params: NDArray[np.int64]  # (n,)
+
+
+def alone(curves: Curves, epoch: float) -> Known:
+    """The ranking after so many epochs. UsageError where that point is not recorded, or a run is missing."""
+    place = np.flatnonzero(np.isclose(curves.epochs, epoch, rtol=1e-9, atol=0))
+    if not len(place):
+        recorded = ", ".join(f"{x:g}" for x in curves.epochs)
+        raise UsageError(f"standalone training has no epoch {epoch:g}; recorded are {recorded}")
+    scores = curves.valid_accuracy[:, :, place[0]].T  # (seeds, n)
+    if np.isnan(scores).any():
+        raise UsageError(
+            f"{int(np.isnan(scores).sum())} runs have no validation accuracy at epoch {epoch:g}; a ranking needs all"
+        )
+    name = f"alone:{epoch:g}"
+    return Known(name, scores, cost(curves, epoch), {"epoch": epoch}, looked_at=tuple(range(len(scores))))
+
+
+def cost(curves: Curves, epoch: float) -> Cost:
+    """Of training every child for so long."""
+    count, recipe = len(curves.macs), curves.recipe
+    steps = round(epoch * recipe.steps_per_epoch)
+    images = steps * recipe.batch_size
+    params = int(curves.params.sum())
+    return Cost(
+        steps=count * steps, images=count * images, child_updates=count * steps,
+        macs=images * BACKWARD * int(curves.macs.sum()), weight_bytes=4 * params, seconds=0.0, parameters=params,
+        super_nets=count,
+    )  # fmt: skip

@@ -1,0 +1,170 @@
+"""What `evaluate` may be given: a name, an object or a class; and the rankers that train no super-net, by name.
+
+    ranker("groups:similar:4", plan, table), ranker(MyStrategy(), plan, table), ranker("params", plan, table)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.rankers.alone import Curves, alone
+from nasbench_ws.rankers.base import Ranker
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.rankers.scored import Known, RandomOrder, Scored
+from nasbench_ws.rankers.scores_file import read_scores
+from nasbench_ws.sharing.strategies import BUILT_IN as STRATEGIES
+from nasbench_ws.sharing.strategies import PLUGINS, resolve
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.macro import Macro
+from nasbench_ws.tables.table import Table
+
+
+@dataclass(frozen=True)
+class Named:
+    """A ranker by name. `make` gets what stands behind the colon, and the table it may read all but accuracies of."""
+
+    usage: str
+    help: str
+    make: Callable[[str, Table], Ranker]
+
+
+def _counted(name: str) -> Callable[[str, Table], Ranker]:
+    def make(argument: str, table: Table) -> Ranker:
+        if argument:
+            raise UsageError(f"{name} takes no arguments, and got {argument!r}; write {name}")
+        return Known(name, table.column(name).astype(np.float64)[None])
+
+    return make
+
+
+def _random(argument: str, table: Table) -> Ranker:
+    if argument:
+        raise UsageError(f"random takes no arguments, and got {argument!r}; its seeds are those of the instances")
+    return Scored(RandomOrder())
+
+
+def curves(table: Table) -> Curves:
+    """All that a ranker may know of a table's runs."""
+    valid = table.curves("valid_accuracy")
+    return Curves(table.recipe, table.epochs, valid, table.column("macs"), table.column("params"))
+
+
+def _alone(argument: str, table: Table) -> Ranker:
+    try:
+        epoch = float(argument)
+    except ValueError:
+        recorded = ", ".join(f"{x:g}" for x in table.epochs)
+        raise UsageError(
+            f"alone:{argument} has no number of epochs; write alone:EPOCH, with one of {recorded}"
+        ) from None
+    return alone(curves(table), epoch)
+
+
+def _scores(argument: str, table: Table) -> Ranker:
+    if not argument:
+        raise UsageError("scores: names no file; write scores:FILE.csv")
+    return Known(f"scores:{argument}", read_scores(argument, table.space))
+
+
+NAMED = {
+    "params": Named("params", "the number of parameters: trains nothing", _counted("params")),
+    "macs": Named("macs", "multiply-adds of a forward pass: trains nothing", _counted("macs")),
+    "random": Named("random", "chance: every instance is another order", _random),
+    "alone": Named("alone:EPOCH", "each child trained alone and stopped early, read off the table's curves", _alone),
+    "scores": Named("scores:FILE", "scores of your own, as `assess` reads them", _scores),
+}
+
+
+def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
+    """The ranker that a name, an object or a class means; sharing strategies are trained as `plan` says.
+
+    StrategyError for what is neither, UsageError for a name that is not written as it should be.
+    """
+    if isinstance(given, str):
+        head, _, rest = given.partition(":")
+        if head in NAMED:
+            return NAMED[head].make(rest, table)
+        if head in STRATEGIES or ":" not in given:
+            return _sharing(replace(plan, strategy=given), None)
+        found = PLUGINS.find(given)
+        if _ranks(found):
+            return ByName(given)
+        return _sharing(replace(plan, strategy=given), None)
+    if _ranks(given):
+        return _adopted(given, None)
+    if not (callable(given) or callable(getattr(given, "key", None))):
+        raise StrategyError(
+            f"{given!r:.60} is a {type(given).__name__}, which ranks nothing; give a name, or an object or class with "
+            "key(arch, slot), or with score(problem, images, seed)"
+        )
+    return _sharing(replace(plan, strategy=_name(given)), given)
+
+
+def check_name(name: str, space: Space, macro: Macro) -> None:
+    """Refuse a mistyped name of what is built in before anything that trains is imported. Errors as of `ranker`."""
+    if name.partition(":")[0] in STRATEGIES:
+        resolve(name, space, macro)
+    elif name.partition(":")[0] not in NAMED:
+        PLUGINS.find(name)
+
+
+def _sharing(plan: Plan, thing: Any) -> Ranker:
+    from nasbench_ws.rankers.weight_sharing import WeightSharing  # torch, which counting does without
+
+    return WeightSharing(plan, thing)
+
+
+def _name(thing: Any) -> str:
+    kind = thing if isinstance(thing, type) or hasattr(thing, "__qualname__") else type(thing)
+    return str(getattr(thing, "name", None) or kind.__qualname__.rpartition("<locals>.")[2])
+
+
+def _ranks(thing: Any) -> bool:
+    """Whether it has the methods of a `Ranker`, or the one of the shortest."""
+    return callable(getattr(thing, "score", None)) or all(
+        callable(getattr(thing, method, None)) for method in ("tasks", "run", "gather")
+    )
+
+
+def _adopted(thing: Any, name: str | None) -> Ranker:
+    made = thing() if isinstance(thing, type) else thing
+    if callable(getattr(made, "score", None)):
+        return Scored(made, name)
+    if not isinstance(made, Ranker):
+        lacking = [one for one in _PROTOCOL if not hasattr(made, one)]
+        raise StrategyError(
+            f"{_name(thing)} lacks {', '.join(lacking)} of a ranker; give it these, or score(problem, images, seed) "
+            "alone"
+        )
+    return made
+
+
+_PROTOCOL = ("name", "match", "splits", "recipe", "plan", "instances", "sources", "check", "tasks", "run", "gather")
+
+
+class ByName:
+    """A ranker of a user's file, which a worker process makes again from its name."""
+
+    def __init__(self, name: str) -> None:
+        self.given = name
+        self.made = _adopted(PLUGINS.find(name), name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ByName, (self.given,)
+
+    @property
+    def name(self) -> str:
+        return self.given
+
+    def sources(self) -> list[Any]:
+        return [self.given]
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute in _PROTOCOL:
+            return getattr(self.made, attribute)
+        raise AttributeError(f"a ranker has no {attribute!r}")
