@@ -29,8 +29,9 @@ from nasbench_ws.images.dataset import (
     split_digest,
     split_train_valid,
 )
+from nasbench_ws.images.hdf5 import SCHEMA_VERSION
 from nasbench_ws.images.loaders import VALID_ONE_IN, read_fashion_mnist
-from nasbench_ws.images.shipped import SCHEMA_VERSION, SHIPPED_FILE, read_shipped
+from nasbench_ws.images.shipped import SHIPPED_FILE, read_shipped
 from nasbench_ws.json_files import write_atomic
 
 CHUNK_IMAGES = 1000  # 196 kB a chunk: read by any part, never a row at a time

@@ -143,10 +143,7 @@ def _read(path: Path, described: bool = False) -> tuple[Content, dict[str, dict[
     """The content, and (with `described`) the attributes of each column, of the very bytes whose seal was checked."""
     image = _unsealed(path)
     try:
-        opened = h5py.h5f.open_file_image(image)
-        if not opened.valid:  # it says nothing, where opening a file would raise
-            raise OSError("Unable to open what it holds as HDF5")
-        with h5py.File(opened) as file:
+        with h5py.File(h5py.h5f.open_file_image(image)) as file:
             content, stated = _content(path, file)
             attributes = {
                 name: {key: _attribute(file[name].id, key) for key in column_attributes(name)}

@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,14 +22,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from test_fuzz import mutated
 from torchvision import datasets
 
 from nasbench_ws.errors import DataError, OutputError, UsageError
+from nasbench_ws.images import apart
 from nasbench_ws.images import dataset as module
 from nasbench_ws.images.dataset import Images, Split, channel_statistics, split_digest, stratified_order
 from nasbench_ws.images.folder import read_class_folders
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.images.prepare import main, pool, prepare
+from nasbench_ws.images.shipped import SHIPPED
 from nasbench_ws.recipe import Recipe
 
 SHIPPED_DIGEST = "d6d1fbfd9bfb5fd928581cbb67fee91d1b9b4c8c501ada4ed24ff9d2bc9b502e"
@@ -305,7 +310,102 @@ def test_a_file_that_is_not_whole(small: Path, damage: str) -> None:
             del file["train_labels"]
     with pytest.raises(DataError) as error:
         load_images("fashion14", root=small)
-    assert message(error) == f"{path} is not a whole file of images in HDF5; {REMEDY}"
+    assert re.fullmatch(rf"{path} is not a whole file of images in HDF5 \(.+\); {re.escape(REMEDY)}", message(error))
+
+
+def forged(folder: Path, change: Callable[[h5py.File], None]) -> str:
+    """What is said of the file after a change to it."""
+    with h5py.File(folder / "fashion14-images.h5", "r+") as file:
+        change(file)
+    with pytest.raises(DataError) as error:
+        load_images("fashion14", root=folder)
+    return message(error)
+
+
+def replaced(**arguments: Any) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        del file["train_labels"]
+        file.create_dataset("train_labels", **arguments)
+
+    return change
+
+
+def linked(link: Any) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        del file["train_labels"]
+        file["train_labels"] = link
+
+    return change
+
+
+def windowed(file: h5py.File) -> None:
+    del file["train_labels"]
+    layout = h5py.VirtualLayout((100,), "u1")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (100,), "u1")
+    file.create_virtual_dataset("train_labels", layout)
+
+
+WINDOW = "its train_labels is a window on other files"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (replaced(shape=(100,), dtype="u1", external=[("/etc/passwd", 0, 100)]), WINDOW),
+        (windowed, WINDOW),
+        (linked(h5py.ExternalLink("/etc/passwd", "x")), "its train_labels is a link"),
+        (linked(h5py.SoftLink("/valid_labels")), "its train_labels is a link"),
+        (replaced(shape=(2**40,), dtype="u1"), "it says it holds more than the 2,147,483,648 bytes that are read"),
+        (
+            replaced(shape=(100,), maxshape=(None,), chunks=(2**31 + 1,), dtype="u1"),
+            "its train_labels is in chunks of (2147483649,)",
+        ),
+        (replaced(shape=(100,), dtype="i8"), "its train_labels is no dataset of bytes"),
+        (replaced(data=h5py.Empty("u1")), ""),
+    ],
+    ids=["external", "virtual", "elsewhere", "soft", "terabyte", "chunks", "ints", "empty"],
+)
+def test_what_a_foreign_file_asks_for_is_refused(small: Path, change: Any, said: str) -> None:
+    assert said in forged(small, change)
+
+
+def test_a_foreign_file_that_keeps_hdf5_busy_or_kills_it(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading happens in another process: here one that spins, and one that dies."""
+    data = (small / "fashion14-images.h5").read_bytes()
+    apart.contents_apart(data, ["train"])
+    for code, said in (("while True: pass", "signal"), ("import os; os.kill(os.getpid(), 11)", "signal 11")):
+        (small / "sitecustomize.py").write_text(
+            f"import sys\nif 'nasbench_ws.images.apart' in sys.orig_argv:\n    import h5py\n"
+            f"    def f(*a):\n        {code}\n    h5py.h5f.open_file_image = f\n"
+        )
+        monkeypatch.setattr(sys, "path", [str(small), *sys.path])
+        with pytest.raises(RuntimeError, match=said):
+            apart.contents_apart(data, ["train"], seconds=2)
+
+
+def test_what_ships_is_read_here_and_nothing_else_is(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hashlib.sha256(shipped_images().read_bytes()).hexdigest() == SHIPPED
+    asked = []
+    monkeypatch.setattr(apart, "contents_apart", lambda data, splits: asked.append(splits))
+    load_images("fashion14")
+    assert not asked
+    with pytest.raises(DataError):
+        load_images("fashion14", root=small)
+    assert asked == [("train", "valid")]
+
+
+@pytest.mark.parametrize("files", [12, pytest.param(600, marks=pytest.mark.slow)])
+def test_mutants_are_read_right_or_refused(small: Path, files: int) -> None:
+    path = small / "fashion14-images.h5"
+    data, digest, refused = path.read_bytes(), load_images("fashion14", root=small).digest, 0
+    for seed in range(files):
+        path.write_bytes(mutated(data, seed))
+        try:
+            assert load_images("fashion14", root=small).digest == digest
+        except DataError as error:
+            assert str(path) in str(error)  # noqa: PT017
+            refused += 1
+    assert refused > files // 3
 
 
 def test_an_absent_file_and_another_schema(small: Path) -> None:

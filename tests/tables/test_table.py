@@ -436,7 +436,7 @@ def test_cut_at_the_end(path: Path, tmp_path: Path) -> None:
     assert refused(TableError, lambda: load(tmp_path / "cut.h5")) == DAMAGED.format(tmp_path / "cut.h5")
     (tmp_path / "cut.h5").write_bytes(sealed(path.read_bytes()[BLOCK:-1000]))
     message = refused(TableError, lambda: load(tmp_path / "cut.h5"))
-    assert message.startswith(f"{tmp_path}/cut.h5 is damaged or cut short (Unable to ")
+    assert message.startswith(f"{tmp_path}/cut.h5 is damaged or cut short (Not a file id ")
     assert "truncated file" in message
     assert message.endswith(f"); {REMEDY}")
 
