@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import replace
@@ -128,9 +129,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("nasbench-ws", appauthor=False)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasbench-ws"
 
 
 def _label(ready: Evaluation) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nasbench_ws.results.result import Result
     from nasbench_ws.sharing.strategies import resolve
     from nasbench_ws.space.cell import Architecture, Space
+    from nasbench_ws.space.exchange import config_space
     from nasbench_ws.space.registry import DEEPER64, get_space, register_space
     from nasbench_ws.tables.file import verify
     from nasbench_ws.tables.merge import merge
@@ -47,6 +48,7 @@ _WHERE = {
     "Plan": "rankers.plan",
     "Recipe": "recipe",
     "Result": "results.result",
+    "config_space": "space.exchange",
     "DEEPER64": "space.registry",
     "Architecture": "space.cell",
     "Space": "space.cell",
@@ -61,8 +63,8 @@ _WHERE = {
 
 __all__ = [
     "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-    "build", "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics",
-    "register_space", "resolve", "verify",
+    "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge",
+    "metrics", "register_space", "resolve", "verify",
 ]  # fmt: skip
 
 

@@ -8,6 +8,9 @@
     def test_my_proxy():
         check_ranker("my.py:MyProxy")
 
+    def test_my_searcher():
+        check_searcher("my_search.py:Mine")             # nasbench_ws/search/check.py
+
 Each check raises StrategyError, or an error of the strategy's own. Images here are random numbers.
 """
 
@@ -33,6 +36,7 @@ from nasbench_ws.rankers.base import Ranker, checked_scores
 from nasbench_ws.rankers.named import ranker as ranker_of
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.search.check import check_searcher
 from nasbench_ws.sharing.keys import Key, call_key, components
 from nasbench_ws.sharing.schedules import get_schedule, realise
 from nasbench_ws.sharing.strategies import Strategy, resolve
@@ -44,6 +48,10 @@ from nasbench_ws.space.registry import DEEPER64, get_space
 from nasbench_ws.tables.table import Table, load
 from nasbench_ws.training.supernet import SuperNet
 
+__all__ = [
+    "check_deterministic", "check_less_with_time", "check_ranker", "check_schedule", "check_searcher",
+    "check_strategy", "check_trainable", "check_worker",
+]  # fmt: skip
 Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
 
 

@@ -25,8 +25,8 @@ FREE = {  # of these, what does without
 PUBLIC = {
     "nasbench_ws": {
         "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-        "build", "compare", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge", "metrics",
-        "register_space", "resolve", "verify",
+        "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge",
+        "metrics", "register_space", "resolve", "verify",
     },
     "nasbench_ws.images": {"Images", "Split", "load_images"},
     "nasbench_ws.metrics": {

@@ -80,3 +80,15 @@ def quantile(oracle: Oracle, k: int, q: float) -> float:
     order = np.argsort(values)
     reached = np.cumsum(probability[order]) >= q * probability.sum() * (1 - 1e-12)
     return float(values[order][np.argmax(reached)])
+
+
+def exhaustive(oracle: Oracle) -> dict[str, float]:
+    """Regret of choosing among all children: by one training of each, where a closed form exists, and by all runs."""
+    n = len(oracle.space)
+    lines = {}
+    if possible(oracle, n):
+        lines["exhaustive, one seed each"] = regret(oracle, n)
+    best = float(np.nanmax(oracle.truth))
+    chosen = int(np.nanargmax(oracle.valid))
+    lines["exhaustive, every seed"] = best - float(oracle.truth[chosen])
+    return lines

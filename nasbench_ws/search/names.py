@@ -28,6 +28,7 @@ class BuiltIn:
     help: str
     where: str
     kinds: tuple[Callable[[str], Any], ...] = ()
+    least: int = 0  # how many arguments it takes at least
 
 
 BUILT_IN: dict[str, BuiltIn] = {
@@ -57,6 +58,23 @@ BUILT_IN: dict[str, BuiltIn] = {
     "metaqnn": BuiltIn("metaqnn[:authors]", "Q-learning with replay", "q_learning.MetaQnn", (str,)),
     "bayes": BuiltIn("bayes[:PRIOR[:NOISE[:REST]]]", "Thompson sampling on an additive model",
                      "thompson.Thompson", (float, float, float)),
+    "pnas": BuiltIn("pnas[:K]", "small children first, then what a model predicts", "pnas.Pnas", (int,)),
+    "coevolution": BuiltIn("coevolution[:N[:TEMPERATURE]]", "modules that are as fit as their networks",
+                           "multitask.Coevolution", (int, float)),
+    "ctr": BuiltIn("ctr", "one champion and its mutants", "multitask.Champion"),
+    "pbt": BuiltIn("pbt[:P[:PART]]", "the worst of a population are replaced after every point of the curve",
+                   "pbt.Pbt", (int, float)),
+    "asha": BuiltIn("asha[:ETA]", "promotes what is among the best of its rung", "halving.Asha", (float,)),
+    "hyperband": BuiltIn("hyperband[:ETA]", "halving from every rung", "halving.Hyperband", (float,)),
+    "successive-halving": BuiltIn("successive-halving[:ETA]", "the best third of many goes on",
+                                  "halving.SuccessiveHalving", (float,)),
+    "then": BuiltIn("then:RANKER:K", "the K best of a ranking, its super-net's training charged first; RANKER: params, "
+                    "macs, a result's file or shipped name", "then.Then", (str, int), 2),
+    "optuna": BuiltIn("optuna[:SAMPLER]", "Optuna's samplers, such as TPESampler (extra optuna)",
+                      "libraries.Optuna", (str,)),
+    "nevergrad": BuiltIn("nevergrad[:OPTIMIZER]", "Nevergrad's optimisers, such as NGOpt (extra nevergrad)",
+                         "libraries.Nevergrad", (str,)),
+    "smac": BuiltIn("smac[:FACADE]", "SMAC3's facades (extra smac)", "libraries.Smac", (str,)),
 }  # fmt: skip
 
 PLUGINS = Plugins(
@@ -78,7 +96,7 @@ def resolve_searcher(name: str) -> Make:
     built_in = BUILT_IN[head]
     arguments = rest.split(":") if rest else []
     try:
-        if len(arguments) > len(built_in.kinds):
+        if not built_in.least <= len(arguments) <= len(built_in.kinds):
             raise ValueError
         read = [kind(text) for kind, text in zip(built_in.kinds, arguments, strict=False)]
     except ValueError:

@@ -14,7 +14,7 @@ import dataclasses
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -63,30 +63,65 @@ def search(
 
     Raises SearcherError where the searcher breaks the protocol, with its own exception as the cause.
     """
+    files = {} if out is None else {name_of(make): Path(out)}
+    options: dict[str, Any] = {"workers": workers, "executor": executor, "on_progress": on_progress}
+    oracle = oracle_of(table, rules)
+    (result,) = search_all([make], oracle, repetitions, first_seed=first_seed, files=files, **options).values()
+    return result
+
+
+def search_all(
+    makes: Sequence[str | Make],
+    oracle: Oracle,
+    repetitions: int = 500,
+    *,
+    first_seed: int = 0,
+    files: Mapping[str, Path] | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    on_progress: OnProgress | None = None,
+) -> dict[str, SearchResult]:
+    """Several searchers in the same worlds, on the same workers: results by name. See `search`.
+
+    Args:
+        files: where a searcher's result is kept, by its name.
+    """
     if repetitions < 1:
         raise UsageError(f"repetitions={repetitions}: at least 1 is needed, and 500 to tell searchers apart")
-    if isinstance(table, Oracle) and rules:
-        raise UsageError(f"an Oracle has its rules; give {', '.join(rules)} to Oracle.of instead")
-    oracle = table if isinstance(table, Oracle) else Oracle.of(table, Rules(**rules))
-    header = _header(make, oracle)
-    kept = _kept(Path(out), header) if out is not None else None
-    have = set() if kept is None else set(kept.repetitions.tolist())
     wanted = range(first_seed, first_seed + repetitions)
-    missing = [number for number in wanted if number not in have]
-    chunks = [missing[i : i + REPETITIONS_A_TASK] for i in range(0, len(missing), REPETITIONS_A_TASK)]
-    if workers or executor is not None:
-        _check_sendable(make)
-    done = [] if kept is None else [kept]
+    files = {} if files is None else files
+    headers, kept, tasks = {}, {}, {}
+    for make in makes:
+        name = name_of(make)
+        resolve_searcher(name) if isinstance(make, str) else None  # a wrong name is refused before anything is run
+        if workers or executor is not None:
+            _check_sendable(make)
+        headers[name] = _header(make, oracle)
+        kept[name] = _kept(files[name], headers[name]) if name in files else None
+        here = kept[name]
+        have = set() if here is None else set(here.repetitions.tolist())
+        missing = [number for number in wanted if number not in have]
+        for start in range(0, len(missing), REPETITIONS_A_TASK):
+            chunk = missing[start : start + REPETITIONS_A_TASK]
+            tasks[name, start] = Task((make, oracle, chunk), len(chunk))
 
-    def on_done(_: int, rows: dict[str, Any]) -> None:
-        done.append(_result(header, oracle, rows))
-        if out is not None:
-            done[:] = [_joined(done)]
-            done[0].save(out)
+    def on_done(key: tuple[str, int], rows: dict[str, Any]) -> None:
+        name, before = key[0], kept[key[0]]
+        new = SearchResult(headers[name], **rows, truth=oracle.truth, valid=oracle.valid, macs=np.asarray(oracle.macs))
+        kept[name] = joined = new if before is None else before.join(new)
+        if name in files:
+            joined.save(files[name])
 
-    tasks = {i: Task((make, oracle, chunk), len(chunk)) for i, chunk in enumerate(chunks)}
     execute(_run, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress, retries=0)
-    return _joined(done).only(wanted)
+    return {name: result.only(wanted) for name, result in kept.items() if result is not None}
+
+
+def oracle_of(table: Table | Oracle, rules: Mapping[str, Any]) -> Oracle:
+    if not isinstance(table, Oracle):
+        return Oracle.of(table, Rules(**rules))
+    if rules:
+        raise UsageError(f"an Oracle has its rules; give {', '.join(rules)} to Oracle.of instead")
+    return table
 
 
 def name_of(make: str | Make) -> str:
@@ -146,6 +181,7 @@ class _Repetition:
             if asked is None:
                 break
             ask = asked if type(asked) is Ask else Ask(_child(self._oracle.space, asked, self._name))
+            self._check(ask.child, "asked for child")
             point = last if ask.epochs is None else self._oracle.point(ask.epochs)
             cost = world.price(ask.child, point, ask.resume)
             if spent + cost > budget:
@@ -188,7 +224,9 @@ class _Repetition:
 
     def _note(self, child: int, point: int, run: int, spent: float, signal: float) -> None:
         chosen = self._own() if self._own is not None else None
-        incumbent = self._judge.best() if chosen is None else chosen
+        incumbent = self._judge.best() if chosen is None else int(chosen)
+        if incumbent >= 0:
+            self._check(incumbent, "has an incumbent")
         row = self._row
         row["child"].append(child)
         row["point"].append(point)
@@ -197,6 +235,13 @@ class _Repetition:
         row["signal"].append(signal)
         row["incumbent"].append(incumbent)
         row["regret"].append(math.nan if incumbent < 0 else self._best - self._world.truth(incumbent))
+
+    def _check(self, child: int, what: str) -> None:
+        last = len(self._oracle.truth) - 1
+        if not 0 <= child <= last:
+            raise SearcherError(
+                f"searcher {self._name!r} {what} {child}, which does not exist; an index is 0 to {last}"
+            )
 
     def _fault(self, when: str, error: Exception) -> SearcherError:
         return SearcherError(
@@ -275,17 +320,6 @@ def seed_deviation(oracle: Oracle) -> float | None:
     if not (counts > 1).any():
         return None
     return float(np.median(np.nanstd(oracle.test[counts > 1], axis=1, ddof=1)))
-
-
-def _result(header: dict[str, Any], oracle: Oracle, rows: dict[str, Any]) -> SearchResult:
-    return SearchResult(header, **rows, truth=oracle.truth, valid=oracle.valid, macs=np.asarray(oracle.macs))
-
-
-def _joined(results: list[SearchResult]) -> SearchResult:
-    whole = results[0]
-    for other in results[1:]:
-        whole = whole.join(other)
-    return whole
 
 
 def _kept(path: Path, header: dict[str, Any]) -> SearchResult | None:

@@ -4,14 +4,15 @@
     DEEPER64.architecture("124").hash
 
 cell.py holds spaces and children, names.py reads their texts, registry.py knows spaces by name, isomorphism.py finds
-relabellings; macro.py, blocks.py and child.py describe networks.
+relabellings, exchange.py speaks to optimisers; macro.py, blocks.py and child.py describe networks.
 """
 
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Edge, Space
+from nasbench_ws.space.exchange import config_space, parameter_names, space_json
 from nasbench_ws.space.isomorphism import NO_EDGE, isomorphic, isomorphism_classes
 from nasbench_ws.space.registry import DEEPER64, SPACES, get_space, register_space
 
 __all__ = [
-    "DEEPER64", "NO_EDGE", "SPACES", "Architecture", "ArchitectureLike", "Edge", "Space", "get_space", "isomorphic",
-    "isomorphism_classes", "register_space",
+    "DEEPER64", "NO_EDGE", "SPACES", "Architecture", "ArchitectureLike", "Edge", "Space", "config_space", "get_space",
+    "isomorphic", "isomorphism_classes", "parameter_names", "register_space", "space_json",
 ]  # fmt: skip

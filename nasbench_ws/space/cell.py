@@ -16,13 +16,13 @@ import itertools
 import operator
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, SupportsIndex, TypeAlias
 
 from nasbench_ws.errors import ArchitectureError, UsageError
+from nasbench_ws.space.exchange import Style, choices_of, parameter_names
 from nasbench_ws.space.names import ambiguous, described, is_spec, unknown
 
 MAX_CHILDREN = 2**20  # a hash is looked up among those of all children: some ten seconds at this size
@@ -46,8 +46,14 @@ def _digest(spec: str) -> str:
     return str(sha256(spec.encode()).hexdigest()[:16])
 
 
-@dataclass(frozen=True)
-class Space:
+class _Frozen:
+    """What `dataclass(frozen=True)` gives, but without the 5 ms that every first query would wait for it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self!r} cannot be changed; make another {type(self).__name__.lower()}")
+
+
+class Space(_Frozen):
     """All ways to put one of `operations` on each edge of a cell.
 
     Node 0 is the input; nodes 1 to `nodes` each take an edge from every earlier node. The children
@@ -58,11 +64,11 @@ class Space:
     nodes: int
     operations: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        operations = tuple(self.operations) if isinstance(self.operations, (list, tuple)) else ()
+    def __init__(self, name: str, nodes: SupportsIndex, operations: Sequence[str]) -> None:
+        listed, operations = operations, tuple(operations) if isinstance(operations, (list, tuple)) else ()
         if not operations:
-            raise UsageError(f"a space needs a list of one operation name or more, not {self.operations!r}")
-        for word in (self.name, *operations):
+            raise UsageError(f"a space needs a list of one operation name or more, not {listed!r}")
+        for word in (name, *operations):
             if not (isinstance(word, str) and _WORD.fullmatch(word)):
                 raise UsageError(
                     f"{word!r} cannot name a space or an operation; "
@@ -70,16 +76,27 @@ class Space:
                 )
             if operations.count(word) > 1:
                 raise UsageError(f"the operation {word} is listed twice in {operations}; list each once")
-        count = _integer(self.nodes)
+        count = _integer(nodes)
         if count is None or not 1 <= count <= MAX_NODES:
-            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {self.nodes!r}")
+            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {nodes!r}")
         children = len(operations) ** (count * (count + 1) // 2)
         if children > MAX_CHILDREN:
             raise UsageError(
                 f"{len(operations)} operations and {count} nodes make {children:,} children, more than the "
                 f"{MAX_CHILDREN:,} that can be enumerated; take fewer of either"
             )
-        vars(self).update(nodes=count, operations=operations)
+        vars(self).update(name=name, nodes=count, operations=operations)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Space):
+            return NotImplemented
+        return (self.name, self.nodes, self.operations) == (other.name, other.nodes, other.operations)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.nodes, self.operations))
+
+    def __repr__(self) -> str:
+        return f"Space(name={self.name!r}, nodes={self.nodes}, operations={self.operations})"
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -157,6 +174,17 @@ class Space:
             )
         return self[x]
 
+    def from_dict(self, choices: Mapping[str, str]) -> Architecture:
+        """The child with these operations, as optimisers have them: by edge, `0->1` or `O01`, in any order.
+
+        ArchitectureError for an edge or an operation that is unknown, or an edge without one.
+
+        >>> from nasbench_ws.space import DEEPER64
+        >>> DEEPER64.from_dict({"1->2": "dil_conv_5x5", "0->1": "max_pool_3x3", "0->2": "sep_conv_3x3"}).name
+        '124'
+        """
+        return self[self._index(choices_of(self, choices))]
+
     def __reduce__(self) -> tuple[Any, ...]:  # leaves the caches behind
         return Space, (self.name, self.nodes, self.operations)
 
@@ -219,23 +247,22 @@ class Space:
         return f"{self.name} (nodes={self.nodes}, operations={', '.join(self.operations)})"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Architecture:
+class Architecture(_Frozen):
     """One child of a space; `choices[i]` is where in `space.operations` the operation of edge i stands."""
 
     space: Space
     choices: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        allowed = range(len(self.space.operations))
-        integers = map(_integer, self.choices)
+    def __init__(self, space: Space, choices: Sequence[int]) -> None:
+        allowed = range(len(space.operations))
+        integers = map(_integer, choices)
         known = tuple(choice for choice in integers if choice is not None and choice in allowed)
-        if not len(known) == len(self.choices) == len(self.space.edges):
+        if not len(known) == len(choices) == len(space.edges):
             raise ArchitectureError(
-                f"{self.choices!r} are not the choices of a child of {self.space.name}; "
-                f"give {len(self.space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
+                f"{choices!r} are not the choices of a child of {space.name}; "
+                f"give {len(space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
             )
-        vars(self).update(choices=known)
+        vars(self).update(space=space, choices=known)
 
     @cached_property
     def name(self) -> str:
@@ -262,6 +289,11 @@ class Architecture:
             edges = ", ".join(map(str, self.space.edges))
             raise UsageError(f"{self.space.name} has no edge {edge!r}; (source, target) is one of {edges}")
         return self.space.operations[self.choices[self.space.edges.index(edge)]]
+
+    def choices_dict(self, style: Style = "arrow") -> dict[str, str]:
+        """The operation by edge, as optimisers name it: arrow `0->1`, plain `O01`; `Space.from_dict` reads it back."""
+        names = parameter_names(self.space, style)
+        return {name: self.space.operations[choice] for name, choice in zip(names, self.choices, strict=True)}
 
     def neighbours(self) -> tuple[Architecture, ...]:
         """The children one operation away, by edge, then by operation."""

@@ -1,0 +1,47 @@
+"""export: a table, or its space, for optimisers that know nothing of this package. No torch here."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import click
+
+from nasbench_ws.cli.options import check_output, table_option
+from nasbench_ws.json_files import write_atomic
+from nasbench_ws.tables.table import load
+
+FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackbox.npz"}
+
+
+@click.command()
+@click.argument("output", metavar="FILE")
+@table_option
+@click.option(
+    "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Of the file."
+)
+def export(output: str, table: str, format_: str) -> None:
+    """A table as a file for other people's optimisers.
+
+    csv has a line for each child, seed and epoch; configspace is the space as
+    ConfigSpace reads it; syne-tune are the arrays of a BlackboxTabular.
+
+    \b
+    Example:
+      nasbench-ws export fashion14.csv
+      nasbench-ws export space.json --to configspace
+      nasbench-ws export blackbox.npz --to syne-tune
+    """
+    from nasbench_ws.search.export import export_arrays, export_csv
+    from nasbench_ws.space.exchange import space_json
+
+    check_output(output)
+    opened = load(table)
+    if format_ == "syne-tune":
+        stream = io.BytesIO()
+        export_arrays(opened, stream)
+        data = stream.getvalue()
+    else:
+        data = (export_csv(opened) if format_ == "csv" else space_json(opened.space) + "\n").encode()
+    write_atomic(Path(output), data)
+    click.echo(f"{output}: {len(data) / 1024:.0f} KiB")

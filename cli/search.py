@@ -1,0 +1,186 @@
+"""search: who finds a good child sooner? No torch here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from nasbench_ws.cli.options import (
+    check_output,
+    dask_option,
+    json_option,
+    print_json,
+    table_option,
+    where_to_run,
+    workers_option,
+)  # fmt: skip
+from nasbench_ws.cli.progress import Bar
+from nasbench_ws.errors import UsageError
+from nasbench_ws.json_files import check_writable, without_nan, write_atomic
+from nasbench_ws.search import BUILT_IN, Oracle, Rules, SearchResult
+from nasbench_ws.search.names import ENTRY_POINTS
+from nasbench_ws.search.oracle import Signal, Unit
+from nasbench_ws.search.run import search_all
+from nasbench_ws.tables.table import load
+from nasbench_ws.workers.progress import Progress
+
+BASELINE = "random-without"
+
+EXAMPLE = '''class Mine:
+    """Random; what came out of a trial is ignored."""
+
+    def __init__(self, setting, rng):
+        self.children, self.rng = len(setting.space), rng
+
+    def ask(self):
+        return int(self.rng.integers(self.children))
+
+    def tell(self, trial, ask, seen):
+        pass
+'''
+
+
+@click.command()
+@click.argument("searchers", nargs=-1, metavar="[SEARCHER]...")
+@table_option
+@click.option("--list", "listed", is_flag=True, help="List the searchers there are.")
+@click.option("--unit", type=click.Choice(get_args(Unit)), default="evaluations", show_default=True, help="Of costs.")
+@click.option("--budget", type=float, help="In that unit.  [default: 64 mean evaluations]")
+@click.option("--repetitions", type=click.IntRange(1), default=500, show_default=True, help="Worlds, the same for all.")
+@click.option(
+    "--noise",
+    type=click.Choice(["seed", "mean"]),
+    default="seed",
+    show_default=True,
+    help="An observation is one run's, or the mean of all.",
+)
+@click.option(
+    "--repeats",
+    type=click.Choice(["fresh", "cached"]),
+    default="fresh",
+    show_default=True,
+    help="Asking again is paid and shows another seed, or is free and shows the same.",
+)
+@click.option(
+    "--signal",
+    type=click.Choice(get_args(Signal)),
+    default="valid_accuracy",
+    show_default=True,
+    help="What a searcher is told.",
+)
+@click.option(
+    "--incumbent",
+    type=click.Choice(["best", "mean"]),
+    default="best",
+    show_default=True,
+    help="The child of the best observation, or of the best mean.",
+)
+@click.option(
+    "--truth",
+    type=click.Choice(["held-out", "all"]),
+    default="held-out",
+    show_default=True,
+    help="Judge on seeds that were not shown, or on all.",
+)
+@click.option("--source", metavar="RESULT.json", help="Observe a super-net's scores, its training charged first.")
+@click.option("--out", metavar="DIR", help="Keep every trial there, and go on from what is there.")
+@click.option("-o", "--output", metavar="FILE", help="Write a page.")
+@workers_option
+@dask_option
+@json_option
+def search(
+    searchers: tuple[str, ...], table: str, listed: bool, source: str | None, out: str | None, output: str | None,
+    repetitions: int, workers: int | None, dask: str | None, as_json: bool, **rules: Any,
+) -> None:  # fmt: skip
+    """Who finds a good child sooner? Every query is charged.
+
+    SEARCHER is a name of --list with its arguments, FILE.py:NAME or
+    MODULE:NAME. Random search without replacement is always run, for
+    comparison.
+
+    \b
+    Example:
+      nasbench-ws search re random pnas -o page.html
+      nasbench-ws search re:20:5 my.py:Mine --unit macs --json
+      nasbench-ws search then:shuffle:8 then:params:8 re --unit macs
+    """
+    if listed:
+        _list()
+        return
+    if not searchers:
+        raise UsageError("no searcher is named; give one or more, such as re bayes; `--list` has them all")
+    check_output(output)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        check_writable(folder)
+    oracle = _oracle(table, Rules(**rules), source)
+    names = list(dict.fromkeys(searchers))
+    everyone = list(dict.fromkeys([*names, BASELINE]))
+    files = {} if folder is None else {name: folder / _file_name(name) for name in everyone}
+    with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
+
+        def on_progress(p: Progress) -> None:
+            bar.show(p.fraction, f"{len(everyone)} searchers, {p.done} of {p.total} parts", p.seconds_left)
+
+        results = search_all(
+            everyone, oracle, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
+        )
+    _show([results[name] for name in names], results[BASELINE], oracle, output, as_json)
+
+
+def _show(
+    results: list[SearchResult], baseline: SearchResult, oracle: Oracle, output: str | None, as_json: bool
+) -> None:
+    from nasbench_ws.search.compare import compare
+    from nasbench_ws.search.exact import exhaustive
+    from nasbench_ws.search.text import render
+
+    comparison, lines = compare(results, baseline), exhaustive(oracle)
+    if output is not None:
+        from nasbench_ws.report.search import search_page
+
+        page = search_page(results, baseline, comparison, lines)
+        write_atomic(Path(output), page.encode())
+    if as_json:
+        print_json(without_nan({
+            **baseline.header,
+            "searcher": None,
+            "repetitions": len(baseline),
+            "baseline": comparison.baseline,
+            "searchers": [row.to_dict() for row in comparison.rows],
+            "exhaustive": lines,
+            "pairs": comparison.pairs,
+            "pairs_apart": comparison.apart,
+            "verdict": comparison.text,
+        }))  # fmt: skip
+        return
+    click.echo(render(comparison, results, lines))
+    if output is not None:
+        click.echo(f"\n{output}: {len(page) / 1024:.0f} KiB")
+
+
+def _oracle(table: str, rules: Rules, source: str | None) -> Oracle:
+    opened = load(table)
+    if source is None:
+        return Oracle.of(opened, rules)
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.search.supernet import supernet_oracle
+
+    return supernet_oracle(Result.load(source), opened, rules)
+
+
+def _file_name(name: str) -> str:
+    """A searcher's name as a file's: what a path must not hold is written as its number."""
+    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in name) + ".npz"
+
+
+def _list() -> None:
+    for built_in in BUILT_IN.values():
+        click.echo(f"{built_in.usage:34} {built_in.help}")
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        click.echo(f"{point.name:34} installed: {point.value}")
+    click.echo("\nYour own, in a file my.py, as `nasbench-ws search my.py:Mine`:\n")
+    click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))

@@ -1,0 +1,185 @@
+"""The page of a comparison of searchers: what may be said, regret against cost, and every number.
+
+    search_page([re, bayes], baseline, compare([re, bayes], baseline), exhaustive(oracle))         # HTML
+
+Not here: the numbers (nasbench_ws/search/compare.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nasbench_ws.markup import number, paragraph, table
+from nasbench_ws.report.canvas import FAINT, FIRST, INK, SERIES, Canvas, styled
+from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
+from nasbench_ws.search.result import SearchResult
+from nasbench_ws.search.text import UNITS
+
+DASHES = ("-", "--", ":", "-.")  # beside colours: for paper, and for eyes that do not tell colours apart
+IN_ONE = 4  # curves in a figure
+
+
+def search_page(
+    results: Sequence[SearchResult], baseline: SearchResult, comparison: Comparison, lines: Mapping[str, float]
+) -> str:
+    """HTML.
+
+    Args:
+        results: of the searchers.
+        baseline: what they are compared with.
+        comparison: of these.
+        lines: regrets of exhaustive search, by name.
+    """
+    by_name = {result.name: result for result in results}
+    order = [by_name[row.name] for row in comparison.rows]
+    curves = {result.name: curve(result) for result in [*order, baseline]}
+    unit = UNITS[baseline.header["rules"]["unit"]]
+    sections = [Section("Verdict", paragraph(comparison.text, "verdict"))]
+    others = [result for result in order if result.name != baseline.name]
+    for start in range(0, max(len(others), 1), IN_ONE - 1):
+        shown = [baseline.name, *(result.name for result in others[start : start + IN_ONE - 1])]
+        svg = regrets(f"regret{start}", {name: curves[name] for name in shown}, lines, unit)
+        sections.append(Section("Regret against cost" if not start else "And the next", figure(svg, REGRET)))
+    rows = [(row.name, row.anytime, row.anytime_verdict) for row in comparison.rows]
+    sections.append(Section("The anytime number", figure(forest(rows), ANYTIME)))
+    ends = {row.name: row.quantiles for row in comparison.rows}
+    sections.append(Section("At the end", figure(final(ends), FINAL) + _final_table(comparison)))
+    sections.append(Section("How long it takes to be good", paragraph(ERT, "note") + _ert_table(comparison, unit)))
+    sections.append(Section("How it was made", _made(baseline, lines)))
+    return page(
+        f"{len(results)} {'searcher' if len(results) == 1 else 'searchers'} on {baseline.header['table']['name']}",
+        sections,
+    )
+
+
+REGRET = (
+    "Test accuracy of the best child less that of the search's choice, in points: mean over repetitions, and its 95 % "
+    "interval. A step function of cost. Thin lines: exhaustive search. Both axes are logarithmic, regret down to 0.1."
+)
+ANYTIME = (
+    "Area under the regret curve over log cost, from one evaluation to the budget, over that of random search without "
+    "replacement in the same worlds: left of 1 is better. Open: not distinguishable after Holm's correction."
+)
+FINAL = (
+    "Regret when the budget is spent: the bar holds the middle half of the searches, the line 10 % to 90 %, and the "
+    "tick is the median."
+)
+ERT = (
+    "Expected cost until the choice's true regret is at most so many points; searches that end before are restarted, "
+    "and all that they spent is counted."
+)
+
+
+@styled
+def regrets(name: str, curves: Mapping[str, Curve], lines: Mapping[str, float], unit: str) -> str:
+    """Mean regret of each, with its band, on log axes."""
+    from matplotlib.ticker import NullLocator
+
+    canvas = Canvas(name, f"Mean regret against cost of {', '.join(curves)}", height=3.9)
+    axes = canvas.axes
+    for (label, one), colour, dash in zip(curves.items(), SERIES, DASHES, strict=False):
+        axes.fill_between(one.cost, one.low * 100, one.high * 100, step="post", color=colour, alpha=0.15, linewidth=0)
+        (line,) = axes.step(one.cost, one.mean * 100, where="post", color=colour, linestyle=dash, label=label)
+        low, mid, high = one.quantiles[[0, 2, 4], -1] * 100
+        end = f"at the end mean {one.mean[-1] * 100:.3f}, median {mid:.3f}, 10 to 90 %: {low:.3f} to {high:.3f}"
+        canvas.note(line, f"{label}: {end}")
+    for text, value in lines.items():
+        if value > 0:
+            (line,) = axes.plot(axes.get_xlim(), [value * 100] * 2, color=FAINT, linewidth=0.9)
+            canvas.note(line, f"{text}: {value * 100:.3f}")
+    first = next(iter(curves.values()))
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)  # held-out regrets may be 0, or less
+    axes.set_xlim(first.cost[0], first.cost[-1])
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick for tick in (0, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50) if low <= tick <= high])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    if first.cost[-1] < 1e6:
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xticks([tick for tick in 2.0 ** np.arange(20) if first.cost[0] <= tick <= first.cost[-1] * 1.001])
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(unit)
+    axes.set_ylabel("regret (points)")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2)
+    return canvas.svg()
+
+
+@styled
+def forest(rows: Sequence[tuple[str, Estimate, str]]) -> str:
+    """Anytime numbers with their intervals, best on top."""
+    canvas = Canvas("forest", "Anytime number of each searcher with its interval", height=1.0 + 0.3 * len(rows))
+    axes = canvas.axes
+    axes.axvline(1, color=FAINT, linestyle="--", linewidth=1)
+    for place, (name, value, verdict) in enumerate(rows):
+        axes.hlines(place, value.low, value.high, color=FIRST, linewidth=1.6)
+        face = "none" if verdict == "not distinguishable" else FIRST
+        (mark,) = axes.plot(value.mean, place, "o", color=FIRST, markerfacecolor=face, markersize=5.5)
+        canvas.note(mark, f"{name}: {value.mean:.3f} [{value.low:.3f}, {value.high:.3f}], {verdict}")
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("area under the regret curve / random search's")
+    return canvas.svg()
+
+
+@styled
+def final(rows: Mapping[str, tuple[float, ...]]) -> str:
+    """Quantiles of the final regret, by QUANTILES."""
+    canvas = Canvas("final", "Final regret of each searcher: quantiles over repetitions", height=1.0 + 0.3 * len(rows))
+    axes = canvas.axes
+    for place, (name, values) in enumerate(rows.items()):
+        least, low, mid, high, most = (100 * value for value in values)
+        axes.hlines(place, least, most, color=FAINT, linewidth=1.2)
+        (bar,) = axes.barh(place, max(high - low, 1e-3), left=low, height=0.55, color=FIRST, alpha=0.55)
+        spread = f"half between {low:.3f} and {high:.3f}, 80 % between {least:.3f} and {most:.3f}"
+        canvas.note(bar, f"{name}: median {mid:.3f}, {spread}")
+        axes.vlines(mid, place - 0.32, place + 0.32, color=INK, linewidth=1.6)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("final regret (points)")
+    return canvas.svg()
+
+
+def _final_table(comparison: Comparison) -> str:
+    head = ["searcher", "regret", "95 % interval", f"against {comparison.baseline}", "p (Holm)", "wins", "is the best",
+            "of the top 5", "rank", "distinct", "trials", "it thinks", "ms a search"]  # fmt: skip
+    return table(head, [_final_row(row) for row in comparison.rows])
+
+
+def _final_row(row: Row) -> list[str]:
+    interval = f"{_points(row.final.low)} to {_points(row.final.high)}"
+    two = [f"{value:.2f}" for value in (row.wins.mean, row.best_child, row.top5)]
+    one = [f"{value:.1f}" for value in (row.rank, row.distinct, row.trials)]
+    test = [row.final_verdict, f"{row.final_p:.2g}"]
+    last = [_points(row.observed_regret), f"{row.thinking * 1000:.1f}"]
+    return [row.name, _points(row.final.mean), interval, *test, *two, *one, *last]
+
+
+def _ert_table(comparison: Comparison, unit: str) -> str:
+    head = ["searcher", *(f"within {100 * delta:g}" for delta in DELTAS)]
+    rows = [[row.name, *("never" if math.isinf(v) else f"{v:.4g}" for v in row.ert)] for row in comparison.rows]
+    return table(head, rows) + paragraph(f"In {unit}.", "note")
+
+
+def _made(baseline: SearchResult, lines: Mapping[str, float]) -> str:
+    header = baseline.header
+    rules = ", ".join(f"{key} {value}" for key, value in header["rules"].items() if value is not None)
+    return facts({
+        "table": f"{header['table']['name']}, {header['table']['digest']}",
+        "children": len(baseline.truth),
+        "repetitions": f"{len(baseline)}, the same worlds for all",
+        "budget": f"{baseline.budget:.6g} {UNITS[header['rules']['unit']]}",
+        "rules": rules,
+        "a random child": f"regret {100 * (header['best'] - float(np.nanmean(baseline.truth))):.3f}",
+        **{name: f"regret {100 * value:.3f}" for name, value in lines.items()},
+        "quantiles": ", ".join(f"{q:g}" for q in QUANTILES),
+        "versions": ", ".join(f"{key} {value}" for key, value in header["versions"].items()),
+    })  # fmt: skip
+
+
+def _points(value: float) -> str:
+    return number(None if math.isnan(value) else 100 * value)

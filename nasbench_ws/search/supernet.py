@@ -1,0 +1,61 @@
+"""Search on a super-net: observations are its scores, and its training is charged first.
+
+    oracle = supernet_oracle(Result.load("full.json"), load("fashion14"), Rules(unit="macs"))
+    search("spos", oracle)
+
+A repetition has one instance of the super-net, so that its luck is part of the figure. A look at a child costs one pass
+over the images that scored it; truth is the table's, of all seeds, since none was shown. No torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.results.result import Result
+from nasbench_ws.search.oracle import Array, Oracle, Rules
+from nasbench_ws.tables.table import Table
+
+SCORED_IMAGES = 10_000  # of fashion14's validation; a result does not say how many scored it
+
+
+def supernet_oracle(
+    result: Result, table: Table, rules: Rules | None = None, scored_images: int = SCORED_IMAGES
+) -> Oracle:
+    """The scores of a result, as what a search sees of the table's children.
+
+    Args:
+        result: its primary readout's scores are shown.
+        table: of the same children.
+        rules: noise and repeats do not matter: a super-net gives one score.
+        scored_images: what a look costs, in images of a forward pass.
+    """
+    rules = Rules() if rules is None else rules
+    scores = result.scores[np.isfinite(result.scores).any(axis=1)]
+    if scores.ndim != 2 or not len(scores) or scores.shape[1] != len(table.space):
+        raise UsageError(
+            f"the result scores {scores.shape[-1]} children in {len(scores)} instances that did not diverge, and "
+            f"{table.name} has {len(table.space)}; give a result of this table"
+        )
+    base = Oracle.of(table, rules)
+    if not np.isfinite(base.evaluation_macs):
+        raise UsageError(
+            f"{table.name} does not know how many images trained its children, so that a super-net cannot be charged "
+            f"in {rules.unit}; take a table that does"
+        )
+    in_units = base.evaluation / base.evaluation_macs
+    shown = scores.T[:, :, None]  # (n, instances, 1)
+    nothing = np.full_like(shown, np.nan)
+    look: Array = base.macs.astype(np.float64) * scored_images * in_units
+    return dataclasses.replace(
+        base,
+        epochs=base.epochs[-1:],
+        shown={"signal": shown, "valid_accuracy": shown, "valid_loss": nothing, "train_loss": nothing},
+        exists=np.ones(shown.shape[:2], dtype=bool),
+        cost=look[:, None],
+        one_run=True,
+        start=np.array([result.outcome.cost.macs * in_units]),
+        name=f"{result['strategy']} on {table.name}",
+    )

@@ -1,0 +1,59 @@
+"""A comparison of searchers as lines to read. Not here: the numbers (compare.py), the page (report/search.py).
+
+print(render(comparison, results))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from nasbench_ws.search.compare import Comparison, Estimate, Row
+from nasbench_ws.search.result import SearchResult
+
+UNITS = {
+    "evaluations": "full trainings", "epochs": "epochs", "macs": "multiply-adds of training",
+    "seconds": "modelled seconds",
+}  # fmt: skip
+
+
+def render(comparison: Comparison, results: Sequence[SearchResult], lines: Mapping[str, float]) -> str:
+    """`lines` are regrets of exhaustive search, by name."""
+    first = results[0]
+    table, rules = first.header["table"]["name"], first.header["rules"]
+    head = (
+        f"{table}: {len(first)} repetitions, budget {first.budget:.4g} {UNITS[rules['unit']]} "
+        f"({first.budget / first.header['evaluation']:.3g} of a mean child's)"
+    )
+    width = max(len(row.name) for row in comparison.rows) + 2
+    rows = [
+        f"{'':{width}}{'anytime':>22}  {'final regret':>24}  {'wins':>5}  {'best':>5}  {'rank':>5}  {'distinct':>8}"
+    ]
+    rows += [_line(row, width) for row in comparison.rows]
+    told = [
+        f"anytime: area under the regret curve over log cost, over that of {comparison.baseline}; below 1 is better.",
+        "+ better, - worse, = not distinguishable after Holm's correction.",
+        "final regret: in points of accuracy; wins: how often a search ends better than it in the same world.",
+        *[f"{name}: regret {_points(value)}" for name, value in lines.items()],
+    ]
+    return "\n".join([head, "", *rows, "", *told, "", comparison.text])
+
+
+def _line(row: Row, width: int) -> str:
+    anytime = f"{_interval(row.anytime, 1, 2):>19} {_mark(row.anytime_verdict):>2}"
+    end = f"{_interval(row.final, 100, 3):>21} {_mark(row.final_verdict):>2}"
+    rest = f"{row.wins.mean:5.2f}  {row.best_child:5.2f}  {row.rank:5.1f}  {row.distinct:8.1f}"
+    return f"{row.name:{width}}{anytime}  {end}  {rest}"
+
+
+def _interval(value: Estimate, scale: float, digits: int) -> str:
+    return f"{scale * value.mean:.{digits}f} [{scale * value.low:.{digits}f}, {scale * value.high:.{digits}f}]"
+
+
+def _mark(verdict: str) -> str:
+    """+ better, - worse, = not distinguishable, after correction."""
+    return {"better": "+", "worse": "-", "not distinguishable": "="}[verdict]
+
+
+def _points(value: float) -> str:
+    return "-" if math.isnan(value) else f"{100 * value:.3f}"

@@ -1,0 +1,85 @@
+"""Rank all children first, then train the best few: a super-net and its standalone runs as one curve.
+
+    search("then:shuffle:8", table, unit="macs")          # a shipped result, or the path of one
+    search("then:params:8", table)
+
+The ranking is charged before anything is trained: what training the super-net took, in multiply-adds. No torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nasbench_ws.errors import SearcherError, near_misses
+from nasbench_ws.metrics import nan_as_worst
+from nasbench_ws.results.result import Result
+from nasbench_ws.search.oracle import Seen
+from nasbench_ws.search.searcher import Ask, Setting, or_worst
+
+COUNTS = ("params", "macs")
+
+
+class Then:
+    """
+    Args:
+        ranker: params, macs, or a result of `nasbench-ws evaluate`: its file, or a shipped one's name. A repetition has
+            one of its instances.
+        top: how many are trained; when all were, the same again.
+    """
+
+    def __init__(self, setting: Setting, rng: Generator, ranker: str, top: int) -> None:
+        self.macs_before = 0.0
+        if ranker in COUNTS:
+            scores = np.asarray(getattr(setting, ranker), dtype=np.float64)
+        else:
+            matrix, self.macs_before = rankings(ranker)
+            scores = matrix[int(rng.integers(len(matrix)))]
+        if len(scores) != len(setting.space):
+            raise SearcherError(
+                f"{ranker} scores {len(scores)} children, and {setting.space.name} has {len(setting.space)}; give a "
+                "ranking of this space"
+            )
+        mixed = rng.permutation(len(scores))  # ties in random order
+        self._top = mixed[np.argsort(-scores[mixed], kind="stable")][: max(1, top)].tolist()
+        self._count = 0
+        self._best, self._value = int(self._top[0]), -np.inf
+
+    def ask(self) -> Ask:
+        child = self._top[self._count % len(self._top)]
+        self._count += 1
+        return Ask(child)
+
+    def tell(self, trial: int, ask: Ask, seen: Seen) -> None:
+        if or_worst(seen.signal) > self._value:
+            self._best, self._value = ask.child, seen.signal
+
+    def incumbent(self) -> int:
+        """Before any is trained, the ranker's first."""
+        return self._best
+
+
+@functools.lru_cache(maxsize=8)
+def rankings(ranker: str) -> tuple[NDArray[np.float64], float]:
+    """(instances, children) scores, and the multiply-adds of training one instance."""
+    path = Path(ranker)
+    if not path.is_file():
+        folder = Path(str(files("nasbench_ws.data"))) / "results"
+        path = folder / f"{ranker}.json"
+        if not path.is_file():
+            known = [*COUNTS, *sorted(Path(name).stem for name in os.listdir(folder))]
+            raise SearcherError(
+                f"there is no ranking {ranker!r}{near_misses(ranker, known)}: neither params or macs, nor a file of "
+                "`nasbench-ws evaluate --out`, nor a shipped result's name"
+            )
+    result = Result.load(path)
+    usable = result.scores[np.isfinite(result.scores).any(axis=1)]
+    if not len(usable):
+        raise SearcherError(f"{path} ranks nothing: every instance diverged; take another result")
+    return nan_as_worst(usable), float(result.outcome.cost.macs)
