@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from nasbench_ws.evaluation.experiment import Experiment
+from nasbench_ws.evaluation.experiment import Experiment, What
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.tables.table import Table
+
+KINDS = ("similar", "random")  # of groups
 
 
 @dataclass(frozen=True)
@@ -59,26 +62,35 @@ def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)
     )  # fmt: skip
     found = [
         # One run of the paper's fixed cycle serves stability by seed, fine-tuning and interference.
-        _named("seeds", {1, 2, 3}, full, schedule="cycle", fine_tune=scale.fine_tune, batch_norm=modes,
-               interference=scale.interference),
-        _named("orders", {1}, full, schedule="order"),
-        _named("shuffle", {1, 2, 3, 4}, full, schedule="shuffle", last=last, batch_norm=modes),
-        _named("drift", {4}, full, schedule="shuffle", recipe=dataclasses.replace(table.recipe, inactive="drift")),
+        _of(What("seeds"), {1, 2, 3}, full, schedule="cycle", fine_tune=scale.fine_tune, batch_norm=modes,
+            interference=scale.interference),
+        _of(What("orders"), {1}, full, schedule="order"),
+        _of(What("shuffle"), {1, 2, 3, 4}, full, schedule="shuffle", last=last, batch_norm=modes),
+        _of(What("drift"), {4}, full, schedule="shuffle", recipe=dataclasses.replace(table.recipe, inactive="drift")),
     ]  # fmt: skip
-    kinds = ("similar", "random")
-    found += [_grouped(full, kind, m, "compute") for m in scale.groups for kind in kinds if m < len(table)]
-    found.append(_named("none-compute", {4}, full, strategy="none", match="compute", schedule="shuffle"))
-    found += [_grouped(full, kind, m, "steps") for m in scale.free for kind in kinds if m < len(table)]
+    found += [_grouped(full, kind, m, "compute") for m in scale.groups for kind in KINDS if m < len(table)]
+    none = What("none", match="compute")
+    found.append(_of(none, {4}, full, strategy="none", match="compute", schedule="shuffle"))
+    found += [_grouped(full, kind, m, "steps") for m in scale.free for kind in KINDS if m < len(table)]
     prefixes = range(table.macro.cells + 1) if scale.prefixes is None else scale.prefixes
-    found += [_named(f"prefix-{k}", {4}, full, strategy=f"prefix:{k}", match="compute") for k in prefixes]
+    found += [_of(What("prefix", k), {4}, full, strategy=f"prefix:{k}", match="compute") for k in prefixes]
     wanted = [dataclasses.replace(one, instances=scale.instances) for one in found if one.claims & set(claims)]
     return sorted(wanted, key=lambda one: one.plan.match == "steps")
 
 
-def _named(name: str, claims: set[int], plan: Plan, **changes: object) -> Experiment:
-    return Experiment(name, dataclasses.replace(plan, **changes), 0, frozenset(claims))  # type: ignore[arg-type]
+def index(table: Table) -> dict[str, What]:
+    """By its name, everything that may be run of groups, prefixes and children alone at any scale."""
+    counts = [m for m in range(1, len(table)) if len(table) % m == 0]
+    found = [What(kind, m, match=match) for kind in KINDS for m in counts for match in get_args(Match)]
+    found += [What("none", match=match) for match in get_args(Match)]
+    found += [What("prefix", k) for k in range(table.macro.cells + 1)]
+    return {what.name: what for what in found}
+
+
+def _of(what: What, claims: set[int], plan: Plan, **changes: object) -> Experiment:
+    return Experiment(what, dataclasses.replace(plan, **changes), 0, frozenset(claims))  # type: ignore[arg-type]
 
 
 def _grouped(full: Plan, kind: str, m: int, match: Match) -> Experiment:
-    name = f"{kind}-{m}-{match}"
-    return _named(name, {4}, full, strategy=f"groups:{kind}:{m}", match=match, schedule="shuffle")
+    what = What(kind, m, match=match)
+    return _of(what, {4}, full, strategy=f"groups:{kind}:{m}", match=match, schedule="shuffle")

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
 from nasbench_ws.evaluation.work import check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
@@ -30,13 +31,11 @@ from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker, checked_scores
 from nasbench_ws.rankers.named import ranker as ranker_of
 from nasbench_ws.rankers.plan import Plan
-from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.join import different, stack
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import Without
 from nasbench_ws.space.problem import Problem
-from nasbench_ws.space.registry import SPACES
 from nasbench_ws.tables.table import Table, load
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds
@@ -186,7 +185,7 @@ def prepare(
     """Check everything that can be checked before hours of training. Arguments and errors as of `evaluate`."""
     truth = table if isinstance(table, Table) else load(table)
     chosen = ranker_of(ranker, plan or Plan("full", truth.recipe), truth)
-    problem = _problem(chosen, truth)
+    problem = problem_of(chosen.recipe, truth)
     seeds = _seeds(chosen, instances, first_seed)
     images = images_for(chosen, problem, root)
     _check_images(images, truth)
@@ -197,28 +196,6 @@ def prepare(
         check_writable(Path(folder))
     kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
     return Evaluation(chosen, truth, problem, images, root, pieces, kept)
-
-
-def _problem(ranker: Ranker, table: Table) -> Problem:
-    """What the ranker ranks. UsageError where the table is of something else: it would say nothing of that."""
-    theirs = Problem.of(table.recipe, table.space)
-    if not ranker.recipe:
-        return theirs
-    recipe = Recipe.from_dict(ranker.recipe)
-    name = "space" if recipe.space != table.space.name else Problem.of(recipe, table.space).difference(theirs)
-    if name is not None:
-        ours, stored = getattr(recipe, name), getattr(table.recipe, name)
-        raise UsageError(
-            f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
-            f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
-        )
-    known = SPACES.get(table.space.name, table.space)
-    if known != table.space:
-        raise UsageError(
-            f"the table's space is {table.space!r}, and here {known!r} is registered; their children are not the same: "
-            "register the table's, or give yours a name of its own"
-        )
-    return Problem.of(recipe, table.space)
 
 
 def _check_images(images: Images | None, table: Table) -> None:

@@ -1,6 +1,6 @@
 """A named evaluation whose result is a file: what is finished is not run again.
 
-    wanted = [Experiment("none", Plan("none", table.recipe), instances=5)]
+    wanted = [Experiment(What("none"), Plan("none", table.recipe), instances=5)]
     results = run(table, wanted, "results")                  # {"none": Result}, and results/none.json
 
 A result's scores are not the table's: against another table they are measured again. No torch until something runs.
@@ -16,9 +16,11 @@ from pathlib import Path
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.rankers.cost import work_of
-from nasbench_ws.rankers.plan import Part, Plan
+from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.join import join
 from nasbench_ws.results.result import Result
+from nasbench_ws.sharing.strategies import resolve
+from nasbench_ws.space.cell import Edge
 from nasbench_ws.tables.table import Table
 from nasbench_ws.workers.pool import Progress
 from nasbench_ws.workers.progress import training_seconds
@@ -27,13 +29,33 @@ VALID_IMAGES, TUNING_MODES = 10_000, 2  # for an estimate, before images are rea
 
 
 @dataclass(frozen=True)
+class What:
+    """What an experiment is about: the names of its file and of its row derive from this."""
+
+    kind: str  # similar, random, none, prefix, edge, or what is unusual of a run that shares everything
+    count: int | None = None  # groups, or cells that are shared
+    edge: Edge | None = None  # that children are split on
+    match: Match | None = None  # stated where the same is run at several
+
+    @property
+    def name(self) -> str:
+        """As `similar-4-compute`."""
+        numbers = [self.count] if self.count is not None else self.edge or ()
+        return "-".join(map(str, (self.kind, *numbers, *([self.match] if self.match else []))))
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One evaluation, and the claims of the paper that need it."""
 
-    name: str
+    what: What
     plan: Plan
     instances: int
     claims: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.what.name
 
 
 def shipped_results() -> Path:
@@ -94,18 +116,14 @@ def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = Tr
 
 def hours(table: Table, wanted: Sequence[Experiment], workers: int) -> float:
     """Of training, scoring and reading out what is wanted, at the pace of workers/progress.py."""
-    macs = float(table.column("macs").mean()) * table.recipe.batch_size
+    macs, children = table.column("macs"), list(table.space)
     work = 0.0
     for one in wanted:
-        steps = one.plan.steps * (_supernets(one) if one.plan.match == "steps" else 1)
-        whole = Part(tuple(range(len(table))), steps)
-        work += one.instances * work_of(one.plan, whole, 1, VALID_IMAGES, TUNING_MODES).total
-    return training_seconds(macs * work, workers) / 3600
-
-
-def _supernets(one: Experiment) -> int:
-    """In one instance."""
-    return int(one.plan.strategy.split(":")[2]) if one.plan.strategy.startswith("groups:") else 1
+        strategy = resolve(one.plan.strategy, table.space, table.macro)
+        for part in one.plan.parts(children, table.macro, strategy):
+            size = work_of(one.plan, part, 1, VALID_IMAGES, TUNING_MODES).total
+            work += one.instances * size * float(macs[list(part.children)].mean())
+    return training_seconds(work * table.recipe.batch_size, workers) / 3600
 
 
 def run(

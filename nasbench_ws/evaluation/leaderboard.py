@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
-from nasbench_ws.evaluation.catalogue import SCALES, experiments
-from nasbench_ws.evaluation.experiment import Experiment, shipped_results
+from nasbench_ws.evaluation.catalogue import KINDS, SCALES, experiments
+from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
+from nasbench_ws.evaluation.fit import misfit, problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import EVALUATION, stability_tau
 from nasbench_ws.metrics.values import rankable
-from nasbench_ws.rankers.plan import BACKWARD, Match, Plan
+from nasbench_ws.rankers.alone import alone
+from nasbench_ws.rankers.named import curves
+from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.baselines import baselines, single_seed
+from nasbench_ws.results.baselines import baselines, left_out
 from nasbench_ws.results.compare import matches, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import LABELS
@@ -68,6 +71,7 @@ class Leaderboard:
     ceiling: float
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
+    left_out: int = 0  # results of the folder that are of other images, networks or children
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; without the results. NaN is None."""
@@ -113,6 +117,7 @@ class Leaderboard:
             f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds); "
             f"a held-out seed reaches {number(self.ceiling)}.\n"
             f"Matched in {self.match}: {self.steps:,} steps that share all. Cost: T multiply-adds."
+            + (f"\nOf other images or networks, and left out: {self.left_out} results." if self.left_out else "")
         )
 
 
@@ -132,15 +137,16 @@ def _two(value: float) -> str:
 def entries(table: Table) -> list[Experiment]:
     """What is run for the leaderboard: of scale standard what is one of its matches, and more ways to share."""
     plan = Plan("full", table.recipe, steps=SCALE.steps, last_images=SCALE.last_images, batch_norm=MODES)
-    ways = {f"{kind}-{m}": f"groups:{kind}:{m}" for m in SCALE.groups for kind in ("similar", "random")}
-    edges = {f"edge-{a}-{b}": f"edge:{a}->{b}" for a, b in table.space.edges}
+    ways = {(kind, m): f"groups:{kind}:{m}" for m in SCALE.groups for kind in KINDS}
     found = [one for one in experiments(table, SCALE) if one.plan.match != "steps" and not one.plan.interference]
     found = [replace(one, instances=INSTANCES) for one in found]
     for match in ("compute", "child-updates"):
-        for name, strategy in {**ways, **edges, "none": "none"}.items():
+        some = {What(kind, m, match=match): strategy for (kind, m), strategy in ways.items()}
+        some |= {What("edge", edge=(a, b), match=match): f"edge:{a}->{b}" for a, b in table.space.edges}
+        for what, strategy in {**some, What("none", match=match): "none"}.items():
             one = replace(plan, strategy=strategy, match=match, schedule="shuffle")
-            found.append(Experiment(f"{name}-{match}", one, INSTANCES))
-    found.append(Experiment("private-bn", replace(plan, strategy="private:bn", schedule="shuffle"), INSTANCES))
+            found.append(Experiment(what, one, INSTANCES))
+    found.append(Experiment(What("private-bn"), replace(plan, strategy="private:bn", schedule="shuffle"), INSTANCES))
     return list({one.name: one for one in found}.values())  # those of scale standard are the same under these names
 
 
@@ -166,7 +172,9 @@ def leaderboard(
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, EVALUATION)}; known are {known}")
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
-    found = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
+    there = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
+    found = {name: one for name, one in there.items() if misfit(one.outcome.recipe, truth) is None}
+    others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one)}
     steps = next((one.outcome.steps for one in [*found.values(), *results]), SCALE.steps)
     for place, one in enumerate(results, start=1):
@@ -176,6 +184,7 @@ def leaderboard(
                 f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
                 f"--steps {steps} --match {match}"
             )
+        problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
         found[f"given {place}"] = one
     found = {name: one.measured_by(truth) for name, one in found.items()}
     rows = [row for one in found.values() for row in _rows(one, metric)] + _rankers(truth, metric)
@@ -183,8 +192,8 @@ def leaderboard(
     sign = 1 if metric.startswith(LOW_IS_GOOD) else -1
     rows.sort(key=lambda row: math.inf if math.isnan(row.mean) else sign * row.mean)
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
-    ceiling, _ = single_seed(truth, metric, "test_accuracy", truth.epochs[-1])
-    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, ceiling.mean, ordered, found)
+    ceiling = left_out(truth, metric, truth.by_seed("test_accuracy").T)
+    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, ceiling.mean, ordered, found, others)
 
 
 def _rows(result: Result, metric: str) -> list[Row]:
@@ -202,13 +211,15 @@ def _rankers(table: Table, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
     rows = [_row(names[name], "ranker", "", one[metric], math.nan, 0.0) for name, one in baselines(table).items()]
-    each = table.recipe.steps_per_epoch * table.recipe.batch_size * BACKWARD * float(table.column("macs").sum())
-    if len(table.seeds) < 2 or np.isnan(table.curves("valid_accuracy")).any():
+    known = curves(table)
+    if len(table.seeds) < 2 or np.isnan(known.valid_accuracy).any():
         return rows
-    for epoch in sorted({table.epochs[0], table.epochs[len(table.epochs) // 2], table.epochs[-1]}):
-        measured, s_tau = single_seed(table, metric, "valid_accuracy", epoch)
+    for epoch in sorted({known.epochs[0], known.epochs[len(known.epochs) // 2], known.epochs[-1]}):
+        ranker = alone(known, epoch)
+        measured = left_out(table, metric, ranker.scores)
         name = f"alone, epoch {epoch:g} of {table.recipe.epochs:g}"
-        rows.append(_row(name, "ranker", "", measured, s_tau, each * epoch))
+        s_tau = stability_tau(ranker.scores).mean
+        rows.append(_row(name, "ranker", "", measured, s_tau, ranker.cost.macs))
     return rows
 
 

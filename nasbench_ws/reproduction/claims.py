@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nasbench_ws.evaluation.catalogue import index
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import t_interval
 from nasbench_ws.metrics.rank import measure, stability_tau
@@ -197,33 +198,33 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
     if "shuffle" not in results:
         return []
     full, found, params = results["shuffle"], [], _params(table)
-    for name, result in results.items():
-        kind, *rest = name.split("-")  # similar-4-compute, random-4-steps, none-compute, prefix-1
-        if kind in ("similar", "random", "none"):
-            m = max(paper.GROUPING) if kind == "none" else int(rest[0])
-            words = {"steps": f"{m} times the compute", "compute": "equal compute"}[rest[-1]]
+    known = index(table)
+    run = {what: result for name, result in results.items() if (what := known.get(name)) is not None}
+    for what, result in run.items():
+        if what.kind == "prefix" and what.count is not None:
+            mean, std = paper.PREFIX.get(what.count, (math.nan, math.nan))
+            theirs = f"{mean:.2f} +- {std:.2f}, 2,000 epochs"
+            text = f"GT-Tau with the first {what.count} cells shared, equal compute"
+            found.append(_figure(4, text, theirs, _taus(result)))
+        elif what.match in ("steps", "compute"):
+            m = max(paper.GROUPING) if what.count is None else what.count
+            words = _words(m, what.match)
             row = paper.GROUPING[m]
-            value = row.random if kind == "random" else row.similar
+            value = row.random if what.kind == "random" else row.similar
             theirs = f"{value:.2f}, {m} times the compute"
-            label = "every child alone" if kind == "none" else f"{m} {kind} groups"
+            label = "every child alone" if what.kind == "none" else f"{m} {what.kind} groups"
             found.append(_figure(4, f"GT-Tau of {label}, {words}", theirs, _taus(result)))
             gap = value - paper.GROUPING[1].similar
-            sign = -1 if kind == "random" else 1
+            sign = -1 if what.kind == "random" else 1
             text = f"{label} minus full sharing, {words}"
             gain = _gained(result, full)
             found.append(_decided(4, text, f"{gap:+.2f}", gain, "t, paired by seed", sign=sign))
-        elif kind == "prefix":
-            mean, std = paper.PREFIX.get(int(rest[0]), (math.nan, math.nan))
-            theirs = f"{mean:.2f} +- {std:.2f}, 2,000 epochs"
-            text = f"GT-Tau with the first {rest[0]} cells shared, equal compute"
-            found.append(_figure(4, text, theirs, _taus(result)))
-    for name, result in results.items():
-        other = results.get(name.replace("similar", "random", 1))
-        if name.startswith("similar-") and other is not None and other is not result:
-            groups, match = name.split("-")[1:]
-            words = "equal compute" if match == "compute" else f"{groups} times the compute"
-            gap = paper.GROUPING[int(groups)].similar - paper.GROUPING[int(groups)].random
-            text = f"{groups} similar groups minus {groups} random ones, {words}"
+    for what, result in run.items():
+        other = run.get(replace(what, kind="random"))
+        if what.kind == "similar" and what.match in ("steps", "compute") and what.count and other is not None:
+            m = what.count
+            gap = paper.GROUPING[m].similar - paper.GROUPING[m].random
+            text = f"{m} similar groups minus {m} random ones, {_words(m, what.match)}"
             found.append(_decided(4, text, f"{gap:+.2f}", _gained(result, other), test="t, paired by seed"))
     if "drift" in results:
         text = "weights that drift while unused minus frozen ones: GT-Tau"
@@ -240,6 +241,10 @@ def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
     theirs = f"{paper.GROUPING[64].similar - paper.PARAMETER_COUNT:+.2f}, every child alone"
     found.append(_decided(4, text, theirs, each[best] - params, "t over instances"))
     return found
+
+
+def _words(m: int, match: str) -> str:
+    return "equal compute" if match == "compute" else f"{m} times the compute"
 
 
 # -- what all of them use ------------------------------------------------------------------------------

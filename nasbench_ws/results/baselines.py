@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
-from nasbench_ws.metrics.rank import EVALUATION, measure, stability_tau
+from nasbench_ws.metrics.rank import EVALUATION, measure
 from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
@@ -50,11 +50,11 @@ def _random(truth: Array) -> dict[str, Figure]:
     return found
 
 
-def single_seed(table: GroundTruth, metric: str, column: str, epoch: float) -> tuple[Figure, float]:
-    """One seed's accuracies at a point of the table, against the mean of the others at the last; and their S-Tau."""
-    scores, truths = table.by_seed(column, epoch).T, table.by_seed("test_accuracy").T  # (seeds, n)
+def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
+    """The metric of (seeds, n) scores, each made with a seed of the table, against the mean of the other seeds."""
+    truths = table.by_seed("test_accuracy").T  # (seeds, n)
     values = [
         float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric])[metric][0])
         for seed, row in enumerate(scores)
     ]
-    return figure(t_interval(values)), stability_tau(scores).mean
+    return figure(t_interval(values))

@@ -24,6 +24,7 @@ from nasbench_ws.building.standalone import train_run
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
 from nasbench_ws.evaluation import evaluate as module
 from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.work import run_piece
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.images.loaders import load_images
@@ -578,7 +579,7 @@ def untrained(run: Callable[..., Result], parts_run: list[tuple[int, int]]) -> C
 def test_images_are_told_by_their_digest(tiny: Any) -> None:
     """A folder elsewhere with the same images will do; one of the same name with others will not."""
     table = tiny.remade(replace(tiny.recipe, images="folder:there"))
-    module._problem(WeightSharing(Plan("full", replace(tiny.recipe, images="folder:here"))), table)
+    problem_of(replace(tiny.recipe, images="folder:here").to_dict(), table)
     module._check_images(tiny.images, table)
     others = replace(tiny.images, digest="8" * 64)
     with pytest.raises(UsageError) as caught:

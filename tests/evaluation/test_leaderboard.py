@@ -203,3 +203,17 @@ def test_a_shipped_result_serves_only_what_it_was_run_as(tiny: Any, tmp_path: Pa
     assert kept(replace(one, plan=replace(one.plan, steps=640)), tmp_path) is None
     other = replace(one, plan=replace(one.plan, recipe=replace(table.recipe, lr=0.3)))
     assert kept(other, tmp_path) is None
+
+
+def test_results_of_other_images_are_not_measured_on_this_table(make: Callable[..., Result], tiny: Any) -> None:
+    """Those that ship are left out and counted; one that is given is refused."""
+    board = leaderboard(table=tiny.table)
+    assert {row.kind for row in board.rows} == {"ranker"}
+    assert board.caption().endswith(f"\nOf other images or networks, and left out: {len(SHIPPED)} results.")
+    recipe = {**tiny.recipe.to_dict(), "images": "fashion14"}
+    with pytest.raises(UsageError) as caught:
+        leaderboard([make(recipe=recipe, plan={"steps": 6400, "schedule": "shuffle", "last": 0})], tiny.table)
+    assert str(caught.value) == (
+        "recipe images is 'fashion14', and the table's is 'tiny'; a super-net is compared with children of the same "
+        "kind: leave images as it is, or build a table with 'fashion14'"
+    )

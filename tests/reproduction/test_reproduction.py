@@ -22,6 +22,7 @@ from nasbench_ws.metrics.top import survival
 from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run
 from nasbench_ws.reproduction.claims import _by_distance, _decided, _jackknifed
 from nasbench_ws.results.join import join
+from nasbench_ws.results.outcome import Divergence
 from nasbench_ws.results.result import Result
 from nasbench_ws.tables.table import load
 
@@ -107,7 +108,8 @@ def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], 
     with pytest.raises(ResultError) as caught:
         join([first["seeds"], first["shuffle"]], tiny.table)
     assert str(caught.value) == (
-        f"{first['seeds']!r} and {first['shuffle']!r} differ in plan; only instances of one evaluation can be joined"
+        f"{first['seeds']!r} and {first['shuffle']!r} differ in plan: fine_tune [], not [0, 2], interference 0, not 1, "
+        "last 2, not 0, schedule shuffle, not cycle; only instances of one evaluation can be joined"
     )
 
 
@@ -115,7 +117,7 @@ def test_results_with_more_instances_than_others_are_compared_by_seed(make: Call
     """The leaderboard's results have more instances than the scale asks for; a diverged one has no tau."""
     many, few = scored(0, 5), scored(1, 4)
     few[1] = np.nan
-    diverged = [{"seed": 1, "children": list(range(64)), "step": 3}]
+    diverged = (Divergence(1, tuple(range(64)), 3),)
     results = {
         "shuffle": make(scores={"running": many}),
         "similar-4-compute": make(scores={"running": few}, diverged=diverged),

@@ -1,0 +1,50 @@
+"""Whether scores and a table are of the same thing: the same children, networks and images.
+
+    problem_of(recipe, table)                   # what that recipe ranks; UsageError where the table is of another
+    misfit(result.outcome.recipe, table)        # "images", or None
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.problem import Problem
+from nasbench_ws.space.registry import SPACES
+from nasbench_ws.tables.table import Table
+
+
+def problem_of(recipe: Mapping[str, Any], table: Table) -> Problem:
+    """What a recipe, as JSON, ranks; the table's own where it is {}. UsageError where the table is of something else.
+
+    A super-net of other children, images or networks says nothing of the table's.
+    """
+    theirs = Problem.of(table.recipe, table.space)
+    if not recipe:
+        return theirs
+    name = misfit(recipe, table)
+    if name is not None:
+        ours, stored = getattr(Recipe.from_dict(recipe), name), getattr(table.recipe, name)
+        raise UsageError(
+            f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
+            f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
+        )
+    known = SPACES.get(table.space.name, table.space)
+    if known != table.space:
+        raise UsageError(
+            f"the table's space is {table.space!r}, and here {known!r} is registered; their children are not the same: "
+            "register the table's, or give yours a name of its own"
+        )
+    return Problem.of(Recipe.from_dict(recipe), table.space)
+
+
+def misfit(recipe: Mapping[str, Any], table: Table) -> str | None:
+    """The first key of a recipe by which it ranks something else than the table; None where it does not."""
+    if not recipe:
+        return None
+    ours = Recipe.from_dict(recipe)
+    if ours.space != table.space.name:
+        return "space"
+    return Problem.of(ours, table.space).difference(Problem.of(table.recipe, table.space))
