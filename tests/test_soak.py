@@ -21,36 +21,28 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import TESTS_PATH
-from test_builder import DIGEST, FEW, RECIPE, quick, tiny
+from small_builds import DIGEST, FEW, RECIPE, quick, tiny
 from test_cli import QUICK, write_small_table
 from test_images import write_originals
 
 from nasbench_ws.building.builder import build
 from nasbench_ws.errors import OutputError
 from nasbench_ws.evaluation.evaluate import evaluate
-from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import read_record
 from nasbench_ws.rankers.plan import Plan
-from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.tables.merge import merge
-from nasbench_ws.tables.run import RunRecord, finished, read_runs, run_paths
+from nasbench_ws.tables.run import finished, read_runs, run_paths
 from nasbench_ws.tables.table import verify
 
 BUILD = """
 import sys
-from test_soak import RECIPE, brief, tiny
+from small_builds import RECIPE, brief, tiny
 from nasbench_ws.building.builder import build
 if __name__ == "__main__":
     build(RECIPE, range(int(sys.argv[2])), sys.argv[1], train=brief, load=tiny, workers=2)
 """
-
-
-def brief(recipe: object, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    """What workers run: numbers that depend on the child and seed alone, after some time."""
-    time.sleep(float(os.environ["NAP"]))
-    return quick(recipe, arch, seed, images)  # type: ignore[arg-type]
 
 
 def kill_again_and_again(

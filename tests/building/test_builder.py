@@ -4,118 +4,42 @@ from __future__ import annotations
 
 import concurrent.futures
 import errno
-import math
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import TESTS_PATH
+from small_builds import (
+    DIGEST,
+    FEW,
+    MACRO,
+    RECIPE,
+    Here,
+    awkward,
+    deadly,
+    deadly_once,
+    made,
+    moody,
+    other,
+    quick,
+    tiny,
+)
 
 from nasbench_ws.building.builder import BuildInterrupted, Job, Progress, build, plan
 from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableError, UsageError
-from nasbench_ws.images.dataset import Images, Split
+from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.space.cell import Architecture
-from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
-from nasbench_ws.tables.columns import CURVES
 from nasbench_ws.tables.merge import merge
-from nasbench_ws.tables.run import RunRecord, finished, read_runs, run_path, write_run
+from nasbench_ws.tables.run import finished, read_runs, run_path, write_run
 from nasbench_ws.tables.table import verify
-
-RECIPE = Recipe(epochs=2.0)
-MACRO = build_macro(RECIPE, 14, 14, 1, 10)
-DIGEST = "d" * 64
-FEW = ("111", "222", "333", "444")
-
-
-# -- what workers are given: at the top level of this module, for they import it ------------------
-
-
-def tiny(name: str, splits: Sequence[str], root: object) -> Images:
-    split = Split(np.zeros((10, 14, 14, 1), np.uint8), np.arange(10))
-    return Images(name, tuple("abcdefghij"), DIGEST, (0.0,), (1.0,), dict.fromkeys(splits, split))
-
-
-def quick(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    assert sorted(images.splits) == ["test", "train", "valid"]
-    rng = np.random.default_rng([arch.index, seed])
-    return RunRecord(
-        hash=arch.hash, spec=arch.spec, seed=seed, status="ok", error="", epochs=(1.0, 2.0),
-        curves={name: tuple(rng.random(2)) for name in CURVES}, recipe=recipe.to_dict(), images_digest=images.digest,
-        versions={}, device=f"{os.getpid()} {os.environ.get('OMP_NUM_THREADS')}",
-    )  # fmt: skip
-
-
-def note(seed_and_name: str) -> int:
-    """How often this was noted before, in the folder that the test names; across processes."""
-    folder = Path(os.environ["NOTES"])
-    before = len(list(folder.glob(f"{seed_and_name}.*")))
-    (folder / f"{seed_and_name}.{before}").touch()
-    return before
-
-
-def moody(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    """Raises once for 222, always for 333, and diverges for 444."""
-    before = note(arch.name)
-    if arch.name == "333" or (arch.name == "222" and before == 0):
-        raise ValueError(f"mood of {arch.name}")
-    record = quick(recipe, arch, seed, images)
-    if arch.name == "444":
-        nan = {name: (0.5, math.nan) for name in CURVES if name != "seconds"}
-        return replace(record, status="diverged", error="at step 7", curves={**record.curves, **nan})
-    return record
-
-
-def deadly_once(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    if note(arch.name) == 0 and arch.name == "222":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return quick(recipe, arch, seed, images)
-
-
-def deadly(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    note(arch.name)
-    if arch.name == "222":
-        time.sleep(0.3)  # others are under way
-        os.kill(os.getpid(), signal.SIGKILL)
-    return quick(recipe, arch, seed, images)
-
-
-class UnpicklableError(Exception):
-    def __init__(self, one: int, two: int) -> None:
-        super().__init__("cannot be made again from this")
-
-
-def awkward(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> Any:
-    if arch.name == "111":
-        raise UnpicklableError(1, 2)
-    if arch.name == "222":
-        sys.exit(3)
-    return None
-
-
-def other(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    return quick(recipe, arch, seed + 1, images)
-
-
-def slow(recipe: Recipe, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    if seed:
-        note(f"{os.getpid()}")
-        time.sleep(600)
-    return quick(recipe, arch, seed, images)
-
-
-def made(folder: Path, **options: Any) -> Progress:
-    options = {"train": quick, "load": tiny, "architectures": FEW, **options}
-    return build(RECIPE, options.pop("seeds", (0,)), folder, **options)
 
 
 def refused(kind: type[BaseException], action: Callable[[], object]) -> str:
@@ -130,23 +54,6 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("NOTES", str(folder))
     return folder
-
-
-class Here(concurrent.futures.Executor):
-    """Runs at once, in this process: the order of submission is that of the work."""
-
-    def __init__(self) -> None:
-        self.order: list[tuple[str, int]] = []
-
-    def submit(self, work: Any, make: Any, number: int, run: Any, *rest: Any) -> Any:  # type: ignore[override]
-        arch, seed = run
-        self.order.append((arch.name, seed))
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        try:
-            future.set_result(work(make, number, run, *rest))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 # -- the plan -------------------------------------------------------------------------------------
@@ -316,7 +223,7 @@ def test_exceptions_that_do_not_travel_and_results_that_are_none(tmp_path: Path)
     result = made(tmp_path, train=awkward, retries=0, architectures=("111", "222", "333"))
     assert (result.done, result.failed) == (0, 3)
     errors = {record.spec[-20:]: record.error.splitlines()[-1] for _, record in read_runs(tmp_path)}
-    assert sorted(error.rpartition("test_builder.")[2] for error in errors.values()) == [
+    assert sorted(error.rpartition("small_builds.")[2] for error in errors.values()) == [
         "SystemExit: 3",
         "TypeError: train returned NoneType, not a RunRecord",
         "UnpicklableError: cannot be made again from this",
@@ -463,7 +370,8 @@ def test_a_signal_while_a_run_is_being_written_loses_nothing(
 SCRIPT = """
 import sys
 sys.path[:0] = sys.argv[1].split(":")
-from test_builder import BuildInterrupted, made, slow
+from nasbench_ws.building.builder import BuildInterrupted
+from small_builds import made, slow
 if __name__ == "__main__":
     try:
         made(sys.argv[2], train=slow, seeds=(0, 1), workers=2)

@@ -15,26 +15,14 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from test_builder import FEW, RECIPE, Here, made, note, quick, tiny
+from small_builds import FEW, Here, builder, made
 
-from nasbench_ws.building.builder import Progress, build
+from nasbench_ws.building.builder import Progress
 from nasbench_ws.building.claims import Claims
 from nasbench_ws.errors import OutputError
-from nasbench_ws.images.dataset import Images
-from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.registry import DEEPER64
-from nasbench_ws.tables.run import RunRecord, read_runs, run_path
+from nasbench_ws.tables.run import read_runs, run_path
 from nasbench_ws.workers import pool
-
-
-def counted(recipe: object, arch: Architecture, seed: int, images: Images) -> RunRecord:
-    note(f"{arch.name}-{seed}")
-    time.sleep(0.15)
-    return quick(recipe, arch, seed, images)  # type: ignore[arg-type]
-
-
-def builder(folder: Path) -> None:
-    build(RECIPE, [0, 1], folder, train=counted, load=tiny, architectures=FEW, executor=Here())
 
 
 def test_two_builders_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
