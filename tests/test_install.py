@@ -66,7 +66,7 @@ def test_the_source_archive_has_everything_once(sdist):
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert max(Counter(Path(name).name for name in names if name.endswith(".h5")).values()) == 1
     assert {name.partition("/")[0] for name in names if name} == {
-        "CHANGELOG.md", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "benchmarks", "nasbench_ws",
+        "CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "benchmarks", "nasbench_ws",
         "nasbench_ws.egg-info", "pyproject.toml", "setup.cfg", "tests",
     }  # fmt: skip
     tests = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")}

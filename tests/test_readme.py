@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from conftest import load_instead
 from installed import clone
 
+import nasbench_ws
 from nasbench_ws.cli import SHORT, WHERE, group
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.results.outcome import Readouts
@@ -163,3 +164,11 @@ def _help(name):
     for part in getattr(command, "commands", {}):
         text += CliRunner().invoke(group, [name, part, "--help"]).output
     return text
+
+
+def test_the_version_is_stated_once_everywhere():
+    root = README.parent
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    assert nasbench_ws.__version__ == version
+    assert f"\nversion: {version}\n" in (root / "CITATION.cff").read_text()
+    assert f"\n## {version}" in (root / "CHANGELOG.md").read_text()

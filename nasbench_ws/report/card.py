@@ -20,6 +20,24 @@ from nasbench_ws.results.assess import ceilings
 from nasbench_ws.space.cell import Space
 from nasbench_ws.tables.table import Table
 
+_BY_CLASS = (
+    "The original {0} training images are divided, by class, into {1} for training and {2} for validation; the 10,000 "
+    "test images are the original ones."
+)
+IMAGES = {  # what is known of a data set beside its name and digest
+    "fashion14": "Fashion-MNIST (70,000 images, MIT licence, (c) 2017 Zalando SE), each 2x2 window averaged to give "
+    "14x14 grey images. " + _BY_CLASS.format("60,000", "50,000", "10,000"),
+    "fashion-mnist": "Fashion-MNIST (70,000 grey images of 28x28, MIT licence, (c) 2017 Zalando SE). "
+    + _BY_CLASS.format("60,000", "50,000", "10,000"),
+    "cifar10": "CIFAR-10 (60,000 colour images of 32x32 in 10 classes; Krizhevsky, 2009). "
+    + _BY_CLASS.format("50,000", "40,000", "10,000"),
+    "cifar100": "CIFAR-100 (60,000 colour images of 32x32 in 100 classes; Krizhevsky, 2009). "
+    + _BY_CLASS.format("50,000", "40,000", "10,000"),
+}
+PUBLISHED_IMAGES = {  # of tables that others trained, whose splits are theirs
+    "cifar10": "CIFAR-10, as its authors divided it; this package has not seen their images.",
+}
+
 
 def card(table: Table, against: Sequence[Table] = ()) -> str:
     """The card as Markdown, with its agreement with other tables."""
@@ -32,7 +50,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
     best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
     curve = table.curves("valid_accuracy").mean(axis=(0, 1))
-    epochs = ", ".join(f"{epoch:g}: {value:.4f}" for epoch, value in zip(table.epochs, curve, strict=True))
+    epochs = ", ".join(f"{at:g}: {number(float(value), 4)}" for at, value in zip(table.epochs, curve, strict=True))
     absent = table.absent()
     made = table.content.environments
     devices = sorted({str(one.get("device", "")) for one in made})
@@ -41,7 +59,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
     lines = [
         f"# The table `{table.name}`",
         "",
-        "Generated from the table by `nasbench-ws data card`; a test compares the two.",
+        "Generated from the table by `nasbench-ws data card`.",
         "",
         "## What",
         "",
@@ -56,10 +74,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "",
         "## Images and splits",
         "",
-        "`fashion14`: Fashion-MNIST (70,000 images, MIT licence, (c) 2017 Zalando SE), each 2x2 window averaged to "
-        "give 14x14 grey images. The original 60,000 training images are divided, by class, into 50,000 for training "
-        "and 10,000 for validation; the 10,000 test images are the original ones. Digest "
-        f"`{table.content.attributes['images_digest']}`.",
+        _images(table),
         "",
         "## How: the recipe",
         "",
@@ -71,9 +86,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "",
         "## With what, and how long",
         "",
-        f"{float(np.nanmedian(seconds)):.0f} s a run at the median, two at a time on a shared machine: "
-        f"{float(np.nanmedian(seconds)) * np.isfinite(seconds).sum() / 3600:.1f} hours of one process for all. By the "
-        f"clock it was {float(np.nansum(seconds)) / 3600:.1f}, since runs that waited for other work count whole.",
+        _how_long(seconds),
         "",
         *(f"* {text}" for text in [*devices, *versions] if text),
         "",
@@ -114,16 +127,36 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "## Known limits",
         "",
         f"* {seeds} seeds: the ranking among good children is mostly noise; read the ceiling of the top quarter.",
-        "* Small images, small networks, short training: a finding here is about this setting.",
+        f"* {recipe.images}, the macro network {recipe.macro}, {recipe.epochs:g} epochs: a finding here is about this "
+        "setting.",
         "* The curves are points of one learning-rate schedule; an early point is not what a short schedule reaches.",
         "",
         "## Licence and digests",
         "",
-        "The table is under the MIT licence, as this package. Content digest (`nasbench-ws verify` checks it): "
+        f"The table's licence: {table.content.attributes['licence']}. Content digest (`nasbench-ws verify` checks it): "
         f"`{table.digest}`. Recipe `{recipe.digest}`.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _images(table: Table) -> str:
+    """What the table itself says of its images, and what is known of a data set of that name."""
+    name, digest = str(table.content.attributes["images"]), str(table.content.attributes["images_digest"])
+    if not digest:
+        return f"`{name}`: {PUBLISHED_IMAGES.get(name, 'not seen by this package.')} The table has no digest of them."
+    known = IMAGES.get(name, "images of the maker's own; the table keeps their name and digest.")
+    return f"`{name}`: {known} Digest `{digest}`."
+
+
+def _how_long(seconds: NDArray[np.float64]) -> str:
+    if not np.isfinite(seconds).any():
+        return "The table does not say how long its runs took."
+    median, runs = float(np.nanmedian(seconds)), int(np.isfinite(seconds).sum())
+    return (
+        f"{median:.0f} s a run at the median: {median * runs / 3600:.1f} hours of one process for all. By the clock it "
+        f"was {float(np.nansum(seconds)) / 3600:.1f}, where runs that waited for other work count whole."
+    )
 
 
 def _by_operation(table: Table) -> dict[str, list[float]]:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from test_outside_paper import FIGURES, papers_table
 
+from nasbench_ws.images.loaders import VALID_ONE_IN
 from nasbench_ws.metrics.rank import kendall_tau
-from nasbench_ws.report.card import card
-from nasbench_ws.tables.table import load
+from nasbench_ws.report.card import IMAGES, card
+from nasbench_ws.tables.outside.paper import published
+from nasbench_ws.tables.table import Table, load
 
 CARD = Path(__file__).parents[2] / "data" / "README.md"
 
@@ -24,6 +26,37 @@ def test_the_shipped_card_is_generated_from_the_shipped_table():
 @pytest.mark.skipif(not FIGURES.exists(), reason="the paper's figures are not at hand; they do not ship")
 def test_so_is_its_agreement_with_the_paper():
     assert CARD.read_text() == card(load("fashion14"), [papers_table()])
+
+
+def test_a_card_is_about_its_own_table(tiny):
+    """Not about the shipped one: neither its images, nor how long it took, nor its licence."""
+    text = card(tiny.table)
+    assert "Fashion-MNIST" not in text
+    assert (
+        f"`tiny`: images of the maker's own; the table keeps their name and digest. Digest `{tiny.images.digest}`."
+    ) in text
+    assert "* tiny, the macro network small, 1 epochs: a finding here is about this setting." in text
+
+
+@pytest.mark.parametrize("name", VALID_ONE_IN)
+def test_data_sets_that_recipes_can_name_are_described(name):
+    """With the numbers of the splits that `load_images` makes."""
+    whole = 60_000 if name == "fashion-mnist" else 50_000
+    valid = whole // VALID_ONE_IN[name]
+    assert f"original {whole:,} training images are divided, by class, into {whole - valid:,}" in IMAGES[name]
+    assert f"{valid:,} for validation" in IMAGES[name]
+
+
+def test_a_published_table_claims_no_images_of_ours():
+    means = np.linspace(0.8, 0.9, 64)
+    text = card(Table(published(means, np.full(64, 0.002)), "paper"))
+    assert (
+        "`cifar10`: CIFAR-10, as its authors divided it; this package has not seen their images. The table has no "
+        "digest of them."
+    ) in text
+    assert "The table does not say how long its runs took." in text
+    assert "The table's licence: the authors' own." in text
+    assert "nan" not in text
 
 
 def test_its_figures_are_those_of_the_table():
