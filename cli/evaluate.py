@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from dataclasses import replace
@@ -129,7 +128,9 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasbench-ws"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("nasbench-ws", appauthor=False)
 
 
 def _label(ready: Evaluation) -> str:

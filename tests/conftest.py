@@ -10,6 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+# Two test processes on two processors, and each child of theirs: more threads only wait for one another. Before numpy
+# and torch are imported, which read it then.
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
 import numpy as np
 import pytest
 

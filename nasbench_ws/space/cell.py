@@ -17,6 +17,7 @@ import operator
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, SupportsIndex, TypeAlias
@@ -46,14 +47,8 @@ def _digest(spec: str) -> str:
     return str(sha256(spec.encode()).hexdigest()[:16])
 
 
-class _Frozen:
-    """What `dataclass(frozen=True)` gives, but without the 5 ms that every first query would wait for it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{self!r} cannot be changed; make another {type(self).__name__.lower()}")
-
-
-class Space(_Frozen):
+@dataclass(frozen=True)
+class Space:
     """All ways to put one of `operations` on each edge of a cell.
 
     Node 0 is the input; nodes 1 to `nodes` each take an edge from every earlier node. The children
@@ -64,11 +59,11 @@ class Space(_Frozen):
     nodes: int
     operations: tuple[str, ...]
 
-    def __init__(self, name: str, nodes: SupportsIndex, operations: Sequence[str]) -> None:
-        listed, operations = operations, tuple(operations) if isinstance(operations, (list, tuple)) else ()
+    def __post_init__(self) -> None:
+        operations = tuple(self.operations) if isinstance(self.operations, (list, tuple)) else ()
         if not operations:
-            raise UsageError(f"a space needs a list of one operation name or more, not {listed!r}")
-        for word in (name, *operations):
+            raise UsageError(f"a space needs a list of one operation name or more, not {self.operations!r}")
+        for word in (self.name, *operations):
             if not (isinstance(word, str) and _WORD.fullmatch(word)):
                 raise UsageError(
                     f"{word!r} cannot name a space or an operation; "
@@ -76,27 +71,16 @@ class Space(_Frozen):
                 )
             if operations.count(word) > 1:
                 raise UsageError(f"the operation {word} is listed twice in {operations}; list each once")
-        count = _integer(nodes)
+        count = _integer(self.nodes)
         if count is None or not 1 <= count <= MAX_NODES:
-            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {nodes!r}")
+            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {self.nodes!r}")
         children = len(operations) ** (count * (count + 1) // 2)
         if children > MAX_CHILDREN:
             raise UsageError(
                 f"{len(operations)} operations and {count} nodes make {children:,} children, more than the "
                 f"{MAX_CHILDREN:,} that can be enumerated; take fewer of either"
             )
-        vars(self).update(name=name, nodes=count, operations=operations)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Space):
-            return NotImplemented
-        return (self.name, self.nodes, self.operations) == (other.name, other.nodes, other.operations)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.nodes, self.operations))
-
-    def __repr__(self) -> str:
-        return f"Space(name={self.name!r}, nodes={self.nodes}, operations={self.operations})"
+        vars(self).update(nodes=count, operations=operations)
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -247,22 +231,23 @@ class Space(_Frozen):
         return f"{self.name} (nodes={self.nodes}, operations={', '.join(self.operations)})"
 
 
-class Architecture(_Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class Architecture:
     """One child of a space; `choices[i]` is where in `space.operations` the operation of edge i stands."""
 
     space: Space
     choices: tuple[int, ...]
 
-    def __init__(self, space: Space, choices: Sequence[int]) -> None:
-        allowed = range(len(space.operations))
-        integers = map(_integer, choices)
+    def __post_init__(self) -> None:
+        allowed = range(len(self.space.operations))
+        integers = map(_integer, self.choices)
         known = tuple(choice for choice in integers if choice is not None and choice in allowed)
-        if not len(known) == len(choices) == len(space.edges):
+        if not len(known) == len(self.choices) == len(self.space.edges):
             raise ArchitectureError(
-                f"{choices!r} are not the choices of a child of {space.name}; "
-                f"give {len(space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
+                f"{self.choices!r} are not the choices of a child of {self.space.name}; "
+                f"give {len(self.space.edges)} ints, one an edge, each 0 to {len(allowed) - 1}"
             )
-        vars(self).update(space=space, choices=known)
+        vars(self).update(choices=known)
 
     @cached_property
     def name(self) -> str:

@@ -111,7 +111,8 @@ def test_functions_that_workers_cannot_import(tmp_path: Path) -> None:
 # -- whole builds ---------------------------------------------------------------------------------
 
 
-def test_a_build_makes_every_run_and_then_none(tmp_path: Path) -> None:
+def test_a_build_makes_every_run_and_then_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     reports: list[Progress] = []
     result = made(tmp_path / "runs", seeds=range(2), workers=2, progress=reports.append)
     assert result == Progress(done=8, failed=0, total=8, seconds_left=0.0)

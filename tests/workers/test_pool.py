@@ -258,8 +258,9 @@ def run_any(what: Callable[..., Any], argument: Any, on_step: OnStep) -> Any:
     return what(argument, on_step=on_step) if argument is not None else what(on_step=on_step)
 
 
-def test_two_workers(tmp_path: Path) -> None:
+def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results, a second try, and a task that keeps failing, in two processes with one thread each."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     tasks = {
         "slow": Task((sleeping, 1.0)),
         "about": Task((about_the_worker, None)),
