@@ -26,11 +26,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.power import detectable
+from nasbench_ws.metrics.student import quantile, tail
 
 WIDTHLESS = 1e-12  # a standard deviation below it, beside values of about 1, is rounding
 
@@ -144,7 +144,7 @@ def difference(a: Estimate, b: Estimate, *, table_std: float = 0.0, level: float
     df = variance**2 / squares if squares else math.inf  # Welch and Satterthwaite; the table's noise is known well
     error = math.sqrt(variance)
     half = _quantile(level, df) * error
-    p_value = float(2 * (stats.norm.sf(abs(mean) / error) if math.isinf(df) else stats.t.sf(abs(mean) / error, df)))
+    p_value = 2 * tail(abs(mean) / error, df)
     verdict = "distinguishable" if abs(mean) > half else "not distinguishable"
     return Difference(
         mean, mean - half, mean + half, error, df, n, level, p_value, verdict, detectable(error, df, level=level)
@@ -162,10 +162,13 @@ def fit_prior(variances: npt.ArrayLike, df: npt.ArrayLike, least: float = 0.0) -
 
     A prior that comes out beyond 200 degrees of freedom is one of 200: no fifty samples tell the two apart.
 
+    >>> from scipy import stats
     >>> s2 = 0.1**2 * stats.f.rvs(4, 10, size=400, random_state=0)
     >>> fit_prior(s2, np.full(400, 4))
     Prior(df=10.3, std=0.1)
     """
+    from scipy import optimize, special, stats  # for the few who fit a prior
+
     s2, d = np.asarray(variances, dtype=np.float64), np.asarray(df, dtype=np.float64)
     least = max(least, float(s2.max(initial=0.0)) * WIDTHLESS)
     seen = s2 > least
@@ -188,4 +191,4 @@ def _quantile(level: float, df: float) -> float:
     if not 0 < level < 1:
         raise MetricError(f"level={level}: it must be a fraction between 0 and 1, such as 0.95")
     upper = (1 + level) / 2
-    return float(stats.norm.ppf(upper) if math.isinf(df) else stats.t.ppf(upper, df))
+    return float(quantile(upper, df))

@@ -42,13 +42,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import DELTA, Array
 from nasbench_ws.metrics.bootstrap import VALUES_AT_ONCE, over_children
 from nasbench_ws.metrics.estimates import Prior, estimate
 from nasbench_ws.metrics.rank import EVALUATION, measure, undefined_reason
+from nasbench_ws.metrics.student import quantile, tail
 
 _WIDEST = 0.5  # of a metric's range: a wider interval tells little
 _NOTHING_VARIES = "the ranking does not vary, and the table has one seed a child: nothing that varies is known"
@@ -133,7 +133,7 @@ def intervals(
         redrawn = over_children(scores[0], truth, metrics, resamples, rng, delta)
     # Evenly spaced quantiles in random order: without table noise the interval is the t interval itself.
     spaced = (rng.permutation(resamples) + 0.5) / resamples
-    deviates = stats.t.ppf(spaced, count - 1) if count > 1 else spaced
+    deviates = quantile(spaced, count - 1) if count > 1 else spaced
     noise = ", table seeds resampled" if table else ""
 
     result = {}
@@ -144,7 +144,7 @@ def intervals(
             draws, method = mean + draws, f"does not vary{noise}" if table else "none"
         elif usual is not None and np.isfinite(values[metric]).all():
             one = estimate(values[metric], usual)
-            draws = mean + draws + _t(spaced, one.df) * math.sqrt(one.variance)
+            draws = mean + draws + quantile(spaced, one.df) * math.sqrt(one.variance)
             method = f"moderated t over {count} instance{'s' if count > 1 else ''}{noise}"
             reason = _void(metric, usual, count, level, _range(metric, truth))
         elif count > 1:
@@ -186,7 +186,7 @@ def t_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     n, mean, std = len(array), float(array.mean()), _std(array)
     if n == 1:
         return Interval(mean, math.nan, math.nan, std, n, level, "none", "one value: its spread is not known")
-    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * std / math.sqrt(n)
+    half = float(quantile((1 + level) / 2, n - 1)) * std / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, std, n, level, f"t over {n} instances")
 
 
@@ -208,7 +208,7 @@ def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -
     interval = t_interval(first - second, level)
     mean, std, n = interval.mean, interval.std, interval.n
     if n > 1 and std > 0:
-        p_value = float(2 * stats.t.sf(abs(mean) / (std / math.sqrt(n)), n - 1))
+        p_value = 2 * tail(abs(mean) / (std / math.sqrt(n)), n - 1)
     else:
         p_value = math.nan if n == 1 else float(mean == 0)
     apart = interval.low > 0 or interval.high < 0  # false for NaN
@@ -269,16 +269,11 @@ def _drawn_truths(seeds: Array, resamples: int, rng: np.random.Generator) -> Ite
         yield slice(start, start + size), means + np.einsum("bns,ns->bn", drawn, weight)
 
 
-def _t(quantiles: Array, df: float) -> Array:
-    deviates: Array = stats.norm.ppf(quantiles) if math.isinf(df) else stats.t.ppf(quantiles, df)
-    return deviates
-
-
 def _void(metric: str, usual: Prior, count: int, level: float, bounds: tuple[float, float]) -> str | None:
     """Why no interval is given, where the usual spread leaves more than half of the metric's range open."""
 
     def width(n: int) -> float:
-        return float(2 * _t(np.array((1 + level) / 2), usual.df + n - 1) * usual.std / math.sqrt(n))
+        return float(2 * quantile(np.array((1 + level) / 2), usual.df + n - 1) * usual.std / math.sqrt(n))
 
     most = _WIDEST * (bounds[1] - bounds[0])
     if width(count) <= most:

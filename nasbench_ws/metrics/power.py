@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, special, stats
+from scipy import special
 
 from nasbench_ws.errors import MetricError
+from nasbench_ws.metrics.student import quantile
 
 POWER = 0.8
 _MOST_INSTANCES = 100_000
@@ -29,8 +30,10 @@ def detectable(std_error: float, df: float, *, power: float = POWER, level: floa
     if not 0 < power < 1:
         raise MetricError(f"power={power}: it must be a fraction between 0 and 1, such as 0.8")
     if df > 1e4:
-        return float(stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(power)) * std_error
-    critical = float(stats.t.ppf((1 + level) / 2, df))
+        return float(quantile((1 + level) / 2, math.inf) + quantile(power, math.inf)) * std_error
+    from scipy import optimize  # a quarter of a second of the processor
+
+    critical = float(quantile((1 + level) / 2, df))
 
     def short(shift: float) -> float:  # the chance of finding the wrong side is left out
         return 1 - float(special.nctdtr(df, shift, critical)) - power

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import paragraph, table
@@ -59,6 +58,8 @@ def _ranks(result: Result, truth: Table) -> str | None:
     usable = rankable(result.scores)
     if len(usable) < 2:
         return None
+    from scipy.stats import rankdata  # a second of the processor, for this figure alone
+
     return figures.ranks(_names(truth), truth.truth, rankdata(-usable, axis=1))
 
 
