@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 import nasbench_ws
+from nasbench_ws.cli.terminal import harmless_output
 from nasbench_ws.errors import INTERRUPTED, NasbenchError, OutputError, StrategyError, UsageError
+from nasbench_ws.markup import printable
 
 LIBRARIES = {  # of ours that a look-up does without, and who brings each
     "torch": "torch", "torchvision": "torchvision", "scipy": "scipy", "PIL": "torchvision",
@@ -26,7 +28,8 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
     try:
         if sys.stdout is None:  # as `>&-` leaves it; click would drop the answer
             raise OutputError("standard output is closed, and the answer goes there; redirect it, perhaps to /dev/null")
-        status = command(*arguments, standalone_mode=False)
+        with harmless_output():
+            status = command(*arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -72,7 +75,7 @@ def _library(error: ModuleNotFoundError) -> str:
 def _show(error: NasbenchError) -> None:
     if isinstance(error, StrategyError) and error.__cause__ is not None:
         click.echo("".join(_own_frames(error.__cause__)), err=True, nl=False)
-    click.echo(f"Error: {error}", err=True)
+    click.echo(f"Error: {printable(str(error))}", err=True)
 
 
 def _own_frames(cause: BaseException) -> list[str]:

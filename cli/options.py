@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -114,9 +115,9 @@ def check_output(path: str | None) -> None:
     if path is None:
         return
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise OutputError(f"{path} is a folder; name a file in it")
-    probe = target.with_name(f".{target.name}.probe")
+    probe = target.with_name(f".{target.name}.{'0' * 8}.tmp")  # as long a name as the file has while it is written
     try:
         probe.touch()
         probe.unlink()

@@ -109,6 +109,6 @@ def group(
     fetch(recipe.images, data_root, download)
     images = load_images(recipe.images, ("train", "valid"), data_root)
     find = gradient_similarities if by == "gradients" else curve_correlations
-    groups = balanced_groups(find(recipe, images, steps, seed), count)
+    groups = balanced_groups(find(recipe, opened.space, images, steps, seed), count)
     write_groups(groups, list(opened.space), output)
     click.echo(f"{count} groups of {len(groups) // count} children in {output}")

@@ -1,4 +1,4 @@
-"""How things are written for people: a number, with a dash where there is none, and a little HTML.
+"""How things are written for people: a number, with a dash where there is none, a stranger's text, and a little HTML.
 
     number(0.27131), number(0.4, sign=True), number(float("nan"))      # "0.271", "+0.400", "-"
     paragraph("It beats parameter count.", "verdict")
@@ -12,8 +12,21 @@ import html
 from collections.abc import Iterable, Sequence
 
 
+def printable(text: str) -> str:
+    """The text with all that commands a terminal, turns what follows, or is no letter written out; lines stay.
+
+    Names in tables, results and folders come from strangers.
+
+    >>> printable("\\x1b[31mred\\u202e\\udcff") == r"\\x1b[31mred\\u202e\\udcff"
+    True
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t\xa0" else c.encode("unicode_escape").decode() for c in text)
+
+
 def escaped(text: object) -> str:
-    return html.escape(str(text))
+    return html.escape(printable(str(text)))
 
 
 def paragraph(text: str, kind: str = "") -> str:

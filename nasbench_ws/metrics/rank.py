@@ -287,6 +287,15 @@ def single(
     return float(measure(row, checked_vector(truth, "truth"), [metric], delta=delta, control=control)[metric][0])
 
 
+def evaluation_metrics(n: int) -> tuple[str, ...]:
+    """Those of EVALUATION that n children have: a K of theirs is at most n.
+
+    >>> "top_rank@3" in evaluation_metrics(2), evaluation_metrics(64) == EVALUATION
+    (False, True)
+    """
+    return tuple(metric for metric in EVALUATION if int(metric.partition("@")[2] or 0) <= n)
+
+
 def _parse(metric: str, n: int) -> tuple[str, int | None]:
     """A metric's name and its K."""
     name, at, k = metric.partition("@")

@@ -1,7 +1,7 @@
 """Any score of every child, measured as a super-net's is: a zero-cost proxy, a predictor, a search's last word.
 
     scores = read_scores("mine.csv", table.space)       # (instances, n): a line a child, a column an instance
-    print(render_scores("mine.csv", scores, table))
+    print(render_scores("mine.csv", assess(scores, table), len(scores)))
 
 Not here: which columns of a file are what (space/by_child.py).
 """

@@ -13,13 +13,13 @@ figures can stand in one page, or one alone in a file. The same numbers give the
 from __future__ import annotations
 
 import functools
-import html
 import io
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from nasbench_ws.errors import extra
+from nasbench_ws.markup import escaped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False, "axes.edgecolor": FAINT, "axes.labelcolor": INK, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.titlesize": 11.0,
     "legend.frameon": False, "legend.fontsize": 10.0, "axes.unicode_minus": False,
+    "text.parse_math": False,  # a name with dollars is a name
 }  # fmt: skip
 
 
@@ -84,10 +85,10 @@ class Canvas:
 
     def _head(self, match: re.Match[str]) -> str:
         names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-        return f'<svg {names} {match[1]} role="img" aria-label="{html.escape(self.description)}">'
+        return f'<svg {names} {match[1]} role="img" aria-label="{escaped(self.description)}">'
 
     def _title(self, match: re.Match[str]) -> str:
-        return f"{match[0]}<title>{html.escape(self._notes[int(match[1])])}</title>"
+        return f"{match[0]}<title>{escaped(self._notes[int(match[1])])}</title>"
 
 
 def prefixed(svg: str, prefix: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.report.canvas import FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
 
@@ -145,7 +146,7 @@ def pareto(rows: Sequence[Row], front: Sequence[bool]) -> str:
             at = row.macs / 1e12, row.mean
             axes.annotate(_short(row.name), at, xytext=(6, 5), textcoords="offset points", fontsize=9)
     axes.margins(x=0.18, y=0.15)
-    axes.set_xlabel("training of an instance (10$^{12}$ multiply-adds)")
+    axes.set_xlabel("training of an instance (10¹² multiply-adds)")
     axes.set_ylabel("Kendall tau")
     return canvas.svg()
 
@@ -246,6 +247,7 @@ def _levels(canvas: Canvas, ceiling: float, params: float) -> None:
 
 
 def _short(name: str) -> str:
+    name = printable(name)
     return name if len(name) <= 30 else name[:29] + "\N{HORIZONTAL ELLIPSIS}"
 
 

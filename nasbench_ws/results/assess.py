@@ -23,7 +23,7 @@ from nasbench_ws.metrics import ceiling as noise
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.ceiling import noise_ceiling
 from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
-from nasbench_ws.metrics.rank import kendall_taus, measure, stability_tau
+from nasbench_ws.metrics.rank import evaluation_metrics, kendall_taus, measure, stability_tau
 from nasbench_ws.metrics.values import nan_as_worst, rankable
 from nasbench_ws.results.assessment import (
     Assessment,
@@ -86,8 +86,9 @@ def measured(scores: npt.ArrayLike, table: GroundTruth) -> dict[str, Metric]:
     if not len(usable):
         return {}
     rng = np.random.Generator(np.random.PCG64(derive("intervals")))
-    values = measure(usable, table.truth)
-    found = intervals(usable, table.by_seed("test_accuracy"), rng=rng)
+    metrics = evaluation_metrics(usable.shape[1])
+    values = measure(usable, table.truth, metrics)
+    found = intervals(usable, table.by_seed("test_accuracy"), metrics, rng=rng)
     return {name: metric(interval, values[name]) for name, interval in found.items()}
 
 
@@ -98,7 +99,8 @@ def metric(interval: Interval, values: Array) -> Metric:
 
 def _usable(scores: npt.ArrayLike, table: GroundTruth) -> tuple[Array, int]:
     """Instances with a finite score, NaN ranked last; and how many have none. MetricError for other children."""
-    matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
+    masked = np.ma.asarray(scores, dtype=np.float64)  # what a mask hides is no score
+    matrix = np.atleast_2d(np.ma.filled(masked, np.nan))
     if matrix.shape[1] != len(table):
         raise MetricError(
             f"{matrix.shape[1]} scores for the {len(table)} children of the table; give one for each, in its order"

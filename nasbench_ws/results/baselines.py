@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
-from nasbench_ws.metrics.rank import EVALUATION, measure
+from nasbench_ws.metrics.rank import evaluation_metrics, measure
 from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
@@ -32,7 +32,8 @@ def figure(interval: Interval) -> Figure:
 
 def _deterministic(scores: Array, by_seed: Array, name: str) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
-    found = intervals(np.asarray(scores, dtype=np.float64)[None], by_seed, rng=rng)
+    row = np.asarray(scores, dtype=np.float64)[None]
+    found = intervals(row, by_seed, evaluation_metrics(row.shape[1]), rng=rng)
     return {metric: figure(interval) for metric, interval in found.items()}
 
 
@@ -41,8 +42,9 @@ def _random(truth: Array) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", "random")))
     rankings = np.array([rng.permutation(len(truth)) for _ in range(RANDOM_RANKINGS)], dtype=np.float64)
     found = {}
-    for metric, values in measure(rankings, truth, EVALUATION).items():
-        low, high = np.nanquantile(values, (0.025, 0.975))
+    for metric, values in measure(rankings, truth, evaluation_metrics(len(truth))).items():
+        some = values[~np.isnan(values)]  # none where all truths are equal
+        low, high = np.quantile(some, (0.025, 0.975)) if len(some) else (np.nan, np.nan)
         ends, method = (float(low), float(high)), "central 95 % of random rankings"
         found[metric] = Figure(
             float(values.mean()), float(values.std(ddof=1)), ends, RANDOM_RANKINGS, 0.95, method, None

@@ -8,18 +8,20 @@ Not here: how similarity is measured (training/similarity.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.json_files import read_record, write_record
+from nasbench_ws.json_files import bytes_of, read_record, write_record
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.space.grids import once
 
 
 def balanced_groups(similarity: Array, count: int) -> list[int]:
@@ -91,13 +93,37 @@ def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
     return key
 
 
+def _listed(path: str) -> list[tuple[str, Hashable]]:
+    """(name of a child, its group) as a file has them."""
+    form = "{\"111\": 0, ...} or [[\"111\", ...], ...], or what `nasbench-ws group` writes"
+    try:
+        data = json.loads(bytes_of(path, StrategyError, f"give JSON as {form}"), object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise StrategyError(f"{path} is no JSON of groups ({error}); write {form}") from error
+    if isinstance(data, dict) and "format" in data:
+        data = read_record(path, GROUPS_FORMAT, StrategyError).get("groups")
+    if isinstance(data, list) and all(isinstance(members, list) for members in data):
+        pairs: list[tuple[str, Hashable]] = [(name, group) for group, members in enumerate(data) for name in members]
+    else:
+        pairs = list(data.items()) if isinstance(data, dict) else []
+    if not pairs or not all(isinstance(name, str) and type(label) in (int, str) for name, label in pairs):
+        raise StrategyError(f"{path} does not say which child is in which group; write {form}")
+    return pairs
+
+
 def groups_from_file(path: str, space: Space) -> Key:
-    """Groups as a file lists them, by hash, of any sizes; full sharing inside each."""
-    data = read_record(path, GROUPS_FORMAT, StrategyError)
-    listed = data.get("groups")
-    if not isinstance(listed, dict) or not all(isinstance(group, int | str) for group in listed.values()):
-        raise StrategyError(f"{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files")
-    group: dict[int, Hashable] = {space.architecture(name).index: label for name, label in listed.items()}
+    """Groups as a file lists them, of any sizes; full sharing inside each.
+
+    The file is one of `write_groups`, or plain JSON: `{"111": "a", "112": "b", ...}` by any name of a child, or a list
+    of the groups, `[["111", "112"], ["113", ...], ...]`.
+    """
+    listed = _listed(path)
+    group: dict[int, Hashable] = {}
+    for name, label in listed:
+        child = space.architecture(name)
+        if child.index in group:
+            raise StrategyError(f"{path} puts child {child.name} into a group twice; name it once")
+        group[child.index] = label
     missing = [arch.name for arch in space if arch.index not in group]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -88,12 +88,12 @@ def _from_bytes(name: str, data: bytes) -> Grid:
     text = data.decode(next((code for mark, code in MARKS.items() if data.startswith(mark)), "utf-8-sig"))
     if text.lstrip()[:1] in ("{", "["):
         try:
-            return _from_data(name, json.loads(text, object_pairs_hook=_once))
+            return _from_data(name, json.loads(text, object_pairs_hook=once))
         except json.JSONDecodeError:
             rows = [line for line in text.splitlines() if line.strip()]
             if len(rows) < 2 or not all(row.lstrip().startswith("{") for row in rows):
                 raise
-            return _from_data(name, [json.loads(row, object_pairs_hook=_once) for row in rows])  # JSON lines
+            return _from_data(name, [json.loads(row, object_pairs_hook=once) for row in rows])  # JSON lines
     return _from_text(name, text)
 
 
@@ -110,7 +110,7 @@ def _from_archive(name: str, data: bytes) -> Grid:
         raise ValueError("it is an archive (a spreadsheet?), not a file of rows: save it as CSV") from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; ValueError where a key stands in it twice, of which json keeps the last."""
     found: dict[str, Any] = {}
     for key, value in pairs:

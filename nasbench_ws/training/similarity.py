@@ -3,7 +3,7 @@
 A short fully shared run gives a similarity of every two children; recursive spectral bisection makes groups of
 equal size of it. Only training and validation images are used. The result is a file for `groups:file:PATH`.
 
-    similarity = gradient_similarities(recipe, images, steps=640, seed=0)      # or curve_correlations(...)
+    similarity = gradient_similarities(recipe, space, images, steps=640, seed=0)      # or curve_correlations(...)
     write_groups(balanced_groups(similarity, 8), list(space), "groups.json")
 """
 
@@ -18,8 +18,8 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.sharing.schedules import SCHEDULES, realise
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import macro_for
-from nasbench_ws.space.registry import get_space
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import children_seed, make_batches, train
 from nasbench_ws.training.readouts import gradient_similarity
@@ -27,19 +27,21 @@ from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 
-def gradient_similarities(recipe: Recipe, images: Images, steps: int, seed: int, batches: int = 8) -> Array:
+def gradient_similarities(
+    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, batches: int = 8
+) -> Array:
     """Cosine of the children's gradients on shared weights, mean over batches, after a short shared run: (n, n).
 
     The idea of splits by gradient matching (Hu et al. 2022, "Generalizing Few-Shot NAS with Gradient Matching").
     """
-    net = _train(recipe, images, steps, seed)
+    net = _train(recipe, space, images, steps, seed)
     stream = make_batches(recipe, images, net, seed, extra="grouping")
     mean: Array = np.mean([gradient_similarity(net, *next(stream)) for _ in range(batches)], axis=0)
     return mean
 
 
 def curve_correlations(
-    recipe: Recipe, images: Images, steps: int, seed: int, last: int = 64, scored_images: int = 1000
+    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, last: int = 64, scored_images: int = 1000
 ) -> Array:
     """Correlation of the children's accuracies after each of the last steps of a short shared run: (n, n).
 
@@ -48,7 +50,7 @@ def curve_correlations(
     some = images.first_valid(scored_images)
     scorer = Scorer(some, "valid", BatchNorm())
     scores: list[Array] = []
-    _train(recipe, images, steps, seed, lambda step, net: scores.append(scorer.score(net).accuracy), last)
+    _train(recipe, space, images, steps, seed, lambda step, net: scores.append(scorer.score(net).accuracy), last)
     matrix = np.array(scores).T
     matrix = matrix - matrix.mean(axis=0)  # what all gain alike says nothing of who goes with whom
     deviation = matrix.std(axis=1, keepdims=True)
@@ -59,6 +61,7 @@ def curve_correlations(
 
 def _train(
     recipe: Recipe,
+    space: Space,
     images: Images,
     steps: int,
     seed: int,
@@ -66,7 +69,7 @@ def _train(
     last: int = 0,
 ) -> SuperNet:
     """A fully shared super-net; `snapshot(step, net)` after each of the last steps."""
-    children = list(get_space(recipe.space))
+    children = list(space)
     macro = macro_for(recipe, images)
     net = SuperNet(recipe, macro, children, full, seed)
     sequence = realise(SCHEDULES["shuffle"], children, steps, children_seed("schedule", children, seed))

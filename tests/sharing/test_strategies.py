@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ USAGES = (
     f"full, none, {GROUPS}, prefix:K, edge:I->J, private:KIND[+KIND], shared:KIND[+KIND], split:I->J[:PART], "
     "curriculum, dependent"
 )
+
+
+GROUPS_FORM = '{{"111": 0, ...}} or [["111", ...], ...], or what `nasbench-ws group` writes'
 
 
 def found(name: str) -> Strategy:
@@ -172,9 +176,11 @@ def test_groups_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("groups", "text"),
     [
-        (None, "{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files"),
-        ([1, 2], "{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files"),
-        ({"111": [1]}, "{path} has no object 'groups' of hash: group; `nasbench-ws group` writes such files"),
+        (None, "{path} does not say which child is in which group; write " + GROUPS_FORM),
+        ([1, 2], "{path} does not say which child is in which group; write " + GROUPS_FORM),
+        ({"111": [1]}, "{path} does not say which child is in which group; write " + GROUPS_FORM),
+        ({"111": True}, "{path} does not say which child is in which group; write " + GROUPS_FORM),
+        ({"111": 0, CHILDREN[0].hash: 1}, "{path} puts child 111 into a group twice; name it once"),
         ({"111": 0, "112": 1}, "{path} puts child 113 and 61 more into no group; every child needs one"),
         ({arch.name: 0 for arch in CHILDREN[:-1]}, "{path} puts child 444 into no group; every child needs one"),
     ],
@@ -188,7 +194,23 @@ def test_a_file_of_groups_that_cannot_be(tmp_path: Path, groups: Any, text: str)
 def test_no_file_of_groups(tmp_path: Path) -> None:
     path = tmp_path / "none.json"
     assert refused(f"groups:file:{path}") == (
-        f"{path} cannot be read: No such file or directory; name the file of a nasbench-ws groups"
+        f"{path} cannot be read: No such file or directory; give JSON as {GROUPS_FORM.format(path)}"
+    )
+
+
+def test_groups_in_plain_json(tmp_path: Path) -> None:
+    path = tmp_path / "plain.json"
+    for plain in (
+        {arch.name: arch.index % 3 for arch in CHILDREN},
+        {arch.hash: "abc"[arch.index % 3] for arch in CHILDREN},
+        [[arch.name for arch in CHILDREN if arch.index % 3 == group] for group in range(3)],
+    ):
+        path.write_text(json.dumps(plain))
+        assert same(found(f"groups:file:{path}").key, lambda arch, slot: arch.index % 3)
+    path.write_text('{"111": 0, "111": 1}')
+    assert refused(f"groups:file:{path}") == (
+        f"{path} is no JSON of groups (the key '111' stands in it twice; give it once); write "
+        f"{GROUPS_FORM.format(path)}"
     )
 
 

@@ -149,7 +149,7 @@ def test_balanced_groups_find_blocks():
 @pytest.mark.parametrize("find", [gradient_similarities, curve_correlations])
 def test_groups_from_a_short_run_go_through_a_file(find, tmp_path):
     extra = {"last": 4, "scored_images": 16} if find is curve_correlations else {"batches": 1}
-    similarity = find(RECIPE, IMAGES, 16, 0, **extra)
+    similarity = find(RECIPE, DEEPER64, IMAGES, 16, 0, **extra)
     assert similarity.shape == (64, 64)
     groups = balanced_groups(similarity, 8)
     write_groups(groups, list(DEEPER64), tmp_path / "groups.json")

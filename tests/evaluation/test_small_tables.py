@@ -1,0 +1,79 @@
+"""Own spaces and small tables: every question is answered with what there is, or says what is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from nasbench_ws.errors import TableError
+from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.assess import assess
+from nasbench_ws.results.text import render_scores
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.macro import build_macro
+from nasbench_ws.tables.checks import blank_columns, problems, root_attributes
+from nasbench_ws.tables.columns import CURVES, DIVERGED, MISSING, Content
+from nasbench_ws.tables.table import Table
+
+OPERATIONS = ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5")
+
+
+def small(operations: int, nodes: int = 1, seeds: int = 2, equal: bool = False) -> Table:
+    """A table of operations ** edges children with accuracies that differ, or do not."""
+    space = Space(f"own{operations}{nodes}", nodes, OPERATIONS[:operations])
+    recipe = Recipe(space=space.name, images="folder:own", channels=2, cells=1)
+    macro = build_macro(recipe, 14, 14, 1, 3)
+    columns = blank_columns(space, macro, range(seeds), [1.0])
+    rng = np.random.default_rng(0)
+    for name in CURVES:
+        columns[name][:] = 0.5 if equal else rng.random((len(space), seeds, 1))
+    columns["status"][:] = 0
+    columns["environment"][:] = 0
+    content = Content(root_attributes(recipe, space, macro, "0" * 64, [{}], "", ""), columns)
+    assert not problems(content)
+    return Table(content, "own")
+
+
+@pytest.mark.parametrize("children", [2, 3, 4, 8])
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+@pytest.mark.parametrize("equal", [False, True])
+@pytest.mark.usefixtures("quick")
+def test_scores_of_a_small_table_are_assessed(children: int, seeds: int, equal: bool) -> None:
+    table = small(2, 2, seeds, equal) if children == 8 else small(children, 1, seeds, equal)
+    assert len(table) == children
+    found = assess(np.arange(children, dtype=float), table)
+    largest = max((int(name.partition("@")[2] or 0) for name in found.metrics), default=0)
+    assert largest <= children
+    assert ("top_rank@3" in found.metrics) == (children >= 3)
+    text = " ".join(render_scores("mine", found, 1).split())
+    assert found.verdict in text
+    assert math.isnan(found.metrics["kendall_tau"].mean) == equal
+
+
+@pytest.mark.usefixtures("quick")
+def test_masked_scores_are_missing() -> None:
+    table = small(2, 2)
+    hidden = np.ma.array([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, 9.0, 8.0]], mask=np.arange(8) == 6)
+    expected = np.array([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, np.nan, 8.0]])
+    assert assess(hidden, table).metrics["kendall_tau"] == assess(expected, table).metrics["kendall_tau"]
+
+
+@pytest.mark.parametrize(("status", "word"), [(MISSING, "missing"), (DIVERGED, "diverged")])
+def test_a_table_that_lacks_a_run_answers_what_it_can(status: int, word: str) -> None:
+    whole = small(2, 2)
+    columns = {name: column.copy() for name, column in whole.content.columns.items()}
+    columns["status"][3, 1] = status
+    columns["environment"][3, 1] = -1 if status == MISSING else 0
+    for name in CURVES:
+        columns[name][3, 1] = np.nan
+    table = Table(Content(whole.content.attributes, columns), "own")
+    assert table.query(3).status == ("ok", word)
+    assert table.query(3).to_dict()["test_accuracy"]["mean"] is None
+    json.dumps(table.query(3).to_dict(), allow_nan=False)
+    assert len(table.best("test_accuracy", 7)) == 7
+    assert np.isfinite(table.column("test_accuracy", skip_missing=True)).all()
+    with pytest.raises(TableError, match=f"it lacks 122 seed 1 \\({word}\\)"):
+        _ = table.truth
