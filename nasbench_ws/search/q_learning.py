@@ -8,6 +8,7 @@ as in the authors' code: rate .01, no discount, no reward on the way. No torch.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -19,6 +20,8 @@ from nasbench_ws.search.searcher import Ask, Setting
 # epsilon: children trained at it, of 2,700
 SCHEDULE = {1.0: 1500, 0.9: 100, 0.8: 100, 0.7: 100, 0.6: 150, 0.5: 150, 0.4: 150, 0.3: 150, 0.2: 150, 0.1: 150}
 REPLAYED, RATE, FIRST_Q = 128, 0.01, 0.5
+# reward; the last action's place in Q; of each earlier one, from the last, its place and that of the state it led to
+Trajectory: TypeAlias = "tuple[float, int, tuple[tuple[int, int], ...]]"
 
 
 class MetaQnn:
@@ -37,7 +40,7 @@ class MetaQnn:
         self._q = [FIRST_Q] * sum(base ** (e + 1) for e in range(edges))
         ends = np.cumsum(list(SCHEDULE.values())) / sum(SCHEDULE.values()) * setting.evaluations
         self._ends, self._epsilons = ends.tolist(), list(SCHEDULE)
-        self._memory: list[tuple[float, tuple[int, ...], tuple[int, ...]]] = []  # reward, actions' places, states'
+        self._memory: list[Trajectory] = []
         self._first: list[float] | None = [] if start == "mean" else None
 
     def ask(self) -> Ask:
@@ -68,17 +71,17 @@ class MetaQnn:
         if self._first is None:
             self._replay()
 
-    def _trajectory(self, child: int, reward: float) -> tuple[float, tuple[int, ...], tuple[int, ...]]:
+    def _trajectory(self, child: int, reward: float) -> Trajectory:
         base = self._moves.operations
         prefixes = [child // stride for stride in self._moves.strides]  # choices up to and with each edge
         places = [start + prefix for start, prefix in zip(self._starts, prefixes, strict=True)]
         states = [start + prefix * base for start, prefix in zip(self._starts[1:], prefixes[:-1], strict=True)]
-        return reward, tuple(reversed(places)), tuple(reversed(states))
+        return reward, places[-1], tuple(zip(reversed(places[:-1]), reversed(states), strict=True))
 
     def _replay(self) -> None:
-        q, base = self._q, self._moves.operations
-        for number in self._rng.integers(len(self._memory), size=REPLAYED).tolist():
-            target, places, states = self._memory[number]
-            q[places[0]] += RATE * (target - q[places[0]])
-            for place, state in zip(places[1:], states, strict=True):
+        q, base, memory = self._q, self._moves.operations, self._memory
+        for number in self._rng.integers(len(memory), size=REPLAYED).tolist():
+            target, last, earlier = memory[number]
+            q[last] += RATE * (target - q[last])
+            for place, state in earlier:
                 q[place] += RATE * (max(q[state : state + base]) - q[place])
