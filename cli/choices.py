@@ -10,3 +10,5 @@ SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # shari
 FIGURES = ("scatter", "ranks", "window", "tuning", "interference")  # report/results.py
 SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py
 CLAIMS = 4  # reproduction/claims.py
+UNITS = ("evaluations", "epochs", "macs", "seconds")  # search/oracle.py
+SIGNALS = ("valid_accuracy", "valid_loss", "train_loss")  # search/oracle.py

@@ -1,4 +1,4 @@
-"""export: a table, or its space, for optimisers that know nothing of this package. No torch here."""
+"""export: a table, or its space, for optimisers that know nothing of this package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.options import check_output, table_option
-from nasbench_ws.json_files import write_atomic
-from nasbench_ws.tables.table import load
 
 FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackbox.npz"}
 
@@ -32,8 +30,10 @@ def export(output: str, table: str, format_: str) -> None:
       nasbench-ws export space.json --to configspace
       nasbench-ws export blackbox.npz --to syne-tune
     """
+    from nasbench_ws.json_files import write_atomic
     from nasbench_ws.search.export import export_arrays, export_csv
     from nasbench_ws.space.exchange import space_json
+    from nasbench_ws.tables.table import load
 
     check_output(output)
     opened = load(table)

@@ -1,13 +1,13 @@
-"""search: who finds a good child sooner? No torch here."""
+"""search: who finds a good child sooner?"""
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasbench_ws.cli.choices import SIGNALS, UNITS
 from nasbench_ws.cli.options import (
     check_output,
     dask_option,
@@ -19,13 +19,10 @@ from nasbench_ws.cli.options import (
 )  # fmt: skip
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError
-from nasbench_ws.json_files import check_writable, without_nan, write_atomic
-from nasbench_ws.search import BUILT_IN, Oracle, Rules, SearchResult
-from nasbench_ws.search.names import ENTRY_POINTS
-from nasbench_ws.search.oracle import Signal, Unit
-from nasbench_ws.search.run import search_all
-from nasbench_ws.tables.table import load
-from nasbench_ws.workers.progress import Progress
+
+if TYPE_CHECKING:
+    from nasbench_ws.search import Oracle, Rules, SearchResult
+    from nasbench_ws.workers.progress import Progress
 
 BASELINE = "random-without"
 
@@ -47,7 +44,7 @@ EXAMPLE = '''class Mine:
 @click.argument("searchers", nargs=-1, metavar="[SEARCHER]...")
 @table_option
 @click.option("--list", "listed", is_flag=True, help="List the searchers there are.")
-@click.option("--unit", type=click.Choice(get_args(Unit)), default="evaluations", show_default=True, help="Of costs.")
+@click.option("--unit", type=click.Choice(UNITS), default="evaluations", show_default=True, help="Of costs.")
 @click.option("--budget", type=float, help="In that unit.  [default: 64 mean evaluations]")
 @click.option("--repetitions", type=click.IntRange(1), default=500, show_default=True, help="Worlds, the same for all.")
 @click.option(
@@ -66,7 +63,7 @@ EXAMPLE = '''class Mine:
 )
 @click.option(
     "--signal",
-    type=click.Choice(get_args(Signal)),
+    type=click.Choice(SIGNALS),
     default="valid_accuracy",
     show_default=True,
     help="What a searcher is told.",
@@ -112,6 +109,10 @@ def search(
         return
     if not searchers:
         raise UsageError("no searcher is named; give one or more, such as re bayes; `--list` has them all")
+    from nasbench_ws.json_files import check_writable
+    from nasbench_ws.search import Rules
+    from nasbench_ws.search.run import search_all
+
     check_output(output)
     folder = None if out is None else Path(out)
     if folder is not None:
@@ -134,6 +135,7 @@ def search(
 def _show(
     results: list[SearchResult], baseline: SearchResult, oracle: Oracle, output: str | None, as_json: bool
 ) -> None:
+    from nasbench_ws.json_files import without_nan, write_atomic
     from nasbench_ws.search.compare import compare
     from nasbench_ws.search.exact import exhaustive
     from nasbench_ws.search.text import render
@@ -163,6 +165,9 @@ def _show(
 
 
 def _oracle(table: str, rules: Rules, source: str | None) -> Oracle:
+    from nasbench_ws.search import Oracle
+    from nasbench_ws.tables.table import load
+
     opened = load(table)
     if source is None:
         return Oracle.of(opened, rules)
@@ -178,6 +183,11 @@ def _file_name(name: str) -> str:
 
 
 def _list() -> None:
+    import importlib.metadata
+
+    from nasbench_ws.search import BUILT_IN
+    from nasbench_ws.search.names import ENTRY_POINTS
+
     for built_in in BUILT_IN.values():
         click.echo(f"{built_in.usage:34} {built_in.help}")
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):

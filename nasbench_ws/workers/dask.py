@@ -4,7 +4,7 @@
         build(recipe, range(10), "runs", executor=executor, workers=2 * threads(executor))
 
 Every worker needs this package, and the data sets that do not ship. Files are written here, by the process that asks.
-Needs dask.distributed (extra `[dask]`). No torch here.
+Needs dask.distributed (extra `[dask]`).
 
 A scheduler and its workers run whatever code is sent to them, by anyone who reaches their ports: keep them on a private
 network, or behind dask's own TLS.

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -94,8 +95,11 @@ def test_choices_are_those_of_the_package():
     from nasbench_ws.rankers.plan import MATCHES
     from nasbench_ws.report.results import FIGURES
     from nasbench_ws.reproduction.claims import CLAIMS
+    from nasbench_ws.search.oracle import Signal, Unit
     from nasbench_ws.sharing.schedules import SCHEDULES
 
+    assert get_args(Unit) == choices.UNITS
+    assert get_args(Signal) == choices.SIGNALS
     assert choices.MATCHES == MATCHES
     assert tuple(SCHEDULES) == choices.SCHEDULES
     assert tuple(FIGURES) == choices.FIGURES
