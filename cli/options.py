@@ -22,8 +22,27 @@ NO_WORKERS = ", and no dask worker to do it: start some with `dask worker`"
 TABLE_HELP = "A shipped table's name, or the path of a table."
 
 
+def complete_tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Shipped tables, for the shell; a file's name is completed by the shell itself."""
+    from nasbench_ws.tables.table import shipped
+
+    return [name for name in shipped() if name.startswith(incomplete)]
+
+
+def complete_strategies(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Built-in strategies up to their first argument, for the shell."""
+    from nasbench_ws.sharing.strategies import BUILT_IN
+
+    usages = [usage for one in BUILT_IN.values() for usage in one.usage.split(" | ")]
+    fixed = {usage[: next((i for i, c in enumerate(usage) if c.isupper() or c == "["), len(usage))] for usage in usages}
+    return sorted(name for name in fixed if name.startswith(incomplete))
+
+
 def table_option(command: Command) -> Command:
-    return click.option("--table", default="fashion14", show_default=True, metavar="TABLE", help=TABLE_HELP)(command)
+    return click.option(
+        "--table", default="fashion14", show_default=True, metavar="TABLE", help=TABLE_HELP,
+        shell_complete=complete_tables,
+    )(command)  # fmt: skip
 
 
 def json_option(command: Command) -> Command:

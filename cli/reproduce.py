@@ -13,7 +13,10 @@ from nasbench_ws.cli.options import dask_option, json_option, print_json, root_o
 @click.command()
 @click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, CLAIMS))
 @click.option("--scale", "scale_name", type=click.Choice(SCALES), default="smoke", show_default=True)
-@click.option("--out", metavar="DIR", help="Where results are kept, and taken from.  [default: reproduction-SCALE]")
+@click.option(
+    "-o", "--output", "--out", "out", metavar="DIR",
+    help="Where results are kept, and taken from.  [default: reproduction-SCALE]",
+)  # fmt: skip
 @table_option
 @root_option
 @workers_option

@@ -6,7 +6,7 @@ import math
 
 import click
 
-from nasbench_ws.cli.options import check_output, fetch, recipe_option, root_option, table_option
+from nasbench_ws.cli.options import check_output, complete_strategies, fetch, recipe_option, root_option, table_option
 
 EXAMPLE = '''class MyStrategy:
     """Few-shot: children with the same operation on edge 0->1 share."""
@@ -17,7 +17,7 @@ EXAMPLE = '''class MyStrategy:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_strategies)
 @table_option
 def strategies(name: str | None, table: str) -> None:
     """List the built-in and installed strategies, or describe one by NAME.

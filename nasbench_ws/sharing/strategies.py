@@ -13,6 +13,7 @@ A strategy's file is code, and is run as such.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -69,9 +70,9 @@ def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
 
 
 def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
-    parts = arguments[0].split("->")
+    parts = re.split("->|-", arguments[0])  # a shell takes an unquoted > for a redirection
     if len(parts) != 2:
-        raise StrategyError(f"edge {arguments[0]!r}; write source->target, for example 0->1")
+        raise StrategyError(f"edge {arguments[0]!r}; write source-target, for example 0-1")
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
     return keys.edge(which, space)
 

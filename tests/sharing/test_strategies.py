@@ -137,7 +137,7 @@ def test_wrong_counts_of_arguments(name: str, usage: str) -> None:
         ("groups:random:4:x", "the seed of the groups is 'x'; it must be a whole number"),
         ("prefix:one", "the number of cells is 'one'; it must be a whole number"),
         ("prefix:4", "a prefix of 4 cells; this network has 3, so k is between 0 and 3"),
-        ("edge:01", "edge '01'; write source->target, for example 0->1"),
+        ("edge:01", "edge '01'; write source-target, for example 0-1"),
         ("edge:a->1", "the edge's source is 'a'; it must be a whole number"),
         ("edge:0->b", "the edge's target is 'b'; it must be a whole number"),
         ("edge:2->0", "no edge 2->0 in deeper64; its edges are 0->1, 0->2, 1->2"),
@@ -526,3 +526,14 @@ def test_a_split_that_never_comes_is_refused_before_anything_is_trained() -> Non
     strategy = found("split:0->1:0.999")
     with pytest.raises(StrategyError, match=r"after \[0\.999\] of the steps, which of 64 steps is after \[64\]"):
         Plan(strategy.name, Recipe(), steps=64).parts(CHILDREN, SMALL, strategy)
+
+
+@pytest.mark.parametrize("name", ["edge", "split"])
+def test_an_edge_may_be_written_without_a_redirection_of_the_shell(name):
+    """`nasbench-ws evaluate edge:0->1` unquoted leaves a file `1`."""
+    macro, children = SMALL, list(DEEPER64)
+    for plain, arrow in (("0-1", "0->1"), ("1-2", "1->2")):
+        ours, theirs = (resolve(f"{name}:{edge}", DEEPER64, macro) for edge in (plain, arrow))
+        keys = [[one.key, *(key for _, key in one.later)] for one in (ours, theirs)]
+        for mine, other in zip(*keys, strict=True):
+            assert sharing.components(macro, children, mine) == sharing.components(macro, children, other)
