@@ -95,10 +95,11 @@ def evaluate(
     fetch(plan.recipe.images, data_root, download)
     folder = Path(work) if work else Path(f"{out}.parts") if out else _cache() / "evaluate"
     ready = prepare(ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder)
+    noun = "super-nets" if ready.ranker.match else "rankings"
     with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
-            text = f"{p.done} of {p.total} super-nets{NO_WORKERS if p.idle else ''}"
+            text = f"{p.done} of {p.total} {noun}{NO_WORKERS if p.idle else ''}"
             bar.show(p.fraction, text, p.seconds_left, at_once=p.idle)
 
         try:

@@ -32,6 +32,7 @@ def strategies(name: str | None, table: str) -> None:
         return
     import importlib.metadata
 
+    from nasbench_ws.rankers.named import NAMED
     from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
 
     for built_in in BUILT_IN.values():
@@ -41,6 +42,9 @@ def strategies(name: str | None, table: str) -> None:
             click.echo(usage)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         click.echo(f"{point.name:26} installed: {point.value}")
+    click.echo("\nRankings that share no weights, for `nasbench-ws evaluate` as well:\n")
+    for one in NAMED.values():
+        click.echo(f"{one.usage:26} {one.help}")
     click.echo("\nYour own, in a file my.py, as `nasbench-ws evaluate my.py:MyStrategy`:\n")
     click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))
 

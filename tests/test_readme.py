@@ -57,8 +57,9 @@ def folder(tmp_path_factory):
 def _smaller(monkeypatch):
     """Evaluations in this process, scored on the first 200 validation images."""
     from nasbench_ws.evaluation import evaluate as evaluation
+    from nasbench_ws.evaluation import work
 
-    load, execute = evaluation.load_images, evaluation.execute
+    load, execute = work.load_images, evaluation.execute
     load_instead(monkeypatch, lambda *a, **k: load(*a, **k).first_valid(200))
     monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
 

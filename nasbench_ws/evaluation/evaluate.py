@@ -98,8 +98,8 @@ class Evaluation:
         return list(dict.fromkeys(piece.seed for piece in self.pieces))
 
     def place(self, piece: Piece) -> Path | None:
-        """The file of a finished piece."""
-        return None if self.kept is None else self.kept / f"{piece.seed}-{piece.number}.json"
+        """The file of a finished piece; None where it is not worth keeping."""
+        return None if self.kept is None or not piece.size else self.kept / f"{piece.seed}-{piece.number}.json"
 
     def run(
         self, *, workers: int | None = None, executor: Any = None, on_progress: OnProgress | None = None

@@ -268,6 +268,28 @@ def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(tmp_path):
     assert Result.load(tmp_path / "x.json").scores.shape == (1, 64)
 
 
+def test_a_result_that_cannot_be_printed_is_not_lost(tmp_path):
+    """A full disk behind standard output: the result is in the cache, and what was trained too."""
+    write_small_table(tmp_path / "small.h5")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [*COMMAND, "evaluate", "full", *QUICK]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, text=True, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 7, done.stderr
+    cache = tmp_path / "cache" / "nasbench-ws"
+    (copy,) = (cache / "results").iterdir()
+    (part,) = (cache / "evaluate").glob("*/*.json")
+    assert copy.name == f"full-{part.parent.name}-seeds-0-0.json"
+    assert Result.load(copy).scores.shape == (1, 64)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
+    assert done.stderr.endswith(f"The result is kept in {copy}\n")
+    assert done.stdout == f"{Result.load(copy)}\n"
+    assert list((cache / "results").iterdir()) == [copy]
+    assert not part.parent.exists()
+
+
 # ---------------------------------------------------------------------------------------------------- build
 
 

@@ -368,3 +368,21 @@ def test_an_object_without_a_file_is_not_kept() -> None:
         "Mine is in no file, so that an edited one could not be told from what is kept; write it in a file, or leave "
         "folder out"
     )
+
+
+def test_one_evaluation_does_not_delete_what_another_keeps(tiny_loaded: Any, tmp_path: Path) -> None:
+    """Of the same strategy with other steps, and of the very same with other seeds."""
+    short, long = (Plan("full", tiny_loaded.recipe, steps=steps) for steps in (64, 128))
+    kept = [
+        prepare("full", tiny_loaded.table, plan=plan, instances=1, first_seed=seed, folder=tmp_path)
+        for plan, seed in ((short, 0), (short, 1), (long, 0))
+    ]
+    for one in kept:
+        one.run()
+    paths = [one.place(one.pieces[0]) for one in kept]
+    assert len({path.parent for path in paths if path}) == 2
+    kept[0].forget()
+    assert [path is not None and path.exists() for path in paths] == [False, True, True]
+    kept[2].forget()
+    kept[1].forget()
+    assert not tmp_path.exists()
