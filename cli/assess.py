@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.errors import ResultError, UsageError
+
+if TYPE_CHECKING:
+    from nasbench_ws.results.truth import GroundTruth
+    from nasbench_ws.tables.table import Table
 
 
 @click.command()
 @click.argument("scores", metavar="SCORES")
 @click.option("--column", "columns", multiple=True, metavar="NAME", help="A column of scores; once for each instance.")
 @click.option("--lower-is-better", is_flag=True, help="Scores are losses or ranks: turn their sign.")
+@click.option("--top", type=float, metavar="PART", help="Among the best children alone, as 0.25.")
+@click.option("--children", metavar="NAMES|FILE", help="Among these alone: names with commas, or a file of one a line.")
+@click.option("--allow-missing", is_flag=True, help="Leave out children whose runs the table lacks.")
 @table_option
 @json_option
-def assess(scores: str, columns: tuple[str, ...], lower_is_better: bool, table: str, as_json: bool) -> None:
+def assess(
+    scores: str, columns: tuple[str, ...], lower_is_better: bool, top: float | None, children: str | None,
+    allow_missing: bool, table: str, as_json: bool,
+) -> None:  # fmt: skip
     """Measure any scores of the children as a super-net's are measured.
 
     SCORES is a CSV, JSON or .npy file, or - for standard input. A line is a
     child: one of its names, and its score (one for each instance; higher is
     better), as 434,0.83 or 434,0.83,0.81. With a heading, columns are read by
-    name; one that diverged has nan.
+    name; one that diverged has nan. Among some children, the bounds are theirs.
 
     \b
     Example:
       nasbench-ws assess proxy.csv
       nasbench-ws assess proxy.csv --column synflow --column synflow_2
       nasbench-ws assess losses.csv --lower-is-better --json
+      nasbench-ws assess proxy.csv --top 0.25
     """
     from nasbench_ws.json_files import without_nan
     from nasbench_ws.rankers.scores_file import read_columns, turned
@@ -34,12 +51,19 @@ def assess(scores: str, columns: tuple[str, ...], lower_is_better: bool, table: 
     from nasbench_ws.results.text import render_scores
     from nasbench_ws.tables.table import load
 
-    truth = load(table)
-    found = read_columns(scores, truth.space, columns, lower_is_better=lower_is_better)
+    whole = load(table)
+    truth = _among(whole, top, children, allow_missing)
+    some = getattr(truth, "places", range(len(whole)))
+    read = read_columns(scores, whole.space, columns, lower_is_better=lower_is_better, partial=len(some) < len(whole))
+    absent = sorted(set(some) - set(read.present))
+    if absent:
+        names = ", ".join(whole.space[i].name for i in absent[:5])
+        raise ResultError(f"{scores} has no score for {len(absent)} of these {len(some)} children ({names}); add them")
+    found = replace(read, values=read.values[:, list(some)])
     name = "standard input" if scores == "-" else scores
     if found.left_out:
-        read = ", ".join(column for column in found.columns if column)
-        click.echo(f"read: {read}; left out: {', '.join(found.left_out)}", err=True)
+        names = ", ".join(column for column in found.columns if column)
+        click.echo(f"read: {names}; left out: {', '.join(found.left_out)}", err=True)
     report = assess_scores(found.values, truth)
     if as_json:
         print_json({
@@ -51,3 +75,28 @@ def assess(scores: str, columns: tuple[str, ...], lower_is_better: bool, table: 
     warning = turned(found.values, truth.truth)
     if warning:
         click.echo(f"Warning: {name}: {warning}", err=True)
+
+
+def _among(whole: Table, top: float | None, children: str | None, allow_missing: bool) -> GroundTruth:
+    """The table, or some of its children."""
+    from nasbench_ws.json_files import bytes_of
+    from nasbench_ws.results.truth import Among
+
+    if top is not None and children is not None:
+        raise UsageError("--top and --children both say which children; give one of them")
+    if top is not None:
+        return Among.top(whole, top)
+    places = list(range(len(whole)))
+    if children is not None:
+        text = children
+        if Path(children).exists():
+            text = bytes_of(children, ResultError, "give a file of children's names").decode(errors="replace")
+        names = [name for name in re.split(r"[\s,;]+", text) if name]
+        places = [whole.space.architecture(name).index for name in names]
+    if allow_missing:
+        known = set(Among.known(whole).places)
+        lacking = [whole.space[i].name for i in places if i not in known]
+        places = [i for i in places if i in known]
+        if lacking:
+            click.echo(f"left out, for the table lacks runs: {', '.join(lacking)}", err=True)
+    return Among(whole, places) if children is not None or len(places) < len(whole) else whole

@@ -70,3 +70,61 @@ class Without:
 
     def __len__(self) -> int:
         return len(self._whole)
+
+
+class Among:
+    """A ground truth of some children alone, which need not have every run: those at these places of the whole.
+
+    >>> from nasbench_ws import load
+    >>> best = Among.top(load("fashion14"), 0.25)
+    >>> len(best), best.name
+    (16, '16 of 64 children of fashion14')
+    """
+
+    def __init__(self, whole: GroundTruth, places: Sequence[int]) -> None:
+        self.places = sorted(set(places))
+        if len(self.places) < 2:
+            raise UsageError(f"{len(self.places)} children of {whole.name} make no ranking; name 2 or more")
+        self._whole = whole
+        self.seeds, self.space, self.digest = whole.seeds, whole.space, whole.digest
+        self.name = f"{len(self.places)} of {len(whole)} children of {whole.name}"
+
+    @classmethod
+    def top(cls, whole: GroundTruth, fraction: float) -> Among:
+        """The best by ground truth: that part of the children, rounded, of those that have every run."""
+        if not 0 < fraction <= 1:
+            raise UsageError(f"the top {fraction:g} of the children: give a part in (0, 1], as 0.25")
+        known = cls.known(whole).places
+        means = whole.by_seed("test_accuracy").mean(axis=1)[known]
+        count = round(fraction * len(whole))
+        return cls(whole, [known[i] for i in np.argsort(-means, kind="stable")[:count]])
+
+    @classmethod
+    def known(cls, whole: GroundTruth) -> Among:
+        """The children without a missing or diverged run."""
+        return cls(whole, np.flatnonzero(np.isfinite(whole.by_seed("test_accuracy")).all(axis=1)).tolist())
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """(children,) mean test accuracy over seeds. UsageError where one of these lacks a run."""
+        # The whole's means, to the last bit: a sum in another order would part children that tie.
+        truth: NDArray[np.float64] = self._whole.by_seed("test_accuracy").mean(axis=1)[self.places]
+        lacking = [self.space[self.places[i]].name for i in np.flatnonzero(np.isnan(truth))]
+        if lacking:
+            raise UsageError(
+                f"{self._whole.name} lacks runs of {', '.join(lacking[:5])}{', ...' * (len(lacking) > 5)}; leave them "
+                "out, as --allow-missing does"
+            )
+        return truth
+
+    def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
+        """(children, seeds)."""
+        return self._whole.by_seed(name, epoch)[self.places]
+
+    def column(self, name: str) -> NDArray[Any]:
+        """(children,)."""
+        values: NDArray[Any] = self._whole.column(name)[self.places]
+        return values
+
+    def __len__(self) -> int:
+        return len(self.places)
