@@ -28,6 +28,7 @@ WHERE = {
     "report": "report",
     "show": "report",
     "strategies": "strategies",
+    "check": "check",
     "group": "strategies",
     "build": "build",
     "train": "build",
@@ -71,6 +72,7 @@ SHORT = {
     "report": "a page to look at: results, or a table",
     "show": "a child: its cell, curve and neighbours",
     "strategies": "list the built-in strategies, or describe one",
+    "check": "whether a strategy keeps the protocol",
     "group": "find groups of similar children from a short run",
     "build": "train every child standalone",
     "train": "train one child again and compare with a table",
@@ -97,6 +99,10 @@ def group() -> None:
     3 no such architecture; 4 a table missing or broken; 5 images absent or
     damaged; 6 a strategy that cannot be used; 7 a path that cannot be written;
     8 a run that failed for good; 9 a broken result file; 130 interrupted.
+
+    \b
+    Completion of commands, options, tables and strategies, for bash (zsh, fish):
+      eval "$(_NASBENCH_WS_COMPLETE=bash_source nasbench-ws)"
     """
 
 

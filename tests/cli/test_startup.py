@@ -63,6 +63,7 @@ def test_a_mistyped_word_imports_nothing(kind, tmp_path):
     [
         (["evaluate", "ful"], 6),
         (["evaluate", "absent.py:Mine"], 6),
+        (["check", "ful"], 6),
         (["evaluate", "full", "--batch-norm", "runing"], 2),
         (["evaluate", "full", "--recipe", "epoch=3"], 2),
         (["evaluate", "full", "--table", "fashion15"], 4),
@@ -157,7 +158,7 @@ def test_verdicts_without_torch(words, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["evaluate", "full"], ["build", "runs"], ["train", "434"], ["group", "groups.json"],
+        ["evaluate", "full"], ["check", "full"], ["build", "runs"], ["train", "434"], ["group", "groups.json"],
         ["leaderboard", "--run", "runs", "--only", "shuffle"],
     ],
     ids=lambda words: words[0],
