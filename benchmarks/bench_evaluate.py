@@ -34,6 +34,7 @@ from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, Content
 from nasbench_ws.tables.table import Table
 from nasbench_ws.training import compiled as engine
+from nasbench_ws.training.backend import chosen
 from nasbench_ws.training.compiled import Engine
 from nasbench_ws.training.loop import make_batches, one_thread, train
 from nasbench_ws.training.supernet import SuperNet
@@ -56,7 +57,7 @@ def _table() -> Table:
 
 
 def _facts() -> dict[str, Any]:
-    return machine(engine.description(engine.available()))
+    return machine(chosen().description(8))
 
 
 @pytest.mark.benchmark(group="an evaluation, from start to verdict")

@@ -28,7 +28,7 @@ from nasbench_ws.training.kernels.known import check_network
 from nasbench_ws.training.kernels.library import available, function, library, real
 from nasbench_ws.training.weights import Statistics, Weights
 
-__all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "description", "lanes"]
+__all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "lanes"]
 CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
 _NO_MEMORY, _BAD_LABEL = 1, 2  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
@@ -331,8 +331,3 @@ class Compiled:
 
 
 COMPILED = Compiled()
-
-
-def description(fast: bool, channels: int = 8) -> str:
-    """The processor and the path that computes on it, for records."""
-    return COMPILED.description(channels) if fast else f"cpu {processor()}, torch"

@@ -136,11 +136,11 @@ def test_the_example_in_strategies_is_a_strategy(run, tmp_path):
 
 
 def test_doctor_says_which_path_computes(run):
-    from nasbench_ws.training import compiled as engine
+    from nasbench_ws.training.backend import chosen
 
     code, out, _ = run("doctor")
     assert code == 0
-    assert engine.description(engine.available()) in out
+    assert chosen().description(8) in out
 
 
 def test_questions_never_import_torch(tmp_path):
