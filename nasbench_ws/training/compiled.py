@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import platform
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,8 +62,9 @@ class Outcome:
 class Engine:
     """A bound network as a plan for the kernels.
 
-    With `keep` (training) every activation has a place of its own; otherwise a place is used again as soon
-    as nothing will read it, so that memory does not grow with the number of children.
+    With `keep` (training) every activation has a place of its own until the backward pass is done with it, and
+    gradients take the places that are free by then; otherwise a place is used again as soon as nothing will read it,
+    so that memory does not grow with the number of children.
     UsageError for a network that the kernels do not know.
     """
 
@@ -95,30 +97,38 @@ class Engine:
         buffer_of = {term: buffers.setdefault(tuple(r), len(buffers)) for term, r in reads.items()}
         arena = _Arena()
         sizes = [self._size(b.out_channels, b.height * b.width) for b in network.blocks]
+        places = [arena.take(size) for size in sizes] if self.keep else []  # of the blocks' results
         buffer_at: dict[int, int] = {}
-        if self.keep:
-            for term, buffer in buffer_of.items():
-                if buffer not in buffer_at:
-                    buffer_at[buffer] = arena.take(sizes[term])
-        written: set[int] = set()
+        # Who gives to a buffer last in the backward pass: the first reader, which goes through its groups in order.
+        last_giver = {buffer: max(one for one in r if one[0] == r[0][0]) for r, buffer in buffers.items()}
+        takers = Counter(buffer_of.values())  # blocks that have not taken their gradient yet
         target_at: dict[int, int] = {}
         for i, groups in reversed(readers):  # the order of the backward pass, heads first
             target_at[i] = len(targets)
-            for group in groups:
+            for g, group in enumerate(groups):
                 if not self.keep or group == (IMAGE,):
                     targets.append(0)
                     continue
                 distinct = sorted({buffer_of[term] for term in group})
                 targets.append(len(distinct))
                 for buffer in distinct:
-                    targets += [buffer_at[buffer], int(buffer not in written)]
-                    written.add(buffer)
+                    first = buffer not in buffer_at
+                    if first:
+                        buffer_at[buffer] = arena.take(sizes[next(t for t in group if buffer_of[t] == buffer)])
+                    # A head gives before the backward pass begins: sums are made by blocks only.
+                    sums = last_giver[buffer] == (i, g) and i < len(network.blocks)
+                    targets += [buffer_at[buffer], int(first), int(sums)]
+            if self.keep and i < len(network.blocks):  # done with this block: later gradients may lie there
+                arena.free(places[i], sizes[i])
+                takers[buffer_of[i]] -= 1
+                if not takers[buffer_of[i]]:
+                    arena.free(buffer_at[buffer_of[i]], sizes[i])
         last_read, _ = network.lifetimes()
         rows = []
         stat = 0
         expiring: dict[int, list[tuple[int, int]]] = {}
         for i, block in enumerate(network.blocks):
-            z = arena.take(sizes[i])
+            z = places[i] if self.keep else arena.take(sizes[i])
             expiring.setdefault(last_read[i], []).append((z, sizes[i]))
             at = self._encode(inputs, block.inputs, block.in_channels)
             affine = storages[block.bn].offset if block.affine else -1
@@ -126,6 +136,7 @@ class Engine:
                 block.relu, block.pool, block.kernel, block.dilation, block.conv_kernel, block.in_channels,
                 block.out_channels, block.height, block.width, self._offset(block.depthwise),
                 self._offset(block.conv), affine, z, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
+                last_giver[buffer_of[i]][0] < len(network.blocks),
             ])  # fmt: skip
             stat += block.out_channels
             if not self.keep:

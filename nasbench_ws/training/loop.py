@@ -11,6 +11,7 @@ nothing with the rest is trained exactly as it would be alone.
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -64,16 +65,30 @@ def train(
     """
     steps = len(sequence)
     divisions = takes_over(later, steps)
-    for step, numbers in enumerate(sequence.tolist()):
-        if step in divisions:
-            net.divide(divisions[step])
-        images, labels = next(batches)
-        outcome = net.step(numbers, images, labels, net.recipe.learning_rate(step, steps))
-        if not math.isfinite(outcome.loss):
-            return step + 1
-        if on_step is not None:
-            on_step(step + 1, outcome)
+    with _old_objects_left_alone():
+        for step, numbers in enumerate(sequence.tolist()):
+            if step in divisions:
+                net.divide(divisions[step])
+            images, labels = next(batches)
+            outcome = net.step(numbers, images, labels, net.recipe.learning_rate(step, steps))
+            if not math.isfinite(outcome.loss):
+                return step + 1
+            if on_step is not None:
+                on_step(step + 1, outcome)
     return None
+
+
+@contextlib.contextmanager
+def _old_objects_left_alone() -> Iterator[None]:
+    """In here the collector searches new objects only: to go through all of torch's took 1 to 4 % of a training."""
+    frozen = gc.get_freeze_count() > 0  # by the caller, who then unfreezes
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import itertools
 import math
 import re
@@ -168,6 +170,28 @@ def test_a_run_that_is_fine_until_it_is_scored_diverged(tiny: Any, backend: Back
 
 
 # -- the loop -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_collector_is_left_as_it_was(tiny: Any, before: bool) -> None:
+    net = super_net(tiny, CHILDREN[:2])
+    inside: list[int] = []
+    if before:
+        gc.freeze()
+    try:
+        for fails in (False, True):
+
+            def on_step(step: int, outcome: StepOutcome, fails: bool = fails) -> None:
+                inside.append(gc.get_freeze_count())
+                if fails:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt) if fails else contextlib.nullcontext():
+                train(net, make_batches(tiny.recipe, tiny.images, net, 0), np.zeros((2, 1), np.int32), on_step)
+            assert (gc.get_freeze_count() > 0) == before
+    finally:
+        gc.unfreeze()
+    assert min(inside) > 1000
 
 
 def test_one_update_a_step_at_the_recipes_rates(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:

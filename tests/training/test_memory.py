@@ -293,6 +293,7 @@ NEXT = dataclasses.replace(BLOCK, inputs=((0,),), in_channels=4, conv_kernel=1)
             Network((BLOCK,), (dataclasses.replace(HEAD, channels=5),)),
             "head 0 takes 5 channels, and reads [4] of ((0,),)",
         ),
+        (Network((BLOCK, NEXT), (HEAD,)), "block 1 is read by no block and no head: leave it out"),
         (
             Network((BLOCK,), (HEAD, dataclasses.replace(HEAD, classes=4))),
             "the compiled kernels do not know head 1: all heads have one size and classes",
