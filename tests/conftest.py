@@ -34,8 +34,12 @@ FOLDERS = ("", "building", "cli", "images", "metrics", "search", "tables", "work
 TESTS_PATH = os.pathsep.join(str(Path(__file__).parent / folder) for folder in FOLDERS)  # for processes of their own
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background: Ctrl-C is ignored here, and in all
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # that this process starts, whose tests send it
+
+def pytest_configure() -> None:
+    """Where the suite was started in the background, Ctrl-C is ignored in all processes; some tests send it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ from nasbench_ws.workers.pool import Task, execute
 from nasbench_ws.workers.processes import sigterm_as_interrupt, uninterrupted
 from nasbench_ws.workers.progress import training_seconds
 
+STANDALONE = "nasbench_ws.building.standalone"  # needs torch, which is left to the workers
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
 Load = Callable[..., Images]  # called as load_images is: name, splits, root
 
@@ -144,6 +145,7 @@ def build(
             execute(
                 make, tasks, shelf.keep, workers=workers, executor=executor, retries=retries, on_failed=shelf.fail,
                 on_progress=report, seconds=training_seconds(work, workers), ready=shelf.ready,
+                preload=(STANDALONE,) if train is None else (),
             )  # fmt: skip
         except KeyboardInterrupt:
             raise BuildInterrupted(_kept(shelf, jobs)) from None
@@ -240,7 +242,7 @@ class _Make:
 
     def __call__(self, arch: Architecture, seed: int, on_step: object) -> RunRecord:
         register_space(arch.space)  # a user's own is known to the process that made it alone
-        train: Train = self.train or importlib.import_module("nasbench_ws.building.standalone").train_run
+        train: Train = self.train or importlib.import_module(STANDALONE).train_run
         record: object = train(self.recipe, arch, seed, _images(self.load, self.recipe.images, self.root))
         if not isinstance(record, RunRecord):
             raise TypeError(f"train returned {type(record).__name__}, not a RunRecord")

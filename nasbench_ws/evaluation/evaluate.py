@@ -132,6 +132,7 @@ class Evaluation:
             executor=executor,
             on_progress=on_progress,
             seconds=training_seconds(sum(piece.macs for piece in todo.values()), workers or 1),
+            preload=("nasbench_ws.rankers.weight_sharing",),
         )
         instances = [
             [outcomes[piece.seed, piece.number] for piece in self.pieces if piece.seed == seed] for seed in self.seeds

@@ -16,7 +16,7 @@ import queue
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +63,7 @@ def execute(
     on_failed: Callable[[Id, Exception], None] | None = None,
     on_progress: OnProgress | None = None,
     seconds: float | None = None,
+    preload: Sequence[str] = (),
     ready: Callable[[Id], Readiness] = lambda _: "start",
 ) -> None:
     """Run every task; call `on_done(id, result)` in this process as each ends.
@@ -72,7 +73,8 @@ def execute(
     and the answer reported.
     A task that still fails after `retries` further tries goes to `on_failed`, or without one raises RunError: with a
     TaskError where it raised, a RunError where its worker died each time, or what the executor says.
-    `seconds` are what all of it may take, for the first reports. `ready` is asked before a task starts: "wait" puts it
+    `seconds` are what all of it may take, for the first reports. `preload` are modules that every task needs, imported
+    once for all workers where the system allows. `ready` is asked before a task starts: "wait" puts it
     off, "done" leaves it out, for somebody else does it, or has done.
     KeyboardInterrupt, and SIGTERM, end the workers at once; what has ended by then is handed over.
     """
@@ -80,7 +82,7 @@ def execute(
     meter.report()
     fail = _raise if on_failed is None else on_failed
     with sigterm_as_interrupt(), one_thread_a_process():
-        _Pool(function, tasks, on_done, fail, retries, ready, meter, workers, executor).run()
+        _Pool(function, tasks, on_done, fail, retries, ready, meter, workers, executor, preload).run()
 
 
 def _raise(name: Hashable, error: Exception) -> None:
@@ -128,7 +130,7 @@ class _Pool:
 
     def __init__(
         self, function: Any, tasks: Mapping[Any, Task], on_done: Any, on_failed: Any, retries: int, ready: Any,
-        meter: Meter, workers: int | None, executor: Executor | None,
+        meter: Meter, workers: int | None, executor: Executor | None, preload: Sequence[str],
     ) -> None:  # fmt: skip
         self._function, self._names, self._tasks = function, list(tasks), list(tasks.values())
         self._on_done, self._on_failed, self._ready = on_done, on_failed, ready
@@ -138,6 +140,7 @@ class _Pool:
         self._on_step = meter.step if here else None
         self._places = 1 if here else min(workers or len(tasks), len(tasks))
         self._own: Processes | None = None
+        self._preload = preload
         self._waiting = deque(range(len(tasks)))
         self._elsewhere: deque[int] = deque()  # which had to wait, until when they are asked about again
         self._ask_again = 0.0
@@ -195,7 +198,7 @@ class _Pool:
         if self._given is not None:
             return self._given
         if self._own is None:
-            self._own = Processes(self._places)
+            self._own = Processes(self._places, self._preload)
         return self._own
 
     def _wait(self) -> list[Future[Any]]:

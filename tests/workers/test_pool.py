@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -287,6 +288,21 @@ def test_two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not multiprocessing.active_children()
 
 
+def environment_of(name: str, on_step: OnStep) -> tuple[str | None, str, bool]:
+    return os.environ.get(name), os.getcwd(), "wave" in sys.modules
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere libraries that are imported may not be forked")
+def test_what_all_tasks_need_is_imported_once(tmp_path: Path) -> None:
+    """In a program of its own, for the server of forks is one a program. Its workers have the newest surroundings."""
+    script = tmp_path / "script.py"
+    script.write_text(PRELOADING)
+    command = [sys.executable, "-P", str(script), str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    folders = [str(tmp_path), str(tmp_path / "below")]
+    assert json.loads(done.stdout) == [[["first", folders[0], True]], [["second", folders[1], True]], "died"]
+
+
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int) -> None:
     marker = tmp_path / "marker"
@@ -305,6 +321,28 @@ def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int
     assert not multiprocessing.active_children()
 
 
+PRELOADING = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+from nasbench_ws.errors import RunError
+from nasbench_ws.workers.pool import Task, execute
+from test_pool import dying, environment_of
+
+if __name__ == "__main__":
+    found = []
+    for word, folder in (("first", "."), ("second", "below")):
+        os.environ["WORD"] = word
+        os.makedirs(folder, exist_ok=True)
+        os.chdir(folder)
+        answers = {}
+        execute(environment_of, {0: Task(("WORD",))}, answers.__setitem__, workers=1, preload=("wave",))
+        found.append(list(answers.values()))
+    try:
+        execute(dying, {0: Task((__import__("pathlib").Path("."),))}, print, workers=1, preload=("wave",))
+    except RunError as error:
+        found.append("died" if "died each time" in str(error.__cause__) else str(error))
+    print(json.dumps(found))
+"""
 UNGUARDED = """
 import sys
 from nasbench_ws.errors import UsageError
