@@ -23,7 +23,7 @@ from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import misfit, problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number
-from nasbench_ws.metrics.rank import EVALUATION, stability_tau
+from nasbench_ws.metrics.rank import evaluation_metrics, stability_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
@@ -167,9 +167,10 @@ def leaderboard(
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
-    if metric not in EVALUATION:
-        known = ", ".join(EVALUATION)
-        raise UsageError(f"unknown metric {metric!r}{near_misses(metric, EVALUATION)}; known are {known}")
+    able = evaluation_metrics(len(truth))
+    if metric not in able:
+        known = ", ".join(able)
+        raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     there = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}

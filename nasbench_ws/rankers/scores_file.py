@@ -59,6 +59,6 @@ def turned(scores: Array, truth: Array) -> str | None:
     """What to say where (instances, n) scores rank the children backwards, as a loss does; None where they do not."""
     usable = rankable(np.atleast_2d(scores))
     tau = float(np.mean(kendall_taus(usable, truth))) if len(usable) else 0.0
-    if tau >= TURNED:
+    if not tau < TURNED:  # NaN neither
         return None
     return f"GT-Tau is {tau:.2f}: higher scores go to worse children; if lower is better, give --lower-is-better"

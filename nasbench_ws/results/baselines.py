@@ -53,10 +53,22 @@ def _random(truth: Array) -> dict[str, Figure]:
 
 
 def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
-    """The metric of (seeds, n) scores, each made with a seed of the table, against the mean of the other seeds."""
+    """The metric of (seeds, n) scores, each made with a seed of the table, against the mean of the other seeds.
+
+    NaN with a reason where there is no other seed, or the children are equal with all of them.
+    """
     truths = table.by_seed("test_accuracy").T  # (seeds, n)
+    if len(truths) < 2:
+        return _unknown(f"{table.name} has one seed, which leaves none to measure it against")
     values = [
         float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric])[metric][0])
         for seed, row in enumerate(scores)
     ]
-    return figure(t_interval(values))
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return _unknown(f"{metric} has no value with any seed left out: scores or truths are all equal")
+    return figure(t_interval(known))
+
+
+def _unknown(reason: str) -> Figure:
+    return Figure(np.nan, np.nan, (np.nan, np.nan), 0, 0.95, "none", reason)

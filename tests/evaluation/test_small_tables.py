@@ -8,7 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from nasbench_ws.errors import TableError
+from nasbench_ws.errors import TableError, UsageError
+from nasbench_ws.evaluation.leaderboard import leaderboard
+from nasbench_ws.rankers.scores_file import turned
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.assess import assess
 from nasbench_ws.results.text import render_scores
@@ -77,3 +79,22 @@ def test_a_table_that_lacks_a_run_answers_what_it_can(status: int, word: str) ->
     assert np.isfinite(table.column("test_accuracy", skip_missing=True)).all()
     with pytest.raises(TableError, match=f"it lacks 122 seed 1 \\({word}\\)"):
         _ = table.truth
+
+
+@pytest.mark.parametrize("children", [2, 4, 8])
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+@pytest.mark.parametrize("equal", [False, True])
+@pytest.mark.usefixtures("quick")
+def test_a_small_table_has_a_leaderboard(children: int, seeds: int, equal: bool) -> None:
+    table = small(2, 2, seeds, equal) if children == 8 else small(children, 1, seeds, equal)
+    board = leaderboard(table=table)
+    assert {row.name for row in board.rows} >= {"parameter count", "multiply-adds", "random"}
+    assert math.isnan(board.ceiling) == (seeds == 1 or equal)
+    assert "parameter count" in str(board)
+    if children == 2:
+        with pytest.raises(UsageError, match=r"unknown metric 'top_rank@3' \(did you mean top_rank@1\?\)"):
+            leaderboard(table=table, metric="top_rank@3")
+
+
+def test_equal_scores_do_not_look_turned() -> None:
+    assert turned(np.ones((1, 4)), np.arange(4.0)) is None
