@@ -139,6 +139,12 @@ class Oracle:
         return _mean(self.shown["signal"][:, :, -1], 1)
 
     @cached_property
+    def counts(self) -> list[int]:
+        """Runs that can be shown, of each child; 1 where there is none, which is shown as NaN."""
+        counts: list[int] = np.maximum(self.exists.sum(axis=1), 1).tolist()
+        return counts
+
+    @cached_property
     def prices(self) -> list[list[float]]:
         prices: list[list[float]] = self.cost.tolist()  # far quicker to look into
         return prices
@@ -170,11 +176,10 @@ class World:
 
     def __init__(self, table: Table | Oracle, seed: int = 0, **rules: Any) -> None:
         self.oracle = oracle = table if isinstance(table, Oracle) else Oracle.of(table, Rules(**rules))
-        n, runs = oracle.exists.shape
-        order = np.random.default_rng(derive("world", seed)).random((n, runs))
-        order[~oracle.exists] = 2.0
-        self._order = np.tile(seed % runs, (n, 1)) if oracle.one_run else np.argsort(order, axis=1, kind="stable")
-        self._count = [1] * n if oracle.one_run else np.maximum(oracle.exists.sum(axis=1), 1).tolist()
+        self._draws = np.random.default_rng(derive("world", seed)).random(oracle.exists.shape)
+        self._draws[~oracle.exists] = 2.0
+        self._one_run = seed % oracle.exists.shape[1] if oracle.one_run else None
+        self._orders: dict[int, list[int]] = {}
         self._known = {name: oracle.shown[name] for name in ("signal", *get_args(Signal))}
         self._cached = oracle.rules.repeats == "cached"
         self._held_out = oracle.rules.truth == "held-out" and oracle.rules.noise == "seed" and not oracle.one_run
@@ -209,11 +214,11 @@ class World:
             run = self.trials[resume][1]
         else:
             visit = self.visits.get(child, 0)
-            run = self._order[child, 0 if self._cached else visit % self._count[child]]
+            run = self._order(child)[0 if self._cached else visit % self._count(child)]
             self.visits[child] = visit + 1
         if self._cached:
             self._paid[child] = self._paid.get(child, 0.0) + cost
-        self.trials.append((child, int(run), point))
+        self.trials.append((child, run, point))
         known = self._known
         return Seen(
             known["signal"].item(child, run, point), known["valid_accuracy"].item(child, run, point),
@@ -221,13 +226,25 @@ class World:
             known["signal"][child, run, : point + 1], cost, self._params.item(child), self._macs.item(child),
         )  # fmt: skip
 
+    def _order(self, child: int) -> list[int]:
+        """The runs as they are shown; sorted when a child is first asked for, since most of a large space never is."""
+        order = self._orders.get(child)
+        if order is None:
+            order = (
+                [self._one_run] if self._one_run is not None else np.argsort(self._draws[child], kind="stable").tolist()
+            )
+            self._orders[child] = order
+        return order
+
+    def _count(self, child: int) -> int:
+        return 1 if self._one_run is not None else self.oracle.counts[child]
+
     def truth(self, child: int) -> float:
         """What the child is worth, by the rules; for the judge alone."""
         shown = min(self.visits.get(child, 0), 1) if self._cached else self.visits.get(child, 0)
-        runs = self._order.shape[1]
-        if not self._held_out or not 0 < shown < runs:
+        if not self._held_out or not 0 < shown < len(self._order(child)):
             return self.oracle.truth.item(child)
-        unseen = self.oracle.test[child, self._order[child, shown:]]
+        unseen = self.oracle.test[child, self._order(child)[shown:]]
         mean = float(_mean(unseen, 0))
         return self.oracle.truth.item(child) if math.isnan(mean) else mean
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -144,6 +145,8 @@ def test_what_a_searcher_raises_is_the_cause():
 def test_workers_give_the_same_bits_and_what_cannot_be_sent_says_so():
     here = search("re", oracle(), repetitions=60)
     assert here.same(search("re", oracle(), repetitions=60, workers=2))
+    with ThreadPoolExecutor(2) as executor:
+        assert here.same(search("re", oracle(), repetitions=60, executor=executor))
 
     class Local(Fixed):
         pass
