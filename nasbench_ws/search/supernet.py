@@ -57,5 +57,5 @@ def supernet_oracle(
         cost=look[:, None],
         one_run=True,
         start=np.array([result.outcome.cost.macs * in_units]),
-        name=f"{result['strategy']} on {table.name}",
+        name=f"{result.outcome.strategy} on {table.name}",
     )
