@@ -14,13 +14,18 @@ from dataclasses import dataclass
 from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.cell import Architecture
-from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.batch_norm import MODES, BatchNorm
 
 
 def tuning_modes(plan: Plan) -> tuple[str, ...]:
-    """Fine-tuned children are scored with recalibration too, or batch norm's part in the gain could not be told."""
-    recalibrates = any(BatchNorm.parse(mode).mode == "recalibrate" for mode in plan.batch_norm)
-    return plan.batch_norm if recalibrates else (*plan.batch_norm, "recalibrate")
+    """Fine-tuned children are scored with recalibration too, which tells batch norm's part in the gain.
+
+    Nobody chose that mode, so it makes do with the training images that there are.
+    """
+    if any(BatchNorm.parse(mode).mode == "recalibrate" for mode in plan.batch_norm):
+        return plan.batch_norm
+    images = plan.recipe.train_images
+    return (*plan.batch_norm, "recalibrate" if images >= MODES["recalibrate"] else f"recalibrate:{images}")
 
 
 def size_of(plan: Plan, part: Part, children: Sequence[Architecture], strategy: Strategy, valid_images: int) -> Work:

@@ -200,7 +200,7 @@ def test_resume_from_a_partial_table(tmp_path: Path) -> None:
 
 def test_a_run_that_raises_is_tried_again_then_recorded(tmp_path: Path, notes: Path) -> None:
     result = made(tmp_path / "runs", executor=Here(), train=moody)
-    assert (result.done, result.failed) == (3, 1)
+    assert (result.done, result.failed, result.diverged) == (3, 1, 1)
     statuses = finished(tmp_path / "runs", RECIPE)
     by_name = {DEEPER64.architecture(hash).name: status for (hash, _), status in statuses.items()}
     assert by_name == {"111": "ok", "222": "ok", "333": "failed", "444": "diverged"}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.rankers.cost import tuning_modes
 from nasbench_ws.rankers.plan import MATCHES, Part, Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.strategies import resolve
@@ -199,3 +200,12 @@ def test_a_function_is_no_name_of_a_schedule():
         "schedule is <built-in function len>; a plan takes the name of one (cycle, order, shuffle, uniform, similar, "
         "fair): give a function of your own to your strategy, as its attribute `schedule`"
     )
+
+
+def test_fine_tuned_children_are_recalibrated_on_the_images_there_are() -> None:
+    def modes(images: int, *chosen: str) -> tuple[str, ...]:
+        return tuning_modes(Plan("full", Recipe(train_images=images), batch_norm=chosen, fine_tune=(0, 5)))
+
+    assert modes(50_000, "running") == ("running", "recalibrate")
+    assert modes(300, "running") == ("running", "recalibrate:300")  # nobody asked for the usual 1,024
+    assert modes(300, "recalibrate:512") == ("recalibrate:512",)  # but here somebody did, and is refused
