@@ -173,6 +173,7 @@ def _numbers(step: Sequence[int]) -> tuple[int, ...]:
 def takes_over(later: Sequence[tuple[float, Key]], steps: int) -> dict[int, Key]:
     """The step after which each of a strategy's later keys takes over. StrategyError where that is never.
 
+    >>> from nasbench_ws.sharing.keys import full
     >>> takes_over([(0.5, full)], 640) == {320: full}
     True
     """
