@@ -33,7 +33,8 @@ def check_network(network: Network[int]) -> None:
         _check_inputs(f"head {number}", head.inputs, head.channels, channels, image=False)
         if (head.height, head.width) != size or head.classes != network.heads[0].classes or head.classes < 1:
             raise UsageError(f"the compiled kernels do not know head {number}: all heads have one size and classes")
-    read = {term for part in (*network.blocks, *network.heads) for group in part.inputs for term in group}
+    inputs = [*(block.inputs for block in network.blocks), *(head.inputs for head in network.heads)]
+    read = {term for groups in inputs for group in groups for term in group}
     for number in set(range(len(channels))) - read:
         raise UsageError(f"block {number} is read by no block and no head: leave it out")
 
