@@ -5,7 +5,7 @@ tests/cli/test_startup.py compares each with what the package knows.
 
 from __future__ import annotations
 
-MATCHES = ("child-updates", "compute", "steps")  # rankers/plan.py
+MATCHES = ("child-updates", "group-compute", "steps")  # rankers/plan.py
 SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # sharing/schedules.py
 FIGURES = ("scatter", "ranks", "window", "tuning", "interference")  # report/results.py
 SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py

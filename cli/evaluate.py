@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="Which child trains when.  [the strategy's own]")
 @click.option(
-    "--batch-norm", multiple=True, default=("running",), show_default=True, metavar="MODE",
-    help="Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable.",
+    "--batch-norm", multiple=True, metavar="MODE",
+    help="Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable, the first is the "
+    "result's.  [default: recalibrate, running]",
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
 @click.option("--average", default=0.0, metavar="DECAY", help="Score a moving average of the weights too.")
@@ -114,6 +115,11 @@ def evaluate(
         print_json(result.to_dict())
     else:
         click.echo(str(result))
+        from nasbench_ws.evaluation.reference import beside_full
+
+        line = beside_full(result)
+        if line is not None:
+            click.echo(f"\n{line}")
     sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
     if out is None:
         click.echo(f"The result is kept in {copy}", err=True)
@@ -146,7 +152,7 @@ def _label(ready: Evaluation) -> str:
 @click.option("--metric", default="kendall_tau", show_default=True, help="A metric of the results.")
 @json_option
 def compare(results: tuple[str, ...], metric: str, as_json: bool) -> None:
-    """Results side by side, best first, with paired differences.
+    """Results side by side, best first, with differences and what they could have told.
 
     \b
     Example:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("results", nargs=-1, metavar="[RESULT.json]...")
 @table_option
-@click.option("--match", type=click.Choice(MATCHES), default="compute", show_default=True, help="Equal what.")
+@click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="Equal what.")
 @click.option("--metric", default="kendall_tau", show_default=True, help="What orders the rows.")
 @click.option("--batch-norm", metavar="MODE", help="Only rows of this mode.")
 @click.option("--run", "folder", metavar="DIR", help="Train what is missing into this folder, and show what is there.")
@@ -32,10 +32,9 @@ def leaderboard(
     only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
     markdown: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Strategies in order, at equal compute, with your results among them.
+    """Strategies in order at one match, with your results among them.
 
-    RESULT.json are files of `nasbench-ws evaluate --steps 6400 --match compute
-    --out`. The others ship, with the scores of every child.
+    RESULT.json are files of `nasbench-ws evaluate --steps 6400 --out`. The others ship, with the scores of every child.
 
     \b
     Example:

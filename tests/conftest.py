@@ -128,12 +128,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resample_little(patch: pytest.MonkeyPatch) -> None:
-    from nasbench_ws.results import assess, baselines
+    from nasbench_ws.results import assess, baselines, standing
 
     patch.setattr(baselines, "RANDOM_RANKINGS", 20)
     for module in (assess, baselines):
         patch.setattr(module, "intervals", functools.partial(module.intervals, resamples=20))
     patch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
+    patch.setattr(standing, "table_deviations", functools.partial(standing.table_deviations, resamples=50))
 
 
 COST = Cost(

@@ -12,6 +12,7 @@ from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.tables.table import Table
 
 KINDS = ("similar", "random")  # of groups
+EQUAL: tuple[Match, ...] = ("child-updates", "group-compute")  # as many multiply-adds in all as sharing everything
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class Scale:
     calibration: int  # training images for recalibrating batch norm
     both: bool  # score all with and without it, not only what tells of batch norm
     last_images: int  # validation images for them, for fine-tuning and interference
-    groups: tuple[int, ...]  # m, at equal compute; every child alone is there at any scale
+    groups: tuple[int, ...]  # m, at each match with a fixed total; every child alone is there at any scale
     free: tuple[int, ...]  # m, each group with all the steps, as in the paper
     prefixes: tuple[int, ...] | None  # k; None: 0 to the number of cells
     fine_tune: tuple[int, ...]
     interference: int  # steps
     note: str
+    partition: str = (
+        ""  # of random groups: "" one for each instance, ":0" that of seed 0 for all (as what ships was run)
+    )
 
 
 SCALES = {
@@ -42,7 +46,7 @@ SCALES = {
         ),
         Scale(
             "standard", 3, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32), (4,), None, (0, 1, 5, 10), 2,
-            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.",
+            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.", ":0",
         ),
         Scale(
             "paper", 10, 39_200, 64, 1024, True, 10_000, (2, 4, 8, 16, 32), (2, 4, 8, 16, 32), None,
@@ -68,12 +72,13 @@ def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)
         _of(What("shuffle"), {1, 2, 3, 4}, full, schedule="shuffle", last=last, batch_norm=modes),
         _of(What("drift"), {4}, full, schedule="shuffle", recipe=dataclasses.replace(table.recipe, inactive="drift")),
     ]  # fmt: skip
-    found += [_grouped(full, kind, m, "compute") for m in scale.groups for kind in KINDS if m < len(table)]
-    none = What("none", match="compute")
-    found.append(_of(none, {4}, full, strategy="none", match="compute", schedule="shuffle"))
-    found += [_grouped(full, kind, m, "steps") for m in scale.free for kind in KINDS if m < len(table)]
+    for match in EQUAL:
+        found += [_grouped(full, kind, m, match, scale) for m in scale.groups for kind in KINDS if m < len(table)]
+        none = What("none", match=match)
+        found.append(_of(none, {4}, full, strategy="none", match=match, schedule="shuffle"))
+    found += [_grouped(full, kind, m, "steps", scale) for m in scale.free for kind in KINDS if m < len(table)]
     prefixes = range(table.macro.cells + 1) if scale.prefixes is None else scale.prefixes
-    found += [_of(What("prefix", k), {4}, full, strategy=f"prefix:{k}", match="compute") for k in prefixes]
+    found += [_of(What("prefix", k), {4}, full, strategy=f"prefix:{k}", match="group-compute") for k in prefixes]
     wanted = [dataclasses.replace(one, instances=scale.instances) for one in found if one.claims & set(claims)]
     return sorted(wanted, key=lambda one: one.plan.match == "steps")
 
@@ -91,6 +96,11 @@ def _of(what: What, claims: set[int], plan: Plan, **changes: object) -> Experime
     return Experiment(what, dataclasses.replace(plan, **changes), 0, frozenset(claims))  # type: ignore[arg-type]
 
 
-def _grouped(full: Plan, kind: str, m: int, match: Match) -> Experiment:
+def groups_of(kind: str, m: int, scale: Scale) -> str:
+    """The strategy's name; random groups as the scale partitions them."""
+    return f"groups:{kind}:{m}{scale.partition if kind == 'random' else ''}"
+
+
+def _grouped(full: Plan, kind: str, m: int, match: Match, scale: Scale) -> Experiment:
     what = What(kind, m, match=match)
-    return _of(what, {4}, full, strategy=f"groups:{kind}:{m}", match=match, schedule="shuffle")
+    return _of(what, {4}, full, strategy=groups_of(kind, m, scale), match=match, schedule="shuffle")

@@ -1,16 +1,19 @@
 """The leaderboard: results that ship, and rankings that train no super-net, in order at a stated match.
 
-    board = leaderboard()                                  # or leaderboard([Result.load("mine.json")], match="compute")
+    board = leaderboard()                                  # or leaderboard([Result.load("mine.json")])
     print(board)
-    board.results["similar-4-compute"].scores              # (instances, children): try a metric of your own on them
+    board.results["similar-4-child-updates"].scores        # (instances, children): try a metric of your own on them
 
-A row is a strategy under one way of batch norm. `entries` says what is run for it.
+A row is a strategy under one way of batch norm; strategies with the same scores are one experiment, and one row names
+them all. The column "95 %" has one meaning: where the mean over all instances may lie, the table's noise included. Of
+rankings that do not vary it is the table's noise alone; chance, of which there is a known distribution, has none, and
+neither has standalone training, whose seeds are the table's own. `entries` says what is run for it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -18,20 +21,21 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
-from nasbench_ws.evaluation.catalogue import KINDS, SCALES, experiments
+from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments, groups_of
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import misfit, problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number
-from nasbench_ws.metrics.rank import evaluation_metrics, stability_tau
+from nasbench_ws.metrics.rank import kendall_tau, reported, stability_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.baselines import baselines, left_out
-from nasbench_ws.results.compare import matches, unusual
+from nasbench_ws.results.compare import matches, unusual, worst_last
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import REACHED, reach_of
 from nasbench_ws.results.text import LABELS
 from nasbench_ws.tables.table import Table, load
 
@@ -39,8 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCALE, INSTANCES = SCALES["standard"], 5
-LOW_IS_GOOD = ("top_rank", "regret")
-MODES = ("running", f"recalibrate:{SCALE.calibration}")
+MODES = ("running", f"recalibrate:{SCALE.calibration}")  # as what ships was run
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Row:
     n: int
     s_tau: float
     macs: float
+    partial_tau: float = math.nan  # given parameter count
+    ensemble: float = math.nan  # Kendall tau of the mean score over instances
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,14 @@ class Leaderboard:
     metric: str
     match: str
     steps: int
-    ceiling: float
+    bound: float  # the most that a ranking can be expected to reach; NaN where the metric has no bound
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
     left_out: int = 0  # results of the folder that are of other images, networks or children
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; without the results. NaN is None."""
-        names = ("table", "seeds", "metric", "match", "steps", "ceiling")
+        names = ("table", "seeds", "metric", "match", "steps", "bound")
         data = {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
         found: dict[str, Any] = without_nan(data)
         return found
@@ -89,45 +94,61 @@ class Leaderboard:
         return frame
 
     def __str__(self) -> str:
-        head = f"{'':4}{'':22}{'batch norm':17}{'mean':>6}  {'95 %':14}{'n':>4}{'S-Tau':>6}{'cost':>5}"
-        lines = [self.caption(), "", head]
+        head = f"{'':2} {'':13}{'batch norm':17}{'mean':>5}  {'95 %':14}{'n':>2}{'part.':>6}{'S-Tau':>6}"
+        lines = [self.caption(), "", f"{head}{'ens.':>6}{'cost':>5}"]
         for row in self.rows:
+            place, title = str(row.place), f"{row.name:13}{row.batch_norm:17}" if row.batch_norm else f"{row.name:30}"
+            if row.batch_norm and len(row.name) > 12:  # on a line of its own
+                lines.append(f"{place:>2} {row.name}")
+                place, title = "", f"{'':13}{row.batch_norm:17}"
             lines.append(
-                f"{row.place:>2}  {row.name[:21]:22}{row.batch_norm:17}{number(row.mean):>6}  {_interval(row):14}"
-                f"{row.n:>4}{_two(row.s_tau):>6}{row.macs / 1e12:>5.1f}"
+                f"{place:>2} {title}{_two(row.mean):>5}  {_interval(row):14}{_count(row):>2}"
+                f"{_two(row.partial_tau):>6}{_two(row.s_tau):>6}{_two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
             )
         return "\n".join(lines)
 
     def markdown(self) -> str:
         """For a README: a strategy a line, its ways of batch norm side by side; a ranker has one value."""
         modes = list(dict.fromkeys(row.batch_norm for row in sorted(self.rows, key=_mode) if row.batch_norm))
-        lines = [self.caption(), "", f"| | {' | '.join(modes)} | n | cost |", "|---" * (len(modes) + 3) + "|"]
+        heads = [part for mode in modes for part in (mode, "partial")]
+        lines = [self.caption(), "", f"| | {' | '.join(heads)} | n | cost |", "|---" * (len(heads) + 3) + "|"]
         for name in dict.fromkeys(row.name for row in self.rows):
             own = {row.batch_norm: row for row in self.rows if row.name == name}
             some = next(iter(own.values()))
             shown = [own.get(mode, some if some.kind == "ranker" else None) for mode in modes]
-            cells = [f"{_two(row.mean)} {_interval(row)}" if row else "" for row in shown]
+            cells = [
+                cell
+                for row in shown
+                for cell in ((f"{_two(row.mean)} {_interval(row)}".strip(), _two(row.partial_tau)) if row else ("", ""))
+            ]
             title = f"`{name}`" if some.kind == "super-net" else f"*{name}*"
-            lines.append(f"| {' | '.join((title, *cells, str(some.n), f'{some.macs / 1e12:.1f}'))} |")
+            lines.append(f"| {' | '.join((title, *cells, _count(some), f'{some.macs / 1e12:.1f}'))} |")
         return "\n".join(lines)
 
     def caption(self) -> str:
         """What is measured, and what is equal."""
+        most = "" if math.isnan(self.bound) else f"; expected at most: {number(self.bound)}"
         return (
-            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds); "
-            f"a held-out seed reaches {number(self.ceiling)}.\n"
-            f"Matched in {self.match}: {self.steps:,} steps that share all. Cost: T multiply-adds."
+            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds){most}.\n"
+            f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
+            "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
+            "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
             + (f"\nOf other images or networks, and left out: {self.left_out} results." if self.left_out else "")
         )
 
 
 def _mode(row: Row) -> tuple[bool, str]:
-    """Running statistics first."""
-    return row.batch_norm != "running", row.batch_norm
+    """Recalibrated statistics first."""
+    return not row.batch_norm.startswith("recalibrate"), row.batch_norm
 
 
 def _interval(row: Row) -> str:
-    return f"[{_two(row.interval[0])}, {_two(row.interval[1])}]"
+    return "" if math.isnan(row.interval[0]) else f"[{_two(row.interval[0])}, {_two(row.interval[1])}]"
+
+
+def _count(row: Row) -> str:
+    """Instances; of what does not vary, or has a distribution of its own, none."""
+    return str(row.n) if row.kind == "super-net" else ""
 
 
 def _two(value: float) -> str:
@@ -137,10 +158,10 @@ def _two(value: float) -> str:
 def entries(table: Table) -> list[Experiment]:
     """What is run for the leaderboard: of scale standard what is one of its matches, and more ways to share."""
     plan = Plan("full", table.recipe, steps=SCALE.steps, last_images=SCALE.last_images, batch_norm=MODES)
-    ways = {(kind, m): f"groups:{kind}:{m}" for m in SCALE.groups for kind in KINDS}
+    ways = {(kind, m): groups_of(kind, m, SCALE) for m in SCALE.groups for kind in KINDS}
     found = [one for one in experiments(table, SCALE) if one.plan.match != "steps" and not one.plan.interference]
     found = [replace(one, instances=INSTANCES) for one in found]
-    for match in ("compute", "child-updates"):
+    for match in EQUAL:
         some = {What(kind, m, match=match): strategy for (kind, m), strategy in ways.items()}
         some |= {What("edge", edge=(a, b), match=match): f"edge:{a}->{b}" for a, b in table.space.edges}
         for what, strategy in {**some, What("none", match=match): "none"}.items():
@@ -154,7 +175,7 @@ def leaderboard(
     results: Sequence[Result] = (),
     table: str | Path | Table = "fashion14",
     *,
-    match: Match = "compute",
+    match: Match = "child-updates",
     metric: str = "kendall_tau",
     batch_norm: str | None = None,
     folder: str | Path | None = None,
@@ -167,7 +188,7 @@ def leaderboard(
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
-    able = evaluation_metrics(len(truth))
+    able = reported(len(truth))
     if metric not in able:
         known = ", ".join(able)
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
@@ -188,41 +209,63 @@ def leaderboard(
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
         found[f"given {place}"] = one
     found = {name: one.measured_by(truth) for name, one in found.items()}
-    rows = [row for one in found.values() for row in _rows(one, metric)] + _rankers(truth, metric)
+    rows = [row for alike in _alike(found.values()) for row in _rows(alike, metric, truth)] + _rankers(truth, metric)
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
-    sign = 1 if metric.startswith(LOW_IS_GOOD) else -1
-    rows.sort(key=lambda row: math.inf if math.isnan(row.mean) else sign * row.mean)
+    rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
-    ceiling = left_out(truth, metric, truth.by_seed("test_accuracy").T)
-    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, ceiling.mean, ordered, found, others)
+    bound = reach_of(truth)[metric].bound if metric in REACHED else math.nan
+    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
 
 
-def _rows(result: Result, metric: str) -> list[Row]:
+def _alike(results: Iterable[Result]) -> list[list[Result]]:
+    """Results that are one experiment under several names: the same scores, to the last bit."""
+    found: dict[bytes, list[Result]] = {}
+    for one in results:
+        key = b"".join(mode.encode() + scores.tobytes() for mode, scores in sorted(one.outcome.scores.items()))
+        found.setdefault(key, []).append(one)
+    return list(found.values())
+
+
+def _rows(alike: Sequence[Result], metric: str, table: Table) -> list[Row]:
     """One for each way of batch norm; none where every instance diverged."""
-    rows = []
+    rows, result = [], alike[0]
+    name = " = ".join(dict.fromkeys(unusual(one) for one in alike))
     for mode, scores in result.outcome.scores.items():
         usable, measured = rankable(scores), result.under(mode)
         if metric in measured:
             s_tau = stability_tau(usable).mean if len(usable) > 1 else math.nan
-            rows.append(_row(unusual(result), "super-net", mode, measured[metric], s_tau, result.outcome.cost.macs))
+            row = _row(name, "super-net", mode, measured[metric], s_tau, result.outcome.cost.macs)
+            ensemble = kendall_tau(usable.mean(axis=0), table.truth) if len(usable) > 1 else math.nan
+            partial = measured["partial_tau"].mean if "partial_tau" in measured else math.nan
+            rows.append(replace(row, partial_tau=partial, ensemble=ensemble))
     return rows
 
 
 def _rankers(table: Table, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
-    rows = [_row(names[name], "ranker", "", one[metric], math.nan, 0.0) for name, one in baselines(table).items()]
+    rows = []
+    for name, one in baselines(table).items():
+        if metric not in one:
+            continue
+        row = replace(_row(names[name], "ranker", "", one[metric], math.nan, 0.0), partial_tau=one["partial_tau"].mean)
+        rows.append(_without_interval(row) if name == "random" else row)
     known = curves(table)
     if len(table.seeds) < 2 or np.isnan(known.valid_accuracy).any():
         return rows
     for epoch in sorted({known.epochs[0], known.epochs[len(known.epochs) // 2], known.epochs[-1]}):
         ranker = alone(known, epoch)
-        measured = left_out(table, metric, ranker.scores)
+        measured, partial = (left_out(table, name, ranker.scores) for name in (metric, "partial_tau"))
         name = f"alone, epoch {epoch:g} of {table.recipe.epochs:g}"
         s_tau = stability_tau(ranker.scores).mean
-        rows.append(_row(name, "ranker", "", measured, s_tau, ranker.cost.macs))
+        row = _row(name, "ranker", "", measured, s_tau, ranker.cost.macs)
+        rows.append(_without_interval(replace(row, partial_tau=partial.mean)))
     return rows
 
 
 def _row(name: str, kind: str, mode: str, measured: Figure, s_tau: float, macs: float) -> Row:
     return Row(0, name, kind, mode, measured.mean, measured.std, measured.interval, measured.n, s_tau, macs)
+
+
+def _without_interval(row: Row) -> Row:
+    return replace(row, interval=(math.nan, math.nan))

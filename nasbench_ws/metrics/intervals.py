@@ -1,4 +1,4 @@
-"""How far a measured number can be trusted: intervals and paired differences.
+"""How far a measured number can be trusted: intervals of means over instances.
 
 Holds the statistics around the metrics of `metrics`; does not define a metric, nor read a table. What a table's own
 noise leaves to reach is `ceiling`.
@@ -17,9 +17,7 @@ against the mean accuracy over as many table seeds as there are, and adds up bot
   interval runs from the least to the largest and holds the true mean 75 % of the time. The t interval
   holds it 95 % of the time on normal data (tests simulate this).
 * a ranking that does not vary (`varies=False`: parameter counts): no deviation; the table's noise is all there is.
-* one instance without a prior: its spread over seeds cannot be known. A correlation is resampled over children
-  instead, "how different would it be in another space like this one?"; a top-K metric is not, because a
-  child drawn twice fills the top twice.
+* one instance without a prior: its spread over seeds cannot be known, and there is no interval.
 * the table: every child's seeds are drawn with replacement, each child's on their own since their seeds
   are independent, and the truth and all metrics computed anew. A drawn truth is noisier than the table's, so
   that metrics against it are lower: the spread is kept, that shift removed. Deviations are scaled by
@@ -45,12 +43,13 @@ import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import DELTA, Array
-from nasbench_ws.metrics.bootstrap import VALUES_AT_ONCE, over_children
 from nasbench_ws.metrics.estimates import Prior, estimate
 from nasbench_ws.metrics.rank import EVALUATION, measure, undefined_reason
-from nasbench_ws.metrics.student import quantile, tail
+from nasbench_ws.metrics.student import quantile
 
+VALUES_AT_ONCE = 2**17  # truths x children drawn together: 1 MiB, so that every step stays in cache
 _WIDEST = 0.5  # of a metric's range: a wider interval tells little
+_ONE_INSTANCE = "one instance: how much the metric varies over instances is not known"
 _NOTHING_VARIES = "the ranking does not vary, and the table has one seed a child: nothing that varies is known"
 
 
@@ -75,29 +74,13 @@ class Interval:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Difference:
-    """a - b, paired over n instances."""
-
-    mean: float
-    low: float
-    high: float
-    std: float  # of the differences, dividing by n - 1
-    n: int
-    level: float
-    p_value: float
-    verdict: str  # "distinguishable" or "not distinguishable"
-    method: str
-    reason: str | None = None
-
-
 def intervals(
     score_matrix: npt.ArrayLike,
     truth_by_seed: npt.ArrayLike,
     metrics: Sequence[str] = EVALUATION,
     *,
     rng: np.random.Generator,
-    resamples: int = 10_000,
+    resamples: int = 2000,
     level: float = 0.95,
     delta: float = DELTA,
     prior: Mapping[str, Prior] | None = None,
@@ -121,19 +104,15 @@ def intervals(
     truth = np.nanmean(seeds, axis=1)
     values = measure(score_matrix, truth, metrics, delta=delta, control=control)
     scores = np.asarray(score_matrix, dtype=np.float64)  # of a shape that measure has checked
-    count, n = scores.shape
+    count = len(scores)
     table = bool((np.isfinite(seeds).sum(axis=1) > 1).any())
 
     weights = np.full(count, 1.0 / count)
     drawn = table_deviations(
         scores, seeds, weights, metrics, rng=rng, resamples=resamples, delta=delta, control=control
     )
-    redrawn: dict[str, Array] = {}
-    if count == 1 and varies:
-        redrawn = over_children(scores[0], truth, metrics, resamples, rng, delta)
     # Evenly spaced quantiles in random order: without table noise the interval is the t interval itself.
     spaced = (rng.permutation(resamples) + 0.5) / resamples
-    deviates = quantile(spaced, count - 1) if count > 1 else spaced
     noise = ", table seeds resampled" if table else ""
 
     result = {}
@@ -148,20 +127,16 @@ def intervals(
             method = f"moderated t over {count} instance{'s' if count > 1 else ''}{noise}"
             reason = _void(metric, usual, count, level, _range(metric, truth))
         elif count > 1:
-            draws = mean + draws + deviates * std / math.sqrt(count)
+            draws = mean + draws + quantile(spaced, count - 1) * std / math.sqrt(count)
             method = f"t over {count} instances{noise}"
-        elif metric in redrawn:
-            draws = draws + redrawn[metric]
-            method = f"one instance: {n} children" + (" and table seeds" if table else "") + " resampled"
         else:
-            draws = mean + draws
-            method = "one instance: table seeds resampled" if table else "none"
+            method = "none"
         draws = draws[np.isfinite(draws)]
         if math.isnan(mean):
             reason = undefined_reason(scores, truth, delta if metric == "sparse_tau" else 0.0)
             reason = reason or "scores or truth order the children as the control does: nothing is left to explain"
         elif method == "none":
-            reason = "one instance and one table seed: neither's spread is known" if varies else _NOTHING_VARIES
+            reason = _ONE_INSTANCE if varies else _NOTHING_VARIES
         elif not len(draws):
             reason = "the metric is undefined for every resampled table"
         low, high = (math.nan, math.nan) if reason else _percentiles(draws, level, _range(metric, truth))
@@ -188,36 +163,6 @@ def t_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
         return Interval(mean, math.nan, math.nan, std, n, level, "none", "one value: its spread is not known")
     half = float(quantile((1 + level) / 2, n - 1)) * std / math.sqrt(n)
     return Interval(mean, mean - half, mean + half, std, n, level, f"t over {n} instances")
-
-
-def paired_difference(a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Difference:
-    """Is strategy a's metric different from b's? Values (instances,) of both, paired by instance seed.
-
-    The t interval of the mean of a - b: "distinguishable" if it leaves out 0. The table is the same for both, and
-    its noise is left out. One pair is never distinguishable.
-
-    >>> paired_difference([0.5, 0.6, 0.7], [0.4, 0.55, 0.55]).verdict
-    'not distinguishable'
-    """
-    first, second = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (a, b))
-    if first.shape != second.shape:
-        raise MetricError(
-            f"a has shape {first.shape} and b {second.shape}: a paired difference needs the same instances of "
-            "both; evaluate both with the same seeds"
-        )
-    interval = t_interval(first - second, level)
-    mean, std, n = interval.mean, interval.std, interval.n
-    if n > 1 and std > 0:
-        p_value = 2 * tail(abs(mean) / (std / math.sqrt(n)), n - 1)
-    else:
-        p_value = math.nan if n == 1 else float(mean == 0)
-    apart = interval.low > 0 or interval.high < 0  # false for NaN
-    return Difference(
-        mean, interval.low, interval.high, std, n, level, p_value,
-        "distinguishable" if apart else "not distinguishable",
-        "t of paired differences" if n > 1 else "none",
-        "one pair of instances: the spread of their difference is not known" if n == 1 else None,
-    )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------- resamples
@@ -308,7 +253,7 @@ def _std(values: Array) -> float:
 
 def _check(resamples: int, level: float) -> None:
     if resamples < 1:
-        raise MetricError(f"resamples={resamples}: at least 1 is needed, and 10000 for a 95 % interval")
+        raise MetricError(f"resamples={resamples}: at least 1 is needed, and 2000 for a 95 % interval")
     if not 0 < level < 1:
         raise MetricError(f"level={level}: it must be a fraction between 0 and 1, such as 0.95")
 

@@ -42,7 +42,10 @@ EVALUATION = (
     "kendall_tau", "spearman", "pearson", "weighted_tau", "sparse_tau", "top_rank@1", "top_rank@3",
     "precision_at_top@5", "precision_at_bottom@5", "regret@1", "ndcg@5",
 )  # fmt: skip
-"""The metrics an evaluation reports unless told otherwise; `@` separates a function from its K."""
+"""The metrics of scores and truth alone that an evaluation reports; `@` separates a function from its K."""
+
+REPORTED = (*EVALUATION, "partial_tau")
+"""All that an evaluation reports: partial tau is given parameter counts."""
 
 
 class Stability(NamedTuple):
@@ -285,6 +288,11 @@ def single(
     check_labels(scores=scores, truth=truth, control=control)
     row = checked_vector(scores, "scores")[None]
     return float(measure(row, checked_vector(truth, "truth"), [metric], delta=delta, control=control)[metric][0])
+
+
+def reported(n: int) -> tuple[str, ...]:
+    """All that an evaluation of n children reports."""
+    return (*evaluation_metrics(n), "partial_tau")
 
 
 def evaluation_metrics(n: int) -> tuple[str, ...]:

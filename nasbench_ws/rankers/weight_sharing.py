@@ -26,7 +26,7 @@ from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
 from nasbench_ws.sharing.keys import partners
 from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
-from nasbench_ws.sharing.strategies import Strategy, adopt, resolve
+from nasbench_ws.sharing.strategies import Strategy, adopt, of_instance, resolve
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.problem import Problem
@@ -52,7 +52,7 @@ class WeightSharing:
     def __init__(self, asked: Plan, thing: Any = None) -> None:
         self.asked, self.thing = asked, thing
         self.name, self.match = asked.strategy, asked.match
-        self._resolved: dict[tuple[Problem, Macro], Strategy] = {}
+        self._resolved: dict[tuple[str, Problem, Macro], Strategy] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return WeightSharing, (self.asked, self.thing)
@@ -62,7 +62,7 @@ class WeightSharing:
         return self.asked.recipe.to_dict()
 
     def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
-        strategy = self._strategy(problem, _looked_at(images))
+        strategy = self._strategy(problem, _looked_at(images), 0)
         asked = {key: value for key, value in self.asked.to_dict().items() if key != "recipe"}
         plan: dict[str, Any] = without_nan({**asked, "schedule": name_of(self.asked.schedule or strategy.schedule)})
         return plan
@@ -77,34 +77,35 @@ class WeightSharing:
         plan, images = self.asked, _looked_at(images)
         for mode in (*plan.batch_norm, *(tuning_modes(plan) if plan.fine_tune else [])):
             Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
-        macro, strategy = macro_for(plan.recipe, images), self._strategy(problem, images)
-        schedule = get_schedule(plan.schedule or strategy.schedule)
-        for part in plan.parts(problem.children, macro, strategy):
-            own = [problem.space[i] for i in part.children]
-            for seed in seeds:
-                realise(schedule, own, part.steps, children_seed("schedule", own, seed))
-            weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
-            for _, key in strategy.later:
-                assert weights is not None
-                weights = weights.divided(key)
+        macro = macro_for(plan.recipe, images)
+        for strategy, alike in self._by_strategy(problem, images, seeds):
+            schedule = get_schedule(plan.schedule or strategy.schedule)
+            for part in plan.parts(problem.children, macro, strategy):
+                own = [problem.space[i] for i in part.children]
+                for seed in alike:
+                    realise(schedule, own, part.steps, children_seed("schedule", own, seed))
+                weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
+                for _, key in strategy.later:
+                    assert weights is not None
+                    weights = weights.divided(key)
 
     def tasks(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> list[Piece]:
         plan, images = self.asked, _looked_at(images)
-        macro, strategy = macro_for(plan.recipe, images), self._strategy(problem, images)
-        children = problem.children
+        macro, children = macro_for(plan.recipe, images), problem.children
         macs = np.array([mac_count(child_network(macro, arch)) for arch in children])
         found = []
-        for number, part in enumerate(plan.parts(children, macro, strategy)):
-            size = size_of(plan, part, children, strategy, len(images.valid.labels)).total
-            own = [children[i] for i in part.children]
-            net = Net(part, tuple(partners(macro, own, _keys(strategy))))
-            work = size * float(macs[list(part.children)].mean()) * plan.recipe.batch_size
-            found += [Piece(seed, number, net, size, work) for seed in seeds]
+        for strategy, alike in self._by_strategy(problem, images, seeds):
+            for number, part in enumerate(plan.parts(children, macro, strategy)):
+                size = size_of(plan, part, children, strategy, len(images.valid.labels)).total
+                own = [children[i] for i in part.children]
+                net = Net(part, tuple(partners(macro, own, _keys(strategy))))
+                work = size * float(macs[list(part.children)].mean()) * plan.recipe.batch_size
+                found += [Piece(seed, number, net, size, work) for seed in alike]
         return sorted(found, key=lambda piece: (piece.seed, piece.number))
 
     def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
         images, net = _looked_at(images), piece.work
-        strategy = self._strategy(problem, images)
+        strategy = self._strategy(problem, images, piece.seed)
         self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
         return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step)
 
@@ -145,14 +146,23 @@ class WeightSharing:
             trained={name: times for outcome in outcomes for name, times in outcome["trained"].items()},
         )
 
-    def _strategy(self, problem: Problem, images: Images) -> Strategy:
-        """Made once: a user's file is run, and not once more for every question."""
-        macro = macro_for(self.asked.recipe, images)
-        if (problem, macro) not in self._resolved:
-            self._resolved[problem, macro] = (
-                resolve(self.name, problem.space, macro) if self.thing is None else adopt(self.name, self.thing)
+    def _strategy(self, problem: Problem, images: Images, seed: int) -> Strategy:
+        """Of the instance of that seed. Made once: a user's file is run, and not once more for every question."""
+        macro, name = macro_for(self.asked.recipe, images), of_instance(self.name, seed)
+        if (name, problem, macro) not in self._resolved:
+            self._resolved[name, problem, macro] = (
+                resolve(name, problem.space, macro) if self.thing is None else adopt(self.name, self.thing)
             )
-        return self._resolved[problem, macro]
+        return self._resolved[name, problem, macro]
+
+    def _by_strategy(
+        self, problem: Problem, images: Images, seeds: Sequence[int]
+    ) -> list[tuple[Strategy, list[int]]]:
+        """The seeds of the instances that share alike: all, but for random groups, which each instance draws."""
+        alike: dict[str, list[int]] = {}
+        for seed in seeds:
+            alike.setdefault(of_instance(self.name, seed), []).append(seed)
+        return [(self._strategy(problem, images, own[0]), own) for own in alike.values()]
 
     def _check_sharing(self, net: Net, problem: Problem, macro: Macro, strategy: Strategy) -> None:
         """StrategyError where the key shares otherwise here than in the process that divided the children."""

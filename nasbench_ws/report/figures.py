@@ -46,14 +46,14 @@ def scatter(names: Sequence[str], truth: Array, spread: Array, scores: Array, ti
 
 
 @styled
-def window(taus: Array, ceiling: float, params: float) -> str:
+def window(taus: Array, bound: float, params: float) -> str:
     """Kendall tau (I, k) after each of the last k steps."""
     canvas = Canvas("window", "Kendall tau after each of the last steps")
     steps = np.arange(-taus.shape[1] + 1, 1)
     for i, line in enumerate(taus):
         (drawn,) = canvas.axes.plot(steps, line, color=SERIES[i % len(SERIES)], linewidth=1.2, alpha=0.85)
         canvas.note(drawn, f"instance {i}: mean {np.nanmean(line):.3f}, standard deviation {np.nanstd(line):.3f}")
-    _levels(canvas, ceiling, params)
+    _levels(canvas, bound, params)
     canvas.axes.set_xlabel("steps before the end")
     canvas.axes.set_ylabel("Kendall tau")
     return canvas.svg()
@@ -96,7 +96,7 @@ def interference(changes: Array) -> str:
 
 
 @styled
-def tuning(taus: Mapping[str, Mapping[int, Array]], ceiling: float, params: float) -> str:
+def tuning(taus: Mapping[str, Mapping[int, Array]], bound: float, params: float) -> str:
     """Kendall tau (I,) after steps of fine-tuning of each child, a line a batch norm mode."""
     canvas = Canvas("tuning", "Kendall tau after fine-tuning each child")
     for i, (mode, by_count) in enumerate(taus.items()):
@@ -104,7 +104,7 @@ def tuning(taus: Mapping[str, Mapping[int, Array]], ceiling: float, params: floa
         means = [np.nanmean(by_count[count]) for count in counts]
         canvas.axes.plot(range(len(counts)), means, "o-", color=SERIES[i % len(SERIES)], label=mode)
         canvas.axes.set_xticks(range(len(counts)), [str(c) for c in counts])
-    _levels(canvas, ceiling, params)
+    _levels(canvas, bound, params)
     canvas.axes.set_xlabel("steps of each child alone")
     canvas.axes.set_ylabel("Kendall tau")
     canvas.axes.legend(title="batch norm")
@@ -112,7 +112,7 @@ def tuning(taus: Mapping[str, Mapping[int, Array]], ceiling: float, params: floa
 
 
 @styled
-def strategies(rows: Sequence[Row], ceiling: float, params: float) -> str:
+def strategies(rows: Sequence[Row], bound: float, params: float) -> str:
     """Kendall tau of each strategy, with its interval."""
     canvas = Canvas("strategies", "Kendall tau of each strategy", height=1.4 + 0.34 * len(rows))
     axes = canvas.axes
@@ -123,7 +123,7 @@ def strategies(rows: Sequence[Row], ceiling: float, params: float) -> str:
             canvas.note(artist, f"{row.name}: {row.mean:.3f} [{row.low:.3f}, {row.high:.3f}]")
     axes.set_yticks(range(len(rows)), [_short(row.name) for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    for value, colour, name in ((ceiling, THIRD, "ceiling"), (params, SECOND, "parameter count")):
+    for value, colour, name in ((bound, THIRD, "bound"), (params, SECOND, "parameter count")):
         if np.isfinite(value):
             axes.axvline(value, color=colour, linestyle="--", linewidth=1.2, label=f"{name} {value:.2f}")
     axes.axvline(0, color=FAINT, linewidth=0.8)
@@ -237,9 +237,9 @@ def _mark(canvas: Canvas, x: float, y: float, note: str, filled: bool = True) ->
     canvas.note(mark, note)
 
 
-def _levels(canvas: Canvas, ceiling: float, params: float) -> None:
+def _levels(canvas: Canvas, bound: float, params: float) -> None:
     """Horizontal lines, named at their right end, where they stand in nobody's way."""
-    for value, colour, name in ((ceiling, THIRD, "ceiling"), (params, SECOND, "params")):
+    for value, colour, name in ((bound, THIRD, "bound"), (params, SECOND, "params")):
         if np.isfinite(value):
             canvas.axes.axhline(value, color=colour, linestyle="--", linewidth=1.2)
             at: Any = {"xy": (1, value), "xycoords": ("axes fraction", "data")}

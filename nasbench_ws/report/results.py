@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.markup import paragraph, table
+from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
@@ -162,8 +162,8 @@ def _side_by_side(results: Sequence[Result]) -> Section:
     )
     try:
         body += _pairs(compare(results))
-    except UsageError as error:  # not of one match, or without seeds in common: the figures stand, a test does not
-        body += paragraph(f"No paired differences: {error}.", "note")
+    except UsageError as error:  # not of one match: the figures stand, a test does not
+        body += paragraph(f"No differences: {error}.", "note")
     return Section("Side by side", body)
 
 
@@ -174,12 +174,17 @@ def _beats(a: figures.Row, b: figures.Row) -> bool:
 
 def _pairs(found: Comparison) -> str:
     rows = [
-        [f"{p.first} - {p.second}", f"{p.difference.mean:+.3f}", f"[{p.difference.low:+.3f}, {p.difference.high:+.3f}]",
-         p.difference.n, p.verdict]
-        for p in found.pairs
+        [f"{pair.first} - {pair.second}", f"{one.mean:+.3f}", f"[{number(one.interval[0], sign=True)}, "
+         f"{number(one.interval[1], sign=True)}]", " and ".join(map(str, one.n)), number(one.detectable), pair.verdict]
+        for pair in found.pairs
+        for one in [pair.difference]
     ]  # fmt: skip
-    note = f"Paired differences of Kendall tau over instances of the same seed, matched in {found.match}."
-    return paragraph(note, "note") + table(["difference", "mean", "95 % interval", "pairs", "verdict"], rows)
+    note = (
+        f"Differences of Kendall tau, unpaired, matched in {found.match}. A difference as large as in the column "
+        "detectable would have been told with a chance of 80 %."
+    )
+    head = ["difference", "mean", "95 % interval", "instances", "detectable", "verdict"]
+    return paragraph(note, "note") + table(head, rows)
 
 
 def _made(result: Result) -> str:
@@ -209,9 +214,9 @@ def _row(result: Result) -> figures.Row:
 
 
 def _levels(result: Result) -> tuple[float, float]:
-    """Ceiling and parameter count, NaN where there is none."""
+    """Bound and parameter count, NaN where there is none."""
     found = result.assessment
-    return found.ceiling.all.held_out.mean, found.baselines["params"]["kendall_tau"].mean
+    return found.ceiling.all.perfect.mean, found.baselines["params"]["kendall_tau"].mean
 
 
 def _tied(scores: Array) -> npt.NDArray[np.bool_]:

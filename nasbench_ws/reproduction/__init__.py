@@ -4,13 +4,16 @@
     results = run(table, experiments(table, scale), "reproduction/")       # goes on where it stopped
     print(render(findings(results, table)))
 
-evaluation/catalogue.py says what is run, claims.py decides by stated tests, text.py shows it. No torch until something
-runs.
+evaluation/catalogue.py says what is run, claims.py and sharing.py what came of it, finding.py decides by one rule, and
+text.py shows it. No torch until something runs.
 """
 
 from nasbench_ws.evaluation.catalogue import SCALES, Scale, experiments
 from nasbench_ws.evaluation.experiment import Experiment, run
-from nasbench_ws.reproduction.claims import CLAIMS, Finding, findings
+from nasbench_ws.reproduction.claims import CLAIMS, findings
+from nasbench_ws.reproduction.finding import Finding, overall
 from nasbench_ws.reproduction.text import page, render
 
-__all__ = ["CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "page", "render", "run"]
+__all__ = [
+    "CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "overall", "page", "render", "run",
+]  # fmt: skip

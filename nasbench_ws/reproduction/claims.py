@@ -1,31 +1,27 @@
-"""What came of it: each finding has the paper's figure, ours with n and interval, and a verdict by a stated test.
+"""What came of the paper's claims: what is measured for each, from the results of its experiments.
 
-Nothing is decided by hand. A difference "holds" where its 95 % interval lies on the side that the claim says, "does not
-hold" where it lies on the other side, and is undecided where it has 0 in it, or no width: with one instance, or with
-few that happen to agree to the last digit.
+    findings(results, table)                # [Finding, ...], decided together
+
+finding.py has the rule of the verdicts, sharing.py what claim 4 asks. Not here: what is run (evaluation/catalogue.py).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from nasbench_ws.evaluation.catalogue import index
-from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.intervals import t_interval
-from nasbench_ws.metrics.rank import measure, stability_tau
+from nasbench_ws.metrics.rank import kendall_tau, measure, stability_tau
 from nasbench_ws.metrics.top import survival
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.reproduction import paper
+from nasbench_ws.reproduction.finding import Finding, asked, decided, figure, from_zero, jackknifed
+from nasbench_ws.reproduction.sharing import sharing, stability, taus
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import paired
 from nasbench_ws.results.interference import by_distance, matrix, while_training
 from nasbench_ws.results.outcome import Window
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import minus_params, usual_of
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.tables.table import Table
 
@@ -35,36 +31,22 @@ CLAIMS = {
     3: "Interference between children is a main cause",
     4: "Sharing less, in the right way, lowers the variance and raises tau; random groups hurt",
 }
-
-WIDTHLESS = 1e-12  # an interval narrower than this has no width
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`mean` with `low` and `high`, its 95 % interval (NaN where there is none), over `n`; `paper` is words."""
-
-    claim: int
-    what: str
-    paper: str
-    mean: float
-    low: float
-    high: float
-    n: int
-    verdict: str = ""  # holds, does not hold, undecided; "" where it is a figure alone
-    test: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; NaN is None."""
-        return {key: None if isinstance(value, float) and math.isnan(value) else value
-                for key, value in asdict(self).items()}  # fmt: skip
+LIVE = 0.01  # of the peak: a window whose learning rate is below it shows batch norm, not weights
 
 
 def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
-    """Everything that the results have something to say of, claim by claim."""
+    """Everything that the results have something to say of, claim by claim, with verdicts."""
     found: list[Finding] = []
-    for decide in (_stability, _information, _interference, _sharing):
+    for decide in (_stability, _information, _interference, sharing):
         found += decide(results, table)
-    return found
+    return decided(found)
+
+
+def _stands_still(result: Result) -> str:
+    """Why nothing is to be learnt from a window in which the weights hardly move; "" where they do."""
+    recipe = result.outcome.recipe
+    final = float(result.outcome.plan.get("window_lr", 0.0)) or float(recipe.get("lr_final", 0.0)) / float(recipe["lr"])
+    return "" if final >= LIVE else "the learning rate of the window is 0: what moves is batch norm"
 
 
 # -- 1: stability ------------------------------------------------------------------------------------
@@ -72,30 +54,36 @@ def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
     found = []
-    seeds = stability_tau(table.by_seed("test_accuracy").T).mean
+    seeds = rankable(table.by_seed("test_accuracy").T)
+    alone = stability_tau(seeds).mean
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):
             continue
-        theirs, scores = paper.STABILITY[name], rankable(result.scores)
-        agreement = _jackknifed(scores)
-        found.append(_figure(1, f"S-Tau between instances: {name}", f"{theirs.s_tau:.2f}", agreement))
-        found.append(_figure(1, f"GT-Tau: {name}", f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}", _taus(result)))
-        for metric, label, value in (("top_rank@1", "T1R", theirs.t1r), ("top_rank@3", "T3R", theirs.t3r)):
-            values = measure(scores, table.truth, [metric])[metric]
-            one = _figure(1, f"{label} of {len(table)}: {name}", f"{value:.1f}", values)
-            found.append(replace(one, low=max(one.low, 1.0), high=min(one.high, float(len(table)))))  # as ranks are
-        gap = agreement - seeds
-        text = f"S-Tau of {name} minus that of the table's seeds ({seeds:.2f})"
-        difference = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
-        test = "t over instances, jackknifed"
-        found.append(_decided(1, text, f"{difference:+.2f}", gap, test, sign=-1))
-        window = result.outcome.window
-        if window is not None and name == "shuffle":
-            theirs = paper.STABILITY["epochs"]
-            within = np.array([stability_tau(one).mean for one in window.scores])
-            found.append(_figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
-            spread = np.array([rankable_taus(one, table.truth).std() for one in window.scores])
-            found.append(_figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
+        theirs = paper.STABILITY[name]
+        for mode, rows in result.outcome.scores.items():
+            scores = rankable(rows)
+            prior = usual_of(result.outcome.recipe, mode)
+            label = f"{name}, {mode}"
+            gt_tau = f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}"
+            found.append(figure(1, f"S-Tau between instances: {label}", f"{theirs.s_tau:.2f}", jackknifed(scores)))
+            found.append(figure(1, f"GT-Tau: {label}", gt_tau, taus(result, mode), prior.get("kendall_tau")))
+            for metric, short, value in (("top_rank@1", "T1R", theirs.t1r), ("top_rank@3", "T3R", theirs.t3r)):
+                one = result.under(mode).get(metric)
+                if one is not None:
+                    text = f"{short} of {len(table)}: {label}"
+                    found.append(Finding(1, text, f"{value:.1f}", one.mean, *one.interval, one.n))
+            text = f"S-Tau of {label} minus that of the table's seeds ({alone:.2f})"
+            gap = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
+            found.append(asked(1, text, f"{gap:+.2f}", gap, stability(scores, seeds)))
+        if result.outcome.window is not None and name == "shuffle":
+            theirs, why = paper.STABILITY["epochs"], _stands_still(result)
+            within = np.array([stability_tau(one).mean for one in result.outcome.window.scores])
+            found.append(figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
+            text = f"S-Tau between the last snapshots minus that of the table's seeds ({alone:.2f})"
+            gap = theirs.s_tau - paper.STABILITY["ground truth"].s_tau
+            found.append(asked(1, text, f"{gap:+.2f}", gap, from_zero(within, zero=alone), why))
+            spread = np.array([rankable_taus(one, table.truth).std() for one in result.outcome.window.scores])
+            found.append(figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
     return found
 
 
@@ -103,36 +91,48 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
 
 
 def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
-    found = []
-    params = _params(table)
-    if "shuffle" in results:
-        result = results["shuffle"]
-        theirs = f"{paper.STABILITY['shuffle'].gt_tau:+.2f}"
-        found.append(_decided(2, "GT-Tau of full sharing is above 0", theirs, _taus(result), test="t over instances"))
-        for mode in result.outcome.others:
-            gain = _taus(result, mode) - _taus(result)
-            found.append(_figure(2, f"GT-Tau gained by batch norm {mode}", "not separated", gain))
+    found = _of_full(results["shuffle"], table) if "shuffle" in results else []
+    tuned = results["seeds"].assessment.readouts.fine_tune if "seeds" in results else {}
+    for mode, by_steps in tuned.items():
+        steps = sorted(by_steps, key=int)
+        gain = by_steps[steps[-1]] - by_steps[steps[0]]
+        gap = paper.FINE_TUNED - paper.STABILITY["seeds"].gt_tau
+        text = f"GT-Tau gained by {steps[-1]} steps of fine-tuning, {mode}"
+        found.append(asked(2, text, f"{gap:+.2f}, batch norm not separated", gap, from_zero(gain)))
+    return found
+
+
+def _of_full(result: Result, table: Table) -> list[Finding]:
+    """What full sharing knows, under each way of batch norm."""
+    found, theirs = [], paper.STABILITY["shuffle"].gt_tau
+    params = table.column("params").astype(np.float64)
+    for mode, rows in result.outcome.scores.items():
+        prior, scores = usual_of(result.outcome.recipe, mode), rankable(rows)
+        told = from_zero(taus(result, mode), prior.get("kendall_tau"))
+        found.append(asked(2, f"GT-Tau of full sharing, {mode}", f"{theirs:+.2f}", theirs, told))
+        beyond = measure(scores, table.truth, ["partial_tau"], control=params)["partial_tau"]
+        told = from_zero(beyond, prior.get("partial_tau"))
+        found.append(asked(2, f"partial tau of full sharing given parameter count, {mode}", "not tested", 1, told))
         for k in (5, 10):
-            kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in rankable(result.scores)])
-            text = f"of the true top {k}, kept when the worse half by rank is dropped, above one half"
-            found.append(_decided(2, text, "not tested", kept - 0.5, test="t over instances"))
-        gap = _taus(result) - params
-        theirs = f"{paper.STABILITY['shuffle'].gt_tau - paper.PARAMETER_COUNT:+.2f}"
-        found.append(_decided(2, "GT-Tau of full sharing minus parameter count's", theirs, gap, "t over instances"))
-        window = result.outcome.window
-        if window is not None:
-            single = np.array([rankable_taus(one, table.truth).mean() for one in window.scores])
-            for name, scores in (("mean", window.scores.mean(axis=1)), ("max", window.scores.max(axis=1))):
-                gain = rankable_taus(scores, table.truth) - single
-                theirs = f"{paper.WINDOW[f'{name} of 64'] - paper.WINDOW['single']:+.2f}"
-                text = f"{name} of the last scores instead of one: GT-Tau gained"
-                found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
-    for mode, by_count in results["seeds"].assessment.readouts.fine_tune.items() if "seeds" in results else ():
-        counts = sorted(by_count, key=int)
-        gain = by_count[counts[-1]] - by_count[counts[0]]
-        text = f"{counts[-1]} steps of fine-tuning, batch norm {mode}: GT-Tau gained"
-        theirs = f"{paper.FINE_TUNED - paper.STABILITY['seeds'].gt_tau:+.2f}, batch norm not separated"
-        found.append(_decided(2, text, theirs, gain, test="t, paired by instance"))
+            kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in scores])
+            text = f"of the true top {k}, kept when the worse half by rank is dropped, above one half, {mode}"
+            found.append(asked(2, text, "not tested", 1, from_zero(kept - 0.5)))
+        one = minus_params(scores, table, mode)
+        gap, ends = theirs - paper.PARAMETER_COUNT, one.interval
+        text = f"GT-Tau of full sharing minus parameter count's ({kendall_tau(params, table.truth):.2f}), {mode}"
+        found.append(Finding(2, text, f"{gap:+.2f}", one.mean, *ends, one.n[0], -1 if gap < 0 else 1, one.p_value))
+    first, *others = result.outcome.scores
+    for mode in others:
+        gain = taus(result, first) - taus(result, mode)
+        found.append(figure(2, f"GT-Tau gained by batch norm {first} over {mode}", "not separated", gain))
+    if result.outcome.window is not None:
+        window, why = result.outcome.window.scores, _stands_still(result)
+        single = np.array([rankable_taus(one, table.truth).mean() for one in window])
+        for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
+            gain = rankable_taus(scores, table.truth) - single
+            gap = paper.WINDOW[f"{name} of 64"] - paper.WINDOW["single"]
+            text = f"{name} of the last scores instead of one: GT-Tau gained"
+            found.append(asked(2, text, f"{gap:+.2f}", gap, from_zero(gain), why))
     return found
 
 
@@ -150,17 +150,18 @@ def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
     text = "points gained by a child at distance {} when one is trained from a snapshot"
     found += _by_distance(each, text, "where edge {} differs, from a snapshot")
     gap = np.array([one["distance"]["1"] - one["distance"]["3"] for one in each]) * 100
-    theirs = f"{paper.INTERFERENCE['1'] - paper.INTERFERENCE['3']:+.1f}"
-    found.append(_decided(3, "near (distance 1) minus far (3), points", theirs, gap, test="t, paired by instance"))
+    aim = paper.INTERFERENCE["1"] - paper.INTERFERENCE["3"]
+    found.append(asked(3, "near (distance 1) minus far (3), points", f"{aim:+.1f}", aim, from_zero(gap)))
     far = np.array([one["distance"]["3"] for one in each]) * 100
     text = "training a child harms those at distance 3, points"
-    found.append(_decided(3, text, f"{paper.INTERFERENCE['3']:+.1f}", far, sign=-1, test="t over instances"))
+    aim = paper.INTERFERENCE["3"]
+    found.append(asked(3, text, f"{aim:+.1f}", aim, from_zero(far)))
     alike = []
     for instance, cosine in zip(measured, cosines, strict=True):
         changes, other = matrix([instance], len(children)), ~np.eye(len(children), dtype=bool)
         alike.append(np.corrcoef(changes[other], cosine[other])[0, 1])
     text = "Pearson between change and gradient cosine, over pairs of children"
-    found.append(_decided(3, text, "not measured", np.array(alike), test="t over instances"))
+    found.append(asked(3, text, "not measured", 1, from_zero(alike)))
     return found
 
 
@@ -187,113 +188,5 @@ def _by_distance(each: Sequence[Mapping[str, Mapping[str, float]]], by_distance:
         for name in each[0][kind]:
             if all(name in one[kind] for one in each):
                 values = np.array([one[kind][name] for one in each]) * 100
-                found.append(_figure(3, text.format(name), f"{theirs[name]:+.2f}", values))
+                found.append(figure(3, text.format(name), f"{theirs[name]:+.2f}", values))
     return found
-
-
-# -- 4: sharing less ---------------------------------------------------------------------------------
-
-
-def _sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
-    if "shuffle" not in results:
-        return []
-    full, found, params = results["shuffle"], [], _params(table)
-    known = index(table)
-    run = {what: result for name, result in results.items() if (what := known.get(name)) is not None}
-    for what, result in run.items():
-        if what.kind == "prefix" and what.count is not None:
-            mean, std = paper.PREFIX.get(what.count, (math.nan, math.nan))
-            theirs = f"{mean:.2f} +- {std:.2f}, 2,000 epochs"
-            text = f"GT-Tau with the first {what.count} cells shared, equal compute"
-            found.append(_figure(4, text, theirs, _taus(result)))
-        elif what.match in ("steps", "compute"):
-            m = max(paper.GROUPING) if what.count is None else what.count
-            words = _words(m, what.match)
-            row = paper.GROUPING[m]
-            value = row.random if what.kind == "random" else row.similar
-            theirs = f"{value:.2f}, {m} times the compute"
-            label = "every child alone" if what.kind == "none" else f"{m} {what.kind} groups"
-            found.append(_figure(4, f"GT-Tau of {label}, {words}", theirs, _taus(result)))
-            gap = value - paper.GROUPING[1].similar
-            sign = -1 if what.kind == "random" else 1
-            text = f"{label} minus full sharing, {words}"
-            gain = _gained(result, full)
-            found.append(_decided(4, text, f"{gap:+.2f}", gain, "t, paired by seed", sign=sign))
-    for what, result in run.items():
-        other = run.get(replace(what, kind="random"))
-        if what.kind == "similar" and what.match in ("steps", "compute") and what.count and other is not None:
-            m = what.count
-            gap = paper.GROUPING[m].similar - paper.GROUPING[m].random
-            text = f"{m} similar groups minus {m} random ones, {_words(m, what.match)}"
-            found.append(_decided(4, text, f"{gap:+.2f}", _gained(result, other), test="t, paired by seed"))
-    if "drift" in results:
-        text = "weights that drift while unused minus frozen ones: GT-Tau"
-        found.append(
-            _figure(4, text, "not separated", _gained(results["drift"], full), test="t, paired by seed")
-        )
-    each = {
-        (name, mode): _taus(result, mode)
-        for name, result in results.items()
-        for mode in result.outcome.scores
-    }
-    best = max(each, key=lambda key: float(np.nan_to_num(each[key], nan=-1.0).mean()))
-    text = f"the best of all that was run ({best[0]}, batch norm {best[1]}) minus parameter count ({params:.2f})"
-    theirs = f"{paper.GROUPING[64].similar - paper.PARAMETER_COUNT:+.2f}, every child alone"
-    found.append(_decided(4, text, theirs, each[best] - params, "t over instances"))
-    return found
-
-
-def _words(m: int, match: str) -> str:
-    return "equal compute" if match == "compute" else f"{m} times the compute"
-
-
-# -- what all of them use ------------------------------------------------------------------------------
-
-
-def _figure(claim: int, what: str, theirs: str, values: Sequence[float] | Array, test: str = "") -> Finding:
-    known = _array(values)[np.isfinite(_array(values))]
-    if not len(known):
-        return Finding(claim, what, theirs, math.nan, math.nan, math.nan, 0, "", test)
-    interval = t_interval(known)
-    return Finding(claim, what, theirs, interval.mean, interval.low, interval.high, interval.n, "", test)
-
-
-def _decided(claim: int, what: str, theirs: str, values: Sequence[float] | Array, test: str, sign: int = 1) -> Finding:
-    """A figure that the claim says is above 0 (`sign` 1) or below it (-1)."""
-    one = _figure(claim, what, theirs, values, test)
-    low, high = sorted((sign * one.low, sign * one.high))
-    known = high - low > WIDTHLESS
-    verdict = "holds" if known and low > 0 else "does not hold" if known and high < 0 else "undecided"
-    return Finding(one.claim, what, theirs, one.mean, one.low, one.high, one.n, verdict, test)
-
-
-def _jackknifed(scores: Array) -> Array:
-    """S-Tau's pseudo-values, (rows,): their mean is S-Tau, their spread its uncertainty. Two rows are one number.
-
-    Source: Arvesen, "Jackknifing U-statistics", 1969.
-    """
-    whole, count = stability_tau(scores).mean, len(scores)
-    if count < 3:
-        return np.array([whole])
-    without = np.array([stability_tau(np.delete(scores, i, axis=0)).mean for i in range(count)])
-    return count * whole - (count - 1) * without
-
-
-def _taus(result: Result, mode: str | None = None) -> Array:
-    """GT-Tau by instance."""
-    metrics, count = result.under(mode or result.outcome.batch_norm), result.outcome.instances
-    values = metrics["kendall_tau"].values if "kendall_tau" in metrics else ()
-    return _array(values) if len(values) == count else np.full(count, np.nan)
-
-
-def _gained(one: Result, other: Result) -> Array:
-    """GT-Tau of one minus the other's, over the instances that both have."""
-    return np.array([ours - theirs for ours, theirs in paired(one, other, "kendall_tau").values()])
-
-
-def _params(table: Table) -> float:
-    return float(measure(table.column("params").astype(float)[None], table.truth, ["kendall_tau"])["kendall_tau"][0])
-
-
-def _array(values: Any) -> Array:
-    return np.asarray(values, dtype=np.float64)

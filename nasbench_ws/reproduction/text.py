@@ -8,10 +8,19 @@ from collections.abc import Iterator, Sequence
 
 from nasbench_ws.evaluation.catalogue import Scale
 from nasbench_ws.markup import number
-from nasbench_ws.reproduction.claims import CLAIMS, Finding
+from nasbench_ws.reproduction.claims import CLAIMS
+from nasbench_ws.reproduction.finding import Finding, overall
 from nasbench_ws.tables.table import Table
 
 WIDTH = 100
+RULE = (
+    "A test asks whether our figure lies on the side of 0 where the paper's lies; where the paper has none, on the "
+    "side that the claim says. Its p value is Holm's, corrected over all tests of this page that can be made: at .05 a "
+    "test holds on the paper's side and does not hold on the other; between, it is undecided. A test whose control "
+    "fails is not testable at this scale, and the reason stands beside it. A claim holds where every test that decides "
+    "holds, does not hold where every one says so, and is mixed where they disagree. Strategies are compared unpaired, "
+    "with variances drawn towards those that are usual, at every match and way of batch norm that was run."
+)
 
 
 def render(found: Sequence[Finding]) -> str:
@@ -22,8 +31,10 @@ def render(found: Sequence[Finding]) -> str:
         for finding in own:
             ours = f"{number(finding.mean, short=True)} {_interval(finding)} n={finding.n}"
             lines += textwrap.wrap(finding.what, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
-            lines.append(f"      ours {ours:36} {finding.verdict}".rstrip())
+            lines.append(f"      ours {ours:36} {finding.verdict}{_corrected(finding, ', ')}".rstrip())
             lines.append(f"      paper {finding.paper}")
+            if finding.why:
+                lines += textwrap.wrap(finding.why, WIDTH - 6, initial_indent=" " * 6, subsequent_indent=" " * 8)
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -32,9 +43,7 @@ def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
     """The same as a Markdown page."""
     how = (
         f"{scale.note} This is what `nasbench-ws reproduce --scale {scale.name}` makes of the results that ship, and a "
-        "test compares the two. Each figure has its 95 % interval and the number n of instances behind it. "
-        'A difference "holds" where that interval lies on the side that the paper says, "does not hold" where it lies '
-        "on the other, and is undecided where it has 0 in it, or no width."
+        f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. {RULE}"
     )
     title = f"# The paper's claims on `{table.name}`, {len(table.seeds)} seeds"
     lines = [title, "", *textwrap.wrap(how, 120, break_on_hyphens=False), ""]
@@ -42,7 +51,8 @@ def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
         lines += [f"## {title}", "", "| what | ours | n | the paper's | verdict |", "|---|---|---|---|---|"]
         for one in own:
             ours = f"{number(one.mean, short=True)} {_interval(one)}"
-            lines.append(f"| {one.what} | {ours} | {one.n} | {one.paper} | {one.verdict} |")
+            why = f": {one.why}" if one.why else ""
+            lines.append(f"| {one.what} | {ours} | {one.n} | {one.paper} | {one.verdict}{_corrected(one, ', ')}{why} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -53,7 +63,11 @@ def _by_claim(found: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
         if own:
             counts = Counter(finding.verdict for finding in own if finding.verdict)
             summary = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())) or "figures alone"
-            yield f"Claim {claim}. {sentence}: {summary}", own
+            yield f"Claim {claim}. {sentence}: {overall(own, claim)} ({summary})", own
+
+
+def _corrected(one: Finding, before: str) -> str:
+    return "" if not one.verdict or one.adjusted != one.adjusted else f"{before}p {one.adjusted:.2g}"
 
 
 def _interval(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""From scores and a table to an answer: metrics, ceiling, baselines, and one sentence.
+"""From scores and a table to an answer: metrics, bounds, baselines, and what to make of them.
 
 Works on stored scores alone, so that any result can be assessed again, by a new metric or against a better
 table. No training here, and no torch.
@@ -22,14 +22,13 @@ from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics import ceiling as noise
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.ceiling import noise_ceiling
-from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
-from nasbench_ws.metrics.rank import evaluation_metrics, kendall_taus, measure, stability_tau
+from nasbench_ws.metrics.intervals import Interval, intervals
+from nasbench_ws.metrics.rank import kendall_taus, measure, reported, stability_tau
 from nasbench_ws.metrics.values import nan_as_worst, rankable
 from nasbench_ws.results.assessment import (
     Assessment,
     Ceiling,
     Ceilings,
-    Figure,
     MeanStd,
     Metric,
     ReadoutTaus,
@@ -41,36 +40,59 @@ from nasbench_ws.results.assessment import (
 from nasbench_ws.results.baselines import baselines, figure
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
+from nasbench_ws.results.standing import standing, usual, varies
 from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.verdict import verdict
 from nasbench_ws.seeds import derive
 
 
-def assess(scores: npt.ArrayLike, table: GroundTruth) -> Assessment:
+def assess(
+    scores: npt.ArrayLike, table: GroundTruth, *, batch_norm: str | None = None, macs: float = math.nan
+) -> Assessment:
     """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
 
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
     left out of the metrics and counted in `diverged`; a child without one is ranked last.
+
+    Args:
+        scores: (instances, n), or (n,) of one ranking.
+        table: what they are measured against.
+        batch_norm: of super-nets, the mode that the scores were read under: their variances are drawn towards those
+            of the super-nets that ship. None of any other ranker, whose variance nobody knows: one ranking, or the
+            same several times, has the table's noise alone in its interval.
+        macs: multiply-adds that an instance took, for the sentence on cost.
     """
     usable, diverged = _usable(scores, table)
-    metrics, measures = measured(scores, table), baselines(table)
+    metrics, measures = measured(scores, table, batch_norm), baselines(table)
     ceiling = ceilings(table.by_seed("test_accuracy"))
+    found = standing(usable, table, batch_norm) if len(usable) else None
     return Assessment(
         table=TableName(table.name, table.digest),
         metrics=metrics,
         s_tau=Stability(*stability_tau(usable)) if len(usable) > 1 else None,
         ceiling=ceiling,
         baselines=measures,
-        verdict=verdict(metrics, measures, ceiling),
+        verdict=verdict(
+            metrics,
+            measures,
+            found,
+            seeds=len(table.seeds),
+            diverged=diverged,
+            macs=macs,
+            kind="super-net" if batch_norm else "ranking",
+        ),
+        standing=found,
         diverged=diverged,
     )
 
 
 def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
-    found, readouts = assess(outcome.own, table), outcome.readouts
+    mode, readouts = outcome.batch_norm or None, outcome.readouts
+    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs))
     return replace(
         found,
-        other_batch_norm={mode: measured(scores, table) for mode, scores in outcome.others.items()},
+        other_batch_norm={mode: measured(scores, table, mode) for mode, scores in outcome.others.items()},
         window=_window(outcome.window, table) if outcome.window else None,
         readouts=ReadoutTaus(
             _taus(readouts.average, table),
@@ -80,15 +102,18 @@ def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     )
 
 
-def measured(scores: npt.ArrayLike, table: GroundTruth) -> dict[str, Metric]:
+def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None) -> dict[str, Metric]:
     """The metrics alone of (instances, n) scores, each with its interval; none where every instance diverged."""
     usable, _ = _usable(scores, table)
     if not len(usable):
         return {}
     rng = np.random.Generator(np.random.PCG64(derive("intervals")))
-    metrics = evaluation_metrics(usable.shape[1])
-    values = measure(usable, table.truth, metrics)
-    found = intervals(usable, table.by_seed("test_accuracy"), metrics, rng=rng)
+    params, names = table.column("params").astype(np.float64), reported(usable.shape[1])
+    values = measure(usable, table.truth, names, control=params)
+    found = intervals(
+        usable, table.by_seed("test_accuracy"), names, rng=rng, control=params,
+        prior=usual(table, batch_norm), varies=varies(usable, batch_norm),
+    )  # fmt: skip
     return {name: metric(interval, values[name]) for name, interval in found.items()}
 
 
@@ -153,31 +178,3 @@ def rankable_taus(scores: npt.ArrayLike, truth: Array) -> Array:
     if some.any():
         taus[some] = kendall_taus(nan_as_worst(rows[some]), truth)
     return taus
-
-
-def verdict(metrics: Mapping[str, Metric], measures: Mapping[str, Mapping[str, Figure]], ceiling: Ceilings) -> str:
-    """One sentence: does it beat parameter count, and how far below the ceiling is it?"""
-    tau = metrics.get("kendall_tau")
-    if tau is None:
-        return "Every instance diverged: there is nothing to rank."
-    params, n = measures["params"]["kendall_tau"].mean, tau.n
-    if tau.reason is not None and math.isnan(tau.mean):
-        return f"No verdict: {tau.reason}."
-    over = f"over {n} instance{'s' if n > 1 else ''}"
-    text = f"GT-Tau {tau.mean:.2f} [{tau.interval[0]:.2f}, {tau.interval[1]:.2f}] {over}"
-    difference = t_interval(np.array(tau.values) - params)
-    if n == 1:
-        side = "above" if difference.mean > 0 else "below"
-        relation = f"is {side} parameter count ({params:.2f}) in the one run there is"
-    elif difference.low > 0:
-        relation = f"beats parameter count ({params:.2f})"
-    elif difference.high < 0:
-        relation = f"is worse than parameter count ({params:.2f})"
-    else:
-        relation = f"is not distinguishable from parameter count ({params:.2f})"
-    held_out = ceiling.all.held_out.mean
-    if math.isnan(held_out):
-        return f"{text} {relation}; the table has too few seeds for a ceiling."
-    gap = held_out - tau.mean
-    where = f"{gap:.2f} below" if gap >= 0 else f"{-gap:.2f} above"
-    return f"{text} {relation} and is {where} the ceiling of a held-out seed ({held_out:.2f})."

@@ -104,6 +104,47 @@ class Ceilings:
 
 
 @dataclass(frozen=True)
+class Gap(Numbers):
+    """A difference of two means over instances; NaN with a reason where it cannot be tested."""
+
+    mean: Number
+    interval: tuple[Number, Number]
+    p_value: Number
+    detectable: Number  # what would have been told with a chance of 80 %
+    verdict: str
+    n: tuple[int, int]
+    level: float
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Reach(Numbers):
+    """What can be reached on the table: the most that can be expected, and one standalone training of every child."""
+
+    bound: Number
+    bound_std: Number  # over tables
+    standalone: Number
+    standalone_std: Number  # over seeds
+
+
+@dataclass(frozen=True)
+class Standing(Numbers):
+    """The scores beside what needs no super-net."""
+
+    reach: Mapping[str, Reach]  # kendall_tau, partial_tau
+    params_ties_random: Number  # GT-Tau of parameter counts, ties broken at random
+    minus_params: Gap  # GT-Tau minus that of parameter counts
+    standalone_macs: Number  # of one standalone training of every child
+    children_accuracy: Number  # mean score; NaN where scores are not a super-net's accuracies
+    standalone_accuracy: Number  # the table's mean validation accuracy
+    chance: Number  # NaN where the number of classes is not known
+    ensemble: Number  # GT-Tau of the mean score over instances
+    decidable: int  # pairs of children whose order the table's seeds settle
+    undecided: int  # of these, pairs that parameter counts tie or get wrong
+    undecided_right: Number  # part of those that the scores get right, mean over instances
+
+
+@dataclass(frozen=True)
 class TableName:
     """The table that the scores were measured against."""
 
@@ -138,6 +179,7 @@ class Derived:
     ceiling: Ceilings
     baselines: Mapping[str, Mapping[str, Figure]]  # params, macs, random: each metric
     verdict: str
+    standing: Standing | None = None  # None where every instance diverged, and in files of older versions
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -5,23 +5,32 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
-from nasbench_ws.metrics.rank import evaluation_metrics, measure
+from nasbench_ws.metrics.rank import measure, reported
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, Keyed
 from nasbench_ws.seeds import derive
 
 RANDOM_RANKINGS = 2000  # drawn for the baseline `random`
 
 
 def baselines(table: GroundTruth) -> dict[str, dict[str, Figure]]:
-    """The metrics of rankings that train nothing: `params`, `macs` and `random`."""
+    """The metrics of rankings that train nothing: `params`, `macs` and `random`; made once for a table."""
+    return {name: dict(metrics) for name, metrics in _baselines(Keyed(table), RANDOM_RANKINGS).items()}
+
+
+@lru_cache(maxsize=8)
+def _baselines(key: Keyed, rankings: int) -> dict[str, dict[str, Figure]]:
+    table = key.table
     by_seed = table.by_seed("test_accuracy")
-    found = {name: _deterministic(table.column(name), by_seed, name) for name in ("params", "macs")}
-    return {**found, "random": _random(table.truth)}
+    control = table.column("params").astype(np.float64)
+    found = {name: _deterministic(table.column(name), by_seed, control, name) for name in ("params", "macs")}
+    return {**found, "random": _random(table.truth, control, rankings)}
 
 
 def figure(interval: Interval) -> Figure:
@@ -30,24 +39,24 @@ def figure(interval: Interval) -> Figure:
     return Figure(one.mean, one.std, (one.low, one.high), one.n, one.level, one.method, one.reason)
 
 
-def _deterministic(scores: Array, by_seed: Array, name: str) -> dict[str, Figure]:
+def _deterministic(scores: Array, by_seed: Array, control: Array, name: str) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
     row = np.asarray(scores, dtype=np.float64)[None]
-    found = intervals(row, by_seed, evaluation_metrics(row.shape[1]), rng=rng)
+    found = intervals(row, by_seed, reported(row.shape[1]), rng=rng, control=control, varies=False)
     return {metric: figure(interval) for metric, interval in found.items()}
 
 
-def _random(truth: Array) -> dict[str, Figure]:
-    """Random rankings: mean, standard deviation and central 95 % of each metric over 2,000 of them."""
+def _random(truth: Array, control: Array, count: int) -> dict[str, Figure]:
+    """Random rankings: mean, standard deviation and central 95 % of each metric over `count` of them."""
     rng = np.random.Generator(np.random.PCG64(derive("baseline", "random")))
-    rankings = np.array([rng.permutation(len(truth)) for _ in range(RANDOM_RANKINGS)], dtype=np.float64)
+    rankings = np.array([rng.permutation(len(truth)) for _ in range(count)], dtype=np.float64)
     found = {}
-    for metric, values in measure(rankings, truth, evaluation_metrics(len(truth))).items():
+    for metric, values in measure(rankings, truth, reported(len(truth)), control=control).items():
         some = values[~np.isnan(values)]  # none where all truths are equal
         low, high = np.quantile(some, (0.025, 0.975)) if len(some) else (np.nan, np.nan)
         ends, method = (float(low), float(high)), "central 95 % of random rankings"
         found[metric] = Figure(
-            float(values.mean()), float(values.std(ddof=1)), ends, RANDOM_RANKINGS, 0.95, method, None
+            float(values.mean()), float(values.std(ddof=1)), ends, count, 0.95, method, None
         )  # fmt: skip
     return found
 
@@ -60,8 +69,9 @@ def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
     truths = table.by_seed("test_accuracy").T  # (seeds, n)
     if len(truths) < 2:
         return _unknown(f"{table.name} has one seed, which leaves none to measure it against")
+    control = table.column("params").astype(np.float64)
     values = [
-        float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric])[metric][0])
+        float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric], control=control)[metric][0])
         for seed, row in enumerate(scores)
     ]
     known = [value for value in values if not np.isnan(value)]

@@ -1,11 +1,12 @@
-"""Results side by side: paired differences over instances, and an order at a stated match.
+"""Results side by side: differences of their means over instances, and an order at a stated match.
 
     comparison = compare([Result.load("full.json"), Result.load("mine.json")])
     comparison.pairs[0].verdict         # "distinguishable" or "not distinguishable"
     print(comparison)
 
-Instances are paired by seed. The table is the same for both sides of a pair, so its noise cancels and is left
-out.
+Differences are unpaired: two strategies with one seed share neither order nor augmentation (over the results that ship,
+the correlation of their metrics by seed is -.01), and pairing costs half the degrees of freedom. Variances are drawn
+towards what is usual (metrics/estimates.py). The table is the same for both sides, and its noise is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,22 @@ import numpy as np
 from nasbench_ws.errors import UsageError
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number
-from nasbench_ws.metrics.intervals import Difference, paired_difference
+from nasbench_ws.metrics.estimates import Estimate, estimate
+from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import gap, usual_of
+from nasbench_ws.results.text import gap_text
+
+LOW_IS_GOOD = ("top_rank", "regret")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """`difference` is that of the metric of `first` minus `second`, over the seeds both have."""
+    """`difference` is that of the metric of `first` minus `second`."""
 
     first: str
     second: str
-    seeds: tuple[int, ...]
-    difference: Difference
+    difference: Gap
 
     @property
     def verdict(self) -> str:
@@ -62,29 +67,29 @@ class Comparison:
     match: str
     rows: tuple[Row, ...]
     pairs: tuple[Pair, ...]
-    ceiling: float
+    bound: float  # the most that can be expected of the metric; NaN where it has no bound
     params: float
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN is None."""
         pairs = [
             {
-                "first": pair.first, "second": pair.second, "seeds": list(pair.seeds), "mean": pair.difference.mean,
-                "interval": [pair.difference.low, pair.difference.high], "n": pair.difference.n,
-                "p_value": pair.difference.p_value, "verdict": pair.verdict,
+                "first": pair.first, "second": pair.second, **asdict(pair.difference),
+                "interval": list(pair.difference.interval), "n": list(pair.difference.n),
             }
             for pair in self.pairs
         ]  # fmt: skip
         found: dict[str, Any] = without_nan({
             "metric": self.metric, "match": self.match, "rows": [asdict(row) for row in self.rows], "pairs": pairs,
-            "ceiling": self.ceiling, "params": self.params,
+            "bound": self.bound, "params": self.params,
         })  # fmt: skip
         return found
 
     def __str__(self) -> str:
         lines = [
-            f"{self.metric}, matched in {self.match}; ceiling {number(self.ceiling)} (held-out seed), "
-            f"parameter count {number(self.params)}",
+            f"{self.metric}, matched in {self.match}; "
+            + ("" if math.isnan(self.bound) else f"bound {number(self.bound)}, ")
+            + f"parameter count {number(self.params)}",
             "",
             f"{'strategy':30}{'mean':>7}{'std':>7}  {'95 % interval':16}{'n':>3}{'T mult-adds':>12}",
         ]
@@ -96,18 +101,15 @@ class Comparison:
             )
         lines.append("")
         for pair in self.pairs:
-            d = pair.difference
-            lines.append(
-                f"{pair.first} - {pair.second}: {number(d.mean, sign=True)} [{number(d.low, sign=True)}, "
-                f"{number(d.high, sign=True)}] over {d.n} pairs: {pair.verdict}"
-            )
+            a, b = pair.difference.n
+            lines.append(f"{pair.first} - {pair.second} ({a} and {b} instances): {gap_text(pair.difference)}")
         return "\n".join(lines)
 
 
 def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Comparison:
-    """Order results by a metric's mean and test neighbours, and the best against each other, in pairs.
+    """Order results by a metric's mean, best first, and test neighbours, and the best against each other.
 
-    UsageError where they are not of one table and match, or do not have two seeds in common.
+    UsageError where they are not of one table and match, or lack the metric.
     """
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
@@ -118,13 +120,17 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
         if metric not in result.metrics:
             known = ", ".join(result.metrics)
             raise UsageError(f"{name_of(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
-    ordered = sorted(results, key=lambda result: _descending(result.metrics[metric].mean))
+    ordered = sorted(results, key=lambda result: worst_last(result.metrics[metric].mean, metric))
     wanted = [(i, i + 1) for i in range(len(ordered) - 1)] + [(0, i) for i in range(2, len(ordered))]
-    pairs = [_pair(ordered[i], ordered[j], metric) for i, j in wanted]
+    pairs = [
+        Pair(name_of(a), name_of(b), gap_between(a, b, metric))
+        for a, b in ((ordered[i], ordered[j]) for i, j in wanted)
+    ]
     first = ordered[0].assessment
+    reach = first.standing.reach if first.standing is not None else {}
     return Comparison(
         metric, match, tuple(_row(result, metric) for result in ordered), tuple(pairs),
-        first.ceiling.all.held_out.mean, first.baselines["params"][metric].mean,
+        reach[metric].bound if metric in reach else math.nan, first.baselines["params"][metric].mean,
     )  # fmt: skip
 
 
@@ -136,26 +142,19 @@ def _row(result: Result, metric: str) -> Row:
     )  # fmt: skip
 
 
-def _pair(a: Result, b: Result, metric: str) -> Pair:
-    values = paired(a, b, metric)
-    if len(values) < 2:
-        raise UsageError(
-            f"{name_of(a)} and {name_of(b)} have {len(values)} seeds in common; evaluate both with at least 2 of the "
-            "same"
-        )
-    difference = paired_difference(*np.array(list(values.values())).T)
-    return Pair(name_of(a), name_of(b), tuple(values), difference)
+def gap_between(a: Result, b: Result, metric: str, mode: str | None = None) -> Gap:
+    """The metric of a minus b's, by their own modes of batch norm or by one that both have."""
+    first, second = (_estimate(result, metric, mode or result.outcome.batch_norm) for result in (a, b))
+    return gap(first, second)
 
 
-def paired(a: Result, b: Result, metric: str) -> dict[int, tuple[float, float]]:
-    """The metric of both by seed, for the seeds in order that both have and in which neither diverged."""
-    first, second = _by_seed(a, metric), _by_seed(b, metric)
-    return {seed: (first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())}
-
-
-def _by_seed(result: Result, metric: str) -> dict[int, float]:
-    kept = list(itertools.compress(result.outcome.seeds, result.outcome.usable))
-    return dict(zip(kept, result.metrics[metric].values if metric in result.metrics else (), strict=True))
+def _estimate(result: Result, metric: str, mode: str) -> Estimate:
+    measured = result.under(mode)[metric]
+    values = np.array(measured.values)
+    if not np.isfinite(values).all():
+        return Estimate(measured.mean, math.nan, math.nan, measured.std, len(values), measured.reason)
+    one = estimate(values, usual_of(result.outcome.recipe, mode).get(metric))
+    return one if measured.reason is None else replace(one, variance=math.nan, reason=measured.reason)
 
 
 def matches(result: Result) -> set[str]:
@@ -163,7 +162,7 @@ def matches(result: Result) -> set[str]:
     outcome = result.outcome
     found = {outcome.match}
     if outcome.cost.super_nets == 1:
-        found |= {"child-updates", "compute"}
+        found |= {"child-updates", "group-compute"}
         if outcome.cost.child_updates == outcome.cost.steps:
             found.add("steps")
     return found
@@ -200,6 +199,6 @@ def unusual(result: Result) -> str:
     return " ".join(part for part in (*parts, inactive if inactive != "frozen" else "") if part)
 
 
-def _descending(mean: float) -> float:
-    """To sort by: NaN comes last."""
-    return math.inf if math.isnan(mean) else -mean
+def worst_last(mean: float, metric: str) -> float:
+    """To sort by: the best first, whether high or low is good; NaN comes last."""
+    return math.inf if math.isnan(mean) else mean if metric.startswith(LOW_IS_GOOD) else -mean

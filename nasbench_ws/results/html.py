@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.results.assessment import Assessment, Metric
-from nasbench_ws.results.text import BASELINES, LABELS
+from nasbench_ws.results.text import BASELINES, LABELS, gap_text
 
 
 def summary(found: Assessment) -> str:
@@ -30,11 +30,15 @@ def _numbers_table(found: Assessment) -> str:
             rows.append(row(f"Kendall tau, batch norm {mode}", "kendall_tau", metrics))
     if found.s_tau is not None:
         rows.append(["S-Tau, between instances", number(found.s_tau.mean), "", "", "", "", ""])
-    ceiling = found.ceiling.all
-    text = (
-        f"Noise ceiling: {number(ceiling.held_out.mean)} for a held-out seed against the mean of the others, "
-        f"{number(ceiling.perfect.mean)} for a predictor that knows the true means. The columns params, macs and "
-        "random are rankings that need no training."
-    )
+    text = "The columns params, macs and random are rankings that need no training."
+    if found.standing is not None:
+        one = found.standing
+        tau = one.reach["kendall_tau"]
+        rows.append(["Kendall tau of the mean score (an ensemble)", number(one.ensemble), "", "", "", "", ""])
+        text = (
+            f"Bound, what a ranking that knows the true means can be expected to reach: {number(tau.bound)} +- "
+            f"{number(tau.bound_std)} of Kendall tau, {number(one.reach['partial_tau'].bound)} of partial tau (given "
+            f"parameter count). Minus parameter count: {gap_text(one.minus_params)}. {text}"
+        )
     head = ["metric", "mean", "std", "95 % interval", *BASELINES]
     return table(head, rows) + paragraph(text, "note")

@@ -63,8 +63,10 @@ class Result:
         return Result.of(self.outcome, table)
 
     def measured_by(self, table: GroundTruth) -> Result:
-        """As it is where it was measured against this very table, else `against` it."""
-        return self if self.assessment.table.digest == table.digest else self.against(table)
+        """As it is where it was measured against this very table, by this version's measures, else `against` it."""
+        found = self.assessment
+        known = found.standing is not None or not found.metrics
+        return self if known and found.table.digest == table.digest else self.against(table)
 
     @property
     def scores(self) -> Array:

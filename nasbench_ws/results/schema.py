@@ -188,6 +188,7 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
     if problem is not None:
         raise ResultError(problem)
     own, others = _array(file.scores), file.other_batch_norm
+    plan = {**data["plan"], "match": _match(data["plan"]["match"])} if "match" in data["plan"] else data["plan"]
     readouts, window = file.readouts, file.window
     outcome = Outcome(
         strategy=file.strategy,
@@ -195,8 +196,8 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         seeds=file.seeds,
         scores={file.batch_norm: own, **{mode: _array(one.scores) for mode, one in others.items()}},
         cost=Cost(**{one.name: getattr(file.budget, one.name) for one in fields(Cost)}),
-        match=file.budget.match,
-        plan=data["plan"],
+        match=_match(file.budget.match),
+        plan=plan,
         recipe=file.recipe,
         window=Window(_array(window.scores), window.trained) if window else None,
         readouts=Readouts(
@@ -227,6 +228,11 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         ),
     )
     return outcome, found
+
+
+def _match(name: str) -> str:
+    """Files of older versions say "compute" where the multiply-adds of each group are equal."""
+    return "group-compute" if name == "compute" else name
 
 
 def _array(values: Any) -> Array:

@@ -14,13 +14,13 @@ import numpy as np
 from nasbench_ws.cost import Cost
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.results.assessment import Assessment
+from nasbench_ws.results.assessment import Assessment, Gap
 from nasbench_ws.results.outcome import Outcome
 
 LABELS = {
     "kendall_tau": "Kendall tau", "spearman": "Spearman", "pearson": "Pearson", "weighted_tau": "weighted tau",
     "sparse_tau": "sparse tau", "top_rank@1": "T1R", "top_rank@3": "T3R", "precision_at_top@5": "P@top5",
-    "precision_at_bottom@5": "P@bottom5", "regret@1": "regret@1", "ndcg@5": "NDCG@5",
+    "precision_at_bottom@5": "P@bottom5", "regret@1": "regret@1", "ndcg@5": "NDCG@5", "partial_tau": "partial tau",
 }  # fmt: skip
 BASELINES = ("params", "macs", "random")  # the columns beside a result's own
 
@@ -55,7 +55,7 @@ def cost_text(cost: Cost) -> str:
 
 
 def _measured(found: Assessment) -> list[str]:
-    """Verdict, metrics and ceiling."""
+    """Verdict, metrics, and what they stand beside."""
     lines = [
         *_wrap(found.verdict),
         "",
@@ -69,14 +69,42 @@ def _measured(found: Assessment) -> list[str]:
         lines.append(f"{label:15}{_short(one.mean):>8}{_short(one.std):>8}  {_interval(one.interval):18}{beside}")
     if found.s_tau is not None:
         lines.append(f"{'S-Tau':15}{_short(found.s_tau.mean):>8}{'':8}  between instances")
-    ceiling = found.ceiling.all
-    return [
-        *lines,
-        "",
-        f"noise ceiling  {_short(ceiling.held_out.mean)} a held-out seed against the others' mean, "
-        f"{_short(ceiling.perfect.mean)} a perfect",
-        f"               predictor against the mean of the table's {ceiling.seeds} seeds (estimated)",
+    reasons = dict.fromkeys(one.reason for one in found.metrics.values() if one.reason is not None)
+    return [*lines, *(line for reason in reasons for line in _wrap(f"no interval: {reason}")), "", *_standing(found)]
+
+
+def _standing(found: Assessment) -> list[str]:
+    """Bounds, the difference from parameter counts, and what several instances together reach."""
+    ceiling, one = found.ceiling.all, found.standing
+    if one is None:
+        return [f"bound          {_short(ceiling.perfect.mean)} +- {_short(ceiling.perfect.std)} of Kendall tau"]
+    tau, partial = one.reach["kendall_tau"], one.reach["partial_tau"]
+    lines = [
+        f"bound          {_short(tau.bound)} +- {_short(tau.bound_std)} of Kendall tau, {_short(partial.bound)} +- "
+        f"{_short(partial.bound_std)} of partial tau",
+        f"one training   {_short(tau.standalone)} and {_short(partial.standalone)}: every child alone, by validation "
+        "accuracy",
+        *_wrap(f"minus parameter count: {gap_text(one.minus_params)}"),
     ]
+    if found.metrics["kendall_tau"].n > 1:
+        lines += _wrap(
+            f"an ensemble of {found.metrics['kendall_tau'].n} (tau of the mean score): {_short(one.ensemble)}"
+        )
+    if one.undecided:
+        lines += _wrap(
+            f"of {one.undecided:,} pairs that the table can decide ({one.decidable:,} in all) and parameter count "
+            f"cannot: {_short(one.undecided_right)} right (chance 0.5)"
+        )
+    return lines
+
+
+def gap_text(gap: Gap) -> str:
+    """A difference with its interval, and the one that would have been told."""
+    if gap.reason is not None:
+        return f"{number(gap.mean, sign=True)}, not tested: {gap.reason}"
+    ends = ", ".join(number(end, sign=True) for end in gap.interval)
+    told = number(gap.detectable)
+    return f"{number(gap.mean, sign=True)} [{ends}], {gap.verdict}; could have told {told} (80 % power)"
 
 
 def _readouts(outcome: Outcome, found: Assessment) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from nasbench_ws.errors import StrategyError, near_misses
 from nasbench_ws.plugins import Plugins
+from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import keys
 from nasbench_ws.sharing.groups import groups, groups_from_file
 from nasbench_ws.sharing.keys import Key
@@ -129,7 +130,7 @@ BUILT_IN: dict[str, BuiltIn] = {
     "none": BuiltIn("none", "every child on its own: standalone training", lambda a, s, m: keys.none, (0,)),
     "groups": BuiltIn(
         "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH",
-        "M groups, each a super-net of its own",
+        "M groups, each a super-net of its own; random ones differ from instance to instance without a SEED",
         _groups,
         (2, 3),
     ),
@@ -175,6 +176,20 @@ BUILT_IN: dict[str, BuiltIn] = {
 PLUGINS = Plugins(
     "strategy", ENTRY_POINTS, StrategyError, BUILT_IN, [b.usage for b in BUILT_IN.values()], "nasbench-ws strategies"
 )
+
+
+def of_instance(name: str, seed: int) -> str:
+    """The strategy's name in an instance: random groups without a seed of their own are drawn from the instance's.
+
+    One partition for all instances would say something of that partition, and nothing of random groups.
+
+    >>> of_instance("groups:random:4:7", 0), of_instance("full", 0)
+    ('groups:random:4:7', 'full')
+    """
+    head, *arguments = name.split(":")
+    if head == "groups" and len(arguments) == 2 and arguments[0] == "random":
+        return f"{name}:{derive('random groups', seed)}"
+    return name
 
 
 def resolve(name: str, space: Space, macro: Macro) -> Strategy:

@@ -59,7 +59,7 @@ def run(tiny_loaded: Any) -> Callable[..., Result]:
     def run(strategy: str, instances: int = 1, table: Any = None, **options: Any) -> Result:
         names = {"workers", "folder", "executor", "on_progress", "first_seed"}
         given = {name: options.pop(name) for name in names & set(options)}
-        plan = Plan(strategy, **({"recipe": tiny_loaded.recipe, "steps": 64} | options))
+        plan = Plan(strategy, **({"recipe": tiny_loaded.recipe, "steps": 64, "batch_norm": ("running",)} | options))
         return evaluate(strategy, table or tiny_loaded.table, plan=plan, instances=instances, **given)
 
     return run
@@ -125,7 +125,7 @@ def test_a_part_does_not_depend_on_what_stands_beside_it(run: Callable[..., Resu
 
 # -- what strategies see ------------------------------------------------------------------------------
 
-SPY = '''
+SPY = """
 seen = []
 
 class Spy:
@@ -137,7 +137,7 @@ class Spy:
         seen.append(("schedule", {type(child) for child in children}, type(rng)))
         while True:
             yield [int(rng.integers(len(children)))]
-'''
+"""
 
 
 def test_strategies_are_given_children_and_slots_and_nothing_else(run: Callable[..., Result], tmp_path: Path) -> None:
@@ -280,9 +280,7 @@ def test_two_worker_processes(tiny: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_change_no_number(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
+def test_threads_change_no_number(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     seen = []
     train = part.train
 
@@ -344,7 +342,8 @@ def test_more_instances_go_on_from_fewer(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"steps": 128}, {"schedule": "cycle"}, {"match": "compute"}, {"batch_norm": ("batch:32",)}, {"last": 1}]
+    "changes",
+    [{"steps": 128}, {"schedule": "cycle"}, {"match": "group-compute"}, {"batch_norm": ("batch:32",)}, {"last": 1}],
 )
 def test_another_plan_does_not_take_the_parts_of_this_one(
     run: Callable[..., Result], parts_run: list[tuple[int, int]], tmp_path: Path, changes: dict[str, Any]
@@ -492,9 +491,7 @@ def test_snapshots_of_the_last_steps(run: Callable[..., Result], tiny: Any) -> N
     assert [[len(part) for part in instance] for instance in trained] == [[3] * 4] * 2
 
 
-def test_snapshots_on_the_first_images(
-    run: Callable[..., Result], tiny: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_snapshots_on_the_first_images(run: Callable[..., Result], tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     window = np.array(run("full", last=2, last_images=16)["window"]["scores"])
     valid = Split(tiny.images.valid.pixels[:16], tiny.images.valid.labels[:16])
     few = replace(tiny, images=replace(tiny.images, splits={**tiny.images.splits, "valid": valid}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from conftest import scored
 from scipy import stats
 
 import nasbench_ws
+from nasbench_ws import metrics
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
 from nasbench_ws.results.compare import compare, matches
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import reach_of
 from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table, load
 
@@ -40,7 +43,7 @@ def folder(make: Callable[..., Result], tiny: Any, tmp_path: Path) -> Path:
 
 
 def test_rows_are_the_scores_in_order(folder: Path, tiny: Any) -> None:
-    board = leaderboard(table=tiny.table, folder=folder)
+    board = leaderboard(table=tiny.table, folder=folder, match="group-compute")
     assert set(board.results) == {"full", "groups-compute"}
     assert [row.place for row in board.rows] == list(range(1, len(board.rows) + 1))
     means = [row.mean for row in board.rows]
@@ -53,6 +56,11 @@ def test_rows_are_the_scores_in_order(folder: Path, tiny: Any) -> None:
         taus = [stats.kendalltau(one, tiny.table.truth).statistic for one in scores]
         assert row.mean == pytest.approx(np.mean(taus), abs=1e-12)
         assert row.s_tau == pytest.approx(stats.kendalltau(*scores).statistic, abs=1e-12)
+        together = stats.kendalltau(scores.mean(axis=0), tiny.table.truth).statistic
+        assert row.ensemble == pytest.approx(together, abs=1e-12)
+        control = tiny.table.column("params")
+        partial = [metrics.partial_tau(one, tiny.table.truth, control) for one in scores]
+        assert row.partial_tau == pytest.approx(np.mean(partial), abs=1e-12)
     assert board.rows[0].name == "full"
     early = {row.name: row for row in board.rows if row.name.startswith("alone")}
     truths = tiny.table.by_seed("test_accuracy").T  # (seeds, children)
@@ -92,43 +100,45 @@ def test_it_prints_in_80_columns_and_as_markdown(folder: Path, tiny: Any) -> Non
     whole = leaderboard(table=tiny.table, folder=folder)
     lines = whole.markdown().splitlines()
     head, rule, *table = [line for line in lines if line.startswith("|")]
-    assert head == "| | running | recalibrate:1024 | n | cost |"
+    assert head == "| | recalibrate:1024 | partial | running | partial | n | cost |"
     assert len(table) == len({row.name for row in whole.rows})
-    assert {line.count("|") for line in (head, rule, *table)} == {6}
+    assert {line.count("|") for line in (head, rule, *table)} == {8}
     (full,) = [line for line in table if "`full`" in line]
     for row in whole.rows:
         assert row.name != "full" or f"{row.mean:.2f} [" in full
     frame = board.to_frame()
     assert list(frame["name"]) == [row.name for row in board.rows]
-    assert (frame["low"] <= frame["mean"]).all()
+    known = frame[frame["low"].notna()]
+    assert (known["low"] <= known["mean"]).all()
+    assert set(frame[frame["low"].isna()]["kind"]) == {"ranker"}  # chance, and standalone training
 
 
 def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result], tiny: Any) -> None:
     full, groups, updates = (Result.load(folder / f"{n}.json") for n in ("full", "groups-compute", "groups-updates"))
-    assert matches(full) == {"compute", "child-updates", "steps"}
-    assert matches(groups) == {"compute"}
-    assert compare([full, groups]).match == "compute"
+    assert matches(full) == {"group-compute", "child-updates", "steps"}
+    assert matches(groups) == {"group-compute"}  # whose file says compute
+    assert compare([full, groups]).match == "group-compute"
     assert compare([updates, full]).match == "child-updates"
     with pytest.raises(UsageError) as caught:
         compare([full, groups, updates])
     assert str(caught.value) == (
-        "groups-compute has match compute, and groups-updates child-updates; results are compared at one match: "
+        "groups-compute has match group-compute, and groups-updates child-updates; results are compared at one match: "
         "evaluate them alike"
     )
     own = leaderboard([make(strategy="mine.py:Mine")], tiny.table, folder=folder)
     assert "mine.py:Mine" in str(own)
     with pytest.raises(UsageError) as caught:
-        leaderboard([updates], tiny.table, folder=folder)
+        leaderboard([groups], tiny.table, folder=folder)
     assert str(caught.value) == (
-        "result 1 (groups-updates) took 6,400 steps matched in child-updates, and the leaderboard has 6,400 matched in "
-        "compute; evaluate it with --steps 6400 --match compute"
+        "result 1 (groups-compute) took 6,400 steps matched in group-compute, and the leaderboard has 6,400 matched in "
+        "child-updates; evaluate it with --steps 6400 --match child-updates"
     )
     with pytest.raises(ResultError) as caught_result:
         leaderboard(table=tiny.table, folder=folder / "gone")
     text = f"{folder / 'gone'} is no folder; give one with results of `nasbench-ws evaluate`"
     assert str(caught_result.value) == text
     for options, text in (
-        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, compute, steps"),
+        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, group-compute, steps"),
         ({"metric": "regret"}, "unknown metric 'regret' (did you mean regret@1?); known are kendall_tau, spearman, "),
     ):
         with pytest.raises(UsageError) as caught:
@@ -141,7 +151,7 @@ def test_entries_are_whole() -> None:
     found = {one.name: one for one in entries(table)}
     wanted = {f"{kind}-{m}" for kind in ("similar", "random") for m in (2, 4, 8, 16, 32)} | {"none"}
     wanted |= {f"edge-{a}-{b}" for a, b in table.space.edges}
-    for match in ("compute", "child-updates"):
+    for match in ("group-compute", "child-updates"):
         for name in wanted:
             assert found[f"{name}-{match}"].plan.match == match
     assert {"shuffle", "private-bn", *(f"prefix-{k}" for k in range(table.macro.cells + 1))} <= set(found)
@@ -171,15 +181,36 @@ def _standard(table: Any) -> list[Experiment]:
 
 def test_the_yardstick_measures_what_is_known(tmp_path: Path, quick: None) -> None:
     """Standalone training to the end is `none` at the table's own budget (test_evaluation.py has that it is the same to
-    the last bit): it reaches the ceiling of a held-out seed. Random scores give 0.
+    the last bit): it reaches what one training reaches, less than the bound. Random scores give 0.
     """
     table = load("fashion14")
     board = leaderboard(table=table, folder=tmp_path)
     rows = {row.name: row for row in board.rows}
     alone, chance = rows[f"alone, epoch {table.epochs[-1]:g} of {table.recipe.epochs:g}"], rows["random"]
     assert alone.macs == pytest.approx(table.recipe.steps * table.recipe.batch_size * 3 * table.column("macs").sum())
-    assert alone.interval[0] < board.ceiling < alone.interval[1]
+    assert alone.mean == pytest.approx(reach_of(table)["kendall_tau"].standalone, abs=1e-12)
+    assert alone.mean < board.bound < 1
+    assert abs(rows["parameter count"].interval[1] - rows["parameter count"].interval[0]) < 0.08
     assert abs(chance.mean) < 4 * chance.std / np.sqrt(chance.n)
+
+
+def test_results_with_the_same_scores_are_one_row_that_names_both(
+    make: Callable[..., Result], tiny: Any, tmp_path: Path
+) -> None:
+    for name, seed in (("edge:0->1", 5), ("groups:similar:4", 5), ("none", 6)):
+        make(strategy=name, scores={"running": scored(seed)}).save(tmp_path / f"{name.replace(':', '-')}.json")
+    board = leaderboard(table=tiny.table, folder=tmp_path)
+    assert {row.name for row in board.rows if row.kind == "super-net"} == {"edge:0->1 = groups:similar:4", "none"}
+
+
+def test_low_is_good_is_compared_best_first(make: Callable[..., Result], tiny: Any) -> None:
+    good = make(strategy="good", scores={"running": np.array([tiny.table.truth] * 2)})
+    bad = make(strategy="bad", scores={"running": -np.array([tiny.table.truth] * 2)})
+    for metric in ("top_rank@1", "regret@1", "kendall_tau", "ndcg@5"):
+        found = compare([bad, good], metric)
+        assert [row.name for row in found.rows] == ["good", "bad"]
+        assert found.pairs[0].verdict == "not distinguishable"  # equal instances have no spread, and no prior here
+        assert math.isnan(found.bound) == (metric != "kendall_tau")
 
 
 def test_the_readme_shows_what_ships() -> None:

@@ -66,7 +66,7 @@ def test_at_child_updates_rounding_is_half_a_step_at_most(name: str) -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_at_compute_all_parts_together_do_the_multiply_adds_of_one_super_net(name: str) -> None:
-    found = parts(name, match="compute", steps=6400)
+    found = parts(name, match="group-compute", steps=6400)
     spent = sum((part.steps * macs(part) for part in found), Fraction(0))
     rounding = sum((macs(part) / 2 for part in found), Fraction(0))
     assert abs(spent - 6400 * macs(WHOLE)) <= rounding
@@ -81,7 +81,7 @@ def test_at_steps_every_part_takes_all_of_them(name: str) -> None:
 
 def test_steps_of_cheap_and_dear_children_at_compute() -> None:
     """Similar groups of the max pool and of the larger separable convolution, by hand."""
-    found = parts("groups:similar:4", match="compute", steps=6400)
+    found = parts("groups:similar:4", match="group-compute", steps=6400)
     pool, large = found[0], found[2]
     assert pool.steps > 1600 > large.steps
     assert pool.steps == round(1600 * macs(WHOLE) / macs(pool))
@@ -92,12 +92,18 @@ def test_steps_of_cheap_and_dear_children_at_compute() -> None:
 def test_a_schedule_that_trains_several_children_a_step() -> None:
     """`fair` trains four a step: a quarter of the steps is as many child updates, and as much compute."""
     assert parts("full", schedule="fair", steps=6400)[0].steps == 1600
-    assert parts("full", schedule="fair", steps=6400, match="compute")[0].steps == 1600
+    assert parts("full", schedule="fair", steps=6400, match="group-compute")[0].steps == 1600
     assert parts("full", schedule="fair", steps=6400, match="steps")[0].steps == 6400
 
 
 def test_parts_of_another_macro() -> None:
     assert parts("prefix:4", PAPER, steps=640) == [Part(tuple(range(64)), 640)]
+
+
+def test_scores_are_read_recalibrated_first_unless_asked_otherwise() -> None:
+    assert Plan("full", Recipe()).batch_norm == ("recalibrate:1024", "running")
+    assert Plan("full", Recipe(train_images=640)).batch_norm == ("recalibrate:640", "running")
+    assert Plan("full", Recipe(), batch_norm=("running",)).batch_norm == ("running",)
 
 
 # -- refusals -----------------------------------------------------------------------------------------
@@ -106,9 +112,9 @@ def test_parts_of_another_macro() -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, compute, steps"),
+        ({"match": "epochs"}, "unknown match 'epochs'; known are child-updates, group-compute, steps"),
         ({"steps": 0}, "steps is 0; it must be at least 1"),
-        ({"batch_norm": ()}, "batch_norm is (); give a tuple of at least one mode, as ('running',)"),
+        ({"batch_norm": None}, "batch_norm is None; give a tuple of at least one mode, as ('running',)"),
         ({"batch_norm": "batch"}, "batch_norm is 'batch'; give a tuple of at least one mode, as ('running',)"),
         ({"last": -1}, "last is -1 steps on 1000 images; give at least 0 steps and 1 image"),
         ({"last": 1, "last_images": 0}, "last is 1 steps on 0 images; give at least 0 steps and 1 image"),
@@ -152,11 +158,11 @@ def test_too_few_steps_at_compute_are_counted_at_compute() -> None:
     assert exact[0] > 2  # the max pools alone are cheap enough
     assert f"{first:.2f}" != f"{20 / 64:.2f}"
     with pytest.raises(StrategyError) as caught:
-        parts("none", steps=20, match="compute")
+        parts("none", steps=20, match="group-compute")
     assert str(caught.value) == (
         f"20 steps leave {first:.2f} for a super-net of 1 of 64 children; give at least 64 steps"
     )
-    assert len(parts("none", steps=64, match="compute")) == 64
+    assert len(parts("none", steps=64, match="group-compute")) == 64
 
 
 def test_more_last_steps_than_a_part_takes() -> None:

@@ -16,7 +16,7 @@ from nasbench_ws.cost import Cost
 from nasbench_ws.errors import OutputError, ResultError
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.json_files import digest
-from nasbench_ws.metrics.rank import EVALUATION
+from nasbench_ws.metrics.rank import REPORTED
 from nasbench_ws.results.assess import assess
 from nasbench_ws.results.outcome import Divergence, Readouts, Window
 from nasbench_ws.results.result import Result
@@ -38,9 +38,9 @@ def test_the_keys_of_the_interface(make: Callable[..., Result], tiny: Any) -> No
     assert data["seeds"] == [0, 1]
     assert data["children"] == [entry.hash for entry in tiny.table]
     assert [len(row) for row in data["scores"]] == [N, N]
-    assert set(data["metrics"]) == set(EVALUATION)
+    assert set(data["metrics"]) == set(REPORTED)
     for baseline in ("random", "params", "macs"):
-        assert set(data["baselines"][baseline]) == set(EVALUATION)
+        assert set(data["baselines"][baseline]) == set(REPORTED)
     for metric in (*data["metrics"].values(), *data["baselines"]["random"].values()):
         assert {"mean", "std", "interval"} <= set(metric)
         assert len(metric["interval"]) == 2
@@ -56,7 +56,7 @@ def test_the_keys_of_the_interface(make: Callable[..., Result], tiny: Any) -> No
 def test_what_is_derived_can_be_derived_again(make: Callable[..., Result], tiny: Any) -> None:
     result = make()
     assert np.array_equal(result.scores, scored())
-    found = assess(result.scores, tiny.table)
+    found = assess(result.scores, tiny.table, batch_norm="running", macs=COST.macs)
     assert result["metrics"]["kendall_tau"]["mean"] == found.metrics["kendall_tau"].mean
     assert result.verdict == found.verdict == result["verdict"]
     assert repr(result) == f"Result('full', 2 instances, GT-Tau {result['metrics']['kendall_tau']['mean']:.3f})"
@@ -247,12 +247,12 @@ def test_a_rendering_in_full(make: Callable[..., Result]) -> None:
     shown = str(make()).splitlines()
     result = make()
     assert shown[0] == "full on tiny: 2 instances, batch norm running, schedule shuffle"
-    assert " ".join(shown[2:4]).strip() == result.verdict
+    assert " ".join(" ".join(shown[2:]).split()).startswith(result.verdict)
     start = shown.index("                   mean     std  95 % interval       params    macs  random")
-    labels = [line[:15].rstrip() for line in shown[start + 1 : start + 13]]
+    labels = [line[:15].rstrip() for line in shown[start + 1 : start + 14]]
     assert labels == [
         "Kendall tau", "Spearman", "Pearson", "weighted tau", "sparse tau", "T1R", "T3R", "P@top5", "P@bottom5",
-        "regret@1", "NDCG@5", "S-Tau",
+        "regret@1", "NDCG@5", "partial tau", "S-Tau",
     ]  # fmt: skip
     tau, params = result["metrics"]["kendall_tau"], result["baselines"]["params"]["kendall_tau"]
     low, high = tau["interval"]

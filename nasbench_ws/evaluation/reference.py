@@ -1,0 +1,134 @@
+"""The shipped result that an evaluation is compared with at once, and what a difference from it would need.
+
+    reference = shipped_reference(result)                       # `full` at the same plan, or None
+    print(against(result, reference))                           # one line
+    print(needed(0.1, load("fashion14"), "full").text())        # instances and minutes
+
+Not here: comparisons of any results (results/compare.py), the statistics (metrics/power.py).
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.metrics.power import POWER, instances_needed
+from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.results.assessment import Gap
+from nasbench_ws.results.compare import gap_between, matches, unusual
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.text import gap_text
+from nasbench_ws.tables.table import Table
+
+METRIC = "kendall_tau"
+PROBLEM = ("images", "train_images", "space", "macro", "channels", "cells", "output", "dilated_kernel")
+
+
+def shipped(strategy: str = "full") -> Iterator[tuple[str, Result]]:
+    """Results that ship of a strategy, by file name, without windows of another kind."""
+    for path in sorted(shipped_results().glob("*.json")):
+        one = Result.load(path)
+        if strategy in (one.outcome.strategy, unusual(one), path.stem):
+            yield path.stem, one
+
+
+def shipped_reference(result: Result) -> Result | None:
+    """The shipped `full` of the same steps, match, images and networks, read under the same batch norm; or None."""
+    outcome = result.outcome
+    if outcome.strategy == "full" or METRIC not in result.metrics:
+        return None
+    for _, one in shipped("full"):
+        there = one.outcome
+        alike = (
+            there.steps == outcome.steps
+            and unusual(one) == "full"
+            and matches(one) & matches(result)
+            and outcome.batch_norm in there.scores
+            and one.assessment.table.digest == result.assessment.table.digest
+            and all(there.recipe.get(key) == outcome.recipe.get(key) for key in PROBLEM)
+        )
+        if alike:
+            return one
+    return None
+
+
+def beside_full(result: Result) -> str | None:
+    """A line, at most 79 columns wide, on the difference from the shipped `full` at the same plan; None without one."""
+    reference = shipped_reference(result)
+    return None if reference is None else textwrap.fill(against(result, reference), 79)
+
+
+def against(result: Result, reference: Result) -> str:
+    """`result` beside the reference: their difference, and the one that could have been told."""
+    mode = result.outcome.batch_norm
+    told: Gap = gap_between(result, reference, METRIC, mode)
+    theirs = reference.under(mode)[METRIC]
+    return f"full ({theirs.n} instances that ship): {theirs.mean:.2f}; difference {gap_text(told)}"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What it takes to tell a difference of `detect` from a strategy, with a chance of 80 %."""
+
+    detect: float
+    batch_norm: str
+    std: float  # of Kendall tau over instances, to expect
+    each: int | None  # instances of each of two new strategies
+    against: str  # a strategy that ships, or ""
+    against_instances: int
+    beside: int | None  # instances beside those; None where no number is enough
+    minutes: float  # of one instance on one processor, as shipped instances of `full` took
+
+    def text(self) -> str:
+        """In lines."""
+        lines = [
+            f"A difference of {self.detect:g} in Kendall tau, batch norm {self.batch_norm}, told with a chance of "
+            f"{POWER:.0%} at .05 (two-sided),".replace("%", " %"),
+            f"where instances differ by a standard deviation of {self.std:.3f}, needs",
+            f"  {_number(self.each)} instances of each of two strategies" + _took(self.each, 2, self.minutes),
+        ]
+        if self.against:
+            lines.append(
+                f"  {_number(self.beside)} instances beside the {self.against_instances} of {self.against} that ship"
+                + _took(self.beside, 1, self.minutes)
+            )
+        return "\n".join(lines)
+
+
+def needed(detect: float, table: Table, strategy: str | None = None, batch_norm: str = "recalibrate:1024") -> Need:
+    """Instances and minutes that a difference needs. UsageError where nothing ships of that strategy, or at all."""
+    usual = shipped_prior()
+    if not usual.applies(vars(table.recipe)):
+        raise UsageError(
+            f"how much instances differ is known for {usual.learnt_from['problem']} only, and {table.name} is another "
+            "problem: evaluate a strategy with five instances, and take the standard deviation that it prints"
+        )
+    prior = usual.by_metric(batch_norm)[METRIC]
+    full = next(one for _, one in shipped("full"))
+    minutes = full.outcome.cost.seconds / 60
+    beside, there = None, 0
+    if strategy is not None:
+        found = [(name, one) for name, one in shipped(strategy) if batch_norm in one.outcome.scores]
+        if not found:
+            raise UsageError(
+                f"nothing of {strategy!r} ships under batch norm {batch_norm}; `nasbench-ws leaderboard` lists what "
+                "does"
+            )
+        there = max(one.under(batch_norm)[METRIC].n for _, one in found)
+        beside = instances_needed(detect, prior.std, prior_df=prior.df, other=there)
+    each = instances_needed(detect, prior.std, prior_df=prior.df)
+    return Need(detect, batch_norm, prior.std, each, strategy or "", there, beside, minutes)
+
+
+def _number(count: int | None) -> str:
+    return "no number of" if count is None else str(count)
+
+
+def _took(count: int | None, strategies: int, minutes: float) -> str:
+    if count is None or math.isnan(minutes):
+        return ""
+    return f": {count * strategies * minutes:.0f} minutes of one processor at the default plan"

@@ -1,0 +1,147 @@
+"""Where scores stand beside what needs no super-net: bounds, references, parameter counts, and how far training came.
+
+    found = standing(scores, table, "running")
+    found.reach["kendall_tau"].bound, found.minus_params.detectable, found.ensemble
+
+Not here: the metrics and their intervals (assess.py), and the sentence made of all this (verdict.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.bound import bound, standalone
+from nasbench_ws.metrics.estimates import Estimate, Prior, difference, estimate, exact
+from nasbench_ws.metrics.intervals import table_deviations
+from nasbench_ws.metrics.pairs import decidable, undecided_by
+from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
+from nasbench_ws.results.assessment import Gap, Reach, Standing
+from nasbench_ws.results.truth import GroundTruth, Keyed
+from nasbench_ws.seeds import derive
+
+REACHED = ("kendall_tau", "partial_tau")  # metrics with a bound and a reference
+CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
+BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
+
+
+def usual(table: GroundTruth, batch_norm: str | None) -> Mapping[str, Prior]:
+    """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables."""
+    recipe = getattr(table, "recipe", None)
+    return usual_of({} if recipe is None else vars(recipe), batch_norm)
+
+
+def usual_of(problem: Mapping[str, Any], batch_norm: str | None) -> Mapping[str, Prior]:
+    """As `usual`, by what was trained: a recipe's fields, or its JSON."""
+    if not batch_norm or not problem:
+        return {}
+    known = shipped_prior()
+    return known.by_metric(batch_norm) if known.applies(problem) else {}
+
+
+def varies(scores: Array, batch_norm: str | None) -> bool:
+    """Is that a sample of instances? One ranking of unknown make, or the same one several times, is not."""
+    return bool(batch_norm) or bool((scores != scores[0]).any())
+
+
+def estimated(values: Array, scores: Array, prior: Prior | None, batch_norm: str | None) -> Estimate:
+    """A metric's mean over instances, as intervals count it."""
+    return estimate(values, prior) if varies(scores, batch_norm) else exact(float(values[0]))
+
+
+def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Standing:
+    """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
+    params, truth = table.column("params").astype(np.float64), table.truth
+    pairs, children = _pairs(table), math.nan
+    if batch_norm:
+        children = float(scores.mean())  # accuracies; what another ranker gives is of any kind
+    images = getattr(getattr(table, "recipe", None), "images", "")
+    return Standing(
+        reach=reach_of(table),
+        params_ties_random=tau_ties_random(params, truth),
+        minus_params=minus_params(scores, table, batch_norm),
+        standalone_macs=_standalone_macs(table),
+        children_accuracy=children,
+        standalone_accuracy=_mean(table, "valid_accuracy"),
+        chance=1 / CLASSES[images] if images in CLASSES else math.nan,
+        ensemble=kendall_tau(scores.mean(axis=0), truth),
+        decidable=pairs[0],
+        undecided=len(pairs[1]),
+        undecided_right=float(pairs[1].accuracy(scores).mean()),
+    )
+
+
+def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None) -> Gap:
+    """GT-Tau minus that of parameter counts, the table's noise on the difference included."""
+    params, name = table.column("params").astype(np.float64), "kendall_tau"
+    ours = kendall_taus(scores, table.truth)
+    if not np.isfinite(ours).all():
+        return _gap_unknown(len(ours), "a ranking of equal scores has no tau")
+    rng = np.random.Generator(np.random.PCG64(derive("minus params")))
+    weights = [*[1 / len(scores)] * len(scores), -1.0]
+    noise = table_deviations(np.vstack([scores, params]), table.by_seed("test_accuracy"), weights, [name], rng=rng)
+    one = estimated(ours, scores, usual(table, batch_norm).get(name), batch_norm)
+    theirs = exact(kendall_tau(params, table.truth))
+    return gap(one, theirs, float(noise[name].std()))
+
+
+def gap(one: Estimate, other: Estimate, table_std: float = 0.0) -> Gap:
+    """As results keep a difference."""
+    told = difference(one, other, table_std=table_std)
+    return Gap(
+        told.mean, (told.low, told.high), told.p_value, told.detectable, told.verdict, told.n, told.level, told.reason
+    )
+
+
+def _gap_unknown(n: int, reason: str) -> Gap:
+    nan = math.nan
+    return Gap(nan, (nan, nan), nan, nan, "not distinguishable", (n, 1), 0.95, reason)
+
+
+@lru_cache(maxsize=8)
+def _reached(table: Keyed) -> dict[str, Reach]:
+    truth, params = table.table, table.table.column("params").astype(np.float64)
+    rng = np.random.Generator(np.random.PCG64(derive("bound")))
+    most = bound(truth.by_seed("test_accuracy"), REACHED, rng=rng, control=params)
+    alone = None
+    if len(truth.seeds) > 1:
+        valid = truth.by_seed("valid_accuracy")
+        if not np.isnan(valid).all(axis=1).any():
+            alone = standalone(valid, truth.by_seed("test_accuracy"), 1, REACHED, rng=rng, control=params)
+    nan = math.nan
+    return {
+        name: Reach(most[name].mean, most[name].std, *((alone[name].mean, alone[name].std) if alone else (nan, nan)))
+        for name in REACHED
+    }
+
+
+def reach_of(table: GroundTruth) -> dict[str, Reach]:
+    """The bound and the standalone reference of Kendall tau and of partial tau; made once for a table."""
+    return dict(_reached(Keyed(table)))
+
+
+def _pairs(table: GroundTruth) -> tuple[int, Any]:
+    """How many pairs the table decides, and those of them that parameter counts do not."""
+    every = decidable(table.by_seed("test_accuracy"))
+    return len(every), undecided_by(table.column("params").astype(np.float64), every)
+
+
+def _standalone_macs(table: GroundTruth) -> float:
+    """Multiply-adds of one standalone training of every child; NaN of tables that others made."""
+    recipe = getattr(table, "recipe", None)
+    try:
+        steps = recipe.steps_per_epoch * recipe.epochs  # type: ignore[union-attr]
+        return float(steps * recipe.batch_size * BACKWARD * table.column("macs").sum())  # type: ignore[union-attr]
+    except (AttributeError, TypeError, ValueError):
+        return math.nan
+
+
+def _mean(table: GroundTruth, column: str) -> float:
+    values = table.by_seed(column)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
