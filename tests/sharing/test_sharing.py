@@ -395,7 +395,7 @@ ALONE = "and a {} is equal to itself alone, so that no two children would share 
         ([1], "which is not hashable"),
         ((1, {2}), "which is not hashable"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_keys_that_are_not_compared_by_value_are_refused(value: Any, reason: str) -> None:
     slot = SLOTS[CHILDREN[5]][0]
