@@ -108,9 +108,7 @@ def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> 
     children = list(space)
     for members in components(macro, children, strategy.key):
         own = [children[i] for i in members]
-        sequences = [realise(get_schedule(strategy.schedule), own, 40 * len(own), seed=1) for _ in range(2)]
-        if not (sequences[0] == sequences[1]).all():
-            raise StrategyError(f"the schedule of strategy {name!r} differs for the same seed; draw from `rng` alone")
+        realise(get_schedule(strategy.schedule), own, 40 * len(own), seed=1)  # which refuses one that differs
 
 
 def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:

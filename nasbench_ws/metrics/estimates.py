@@ -165,7 +165,7 @@ def fit_prior(variances: npt.ArrayLike, df: npt.ArrayLike, least: float = 0.0) -
     >>> from scipy import stats
     >>> s2 = 0.1**2 * stats.f.rvs(4, 10, size=400, random_state=0)
     >>> fit_prior(s2, np.full(400, 4))
-    Prior(df=10.3, std=0.1)
+    Prior(df=11.7, std=0.101)
     """
     from scipy import optimize, special, stats  # for the few who fit a prior
 

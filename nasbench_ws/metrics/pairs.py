@@ -53,7 +53,7 @@ def decidable(accuracy_by_seed: npt.ArrayLike) -> Pairs:
     A child with one seed has no standard error of its own and is in no pair.
 
     >>> len(decidable([[0.5, 0.6], [0.7, 0.8], [0.95, 0.96]]))
-    2
+    3
     """
     seeds = accuracies(accuracy_by_seed)
     counts, means = np.isfinite(seeds).sum(axis=1), np.nanmean(seeds, axis=1)

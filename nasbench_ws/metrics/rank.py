@@ -173,7 +173,7 @@ def partial_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, control: npt.ArrayL
     Source: Kendall, "Partial rank correlation", Biometrika 32, 1942.
 
     >>> round(partial_tau([1, 2, 4, 3], [1, 3, 4, 2], [1, 1, 2, 2]), 4)
-    0.5
+    0.6325
     """
     return single("partial_tau", scores, truth, control=control)
 

@@ -318,6 +318,9 @@ def _contradictions(file: _File) -> Iterator[str]:
         absent = [metric for metric in metrics if not all(metric in one for one in file.baselines.values())]
         if absent:
             yield f"{name} have {absent[0]!r}, and a baseline has not"
+    for name in ("kendall_tau", "partial_tau"):
+        if file.standing is not None and name not in file.standing.reach:
+            yield f"standing.reach has no {name!r}"
     for name in ("params", "macs", "random"):
         if name not in file.baselines:
             yield f"baselines has no {name!r}"

@@ -27,7 +27,7 @@ def completed(words: str) -> list[str]:
         ("nasbench-ws le", ["leaderboard"]),
         ("nasbench-ws strategies gr", ["groups:file:", "groups:random:", "groups:similar:"]),
         ("nasbench-ws query 434 --table fash", ["fashion14"]),
-        ("nasbench-ws evaluate full --match c", ["child-updates", "compute"]),
+        ("nasbench-ws evaluate full --match g", ["group-compute"]),
     ],
 )
 def test_the_shell_completes(words: str, offered: list[str]) -> None:

@@ -102,10 +102,13 @@ def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny
     assert headings(html)[0] == "Side by side"
     assert "2. close: Verdict" in headings(html)
     assert html.count("<svg") == 2 + 5 + 2
-    cells = r"<td>close - full</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2</td><td>(not )?distinguishable</td>"
+    cells = (
+        r"<td>close - full</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2 and 2</td><td>[\d.]+</td>"
+        r"<td>(not )?distinguishable</td>"
+    )
     assert re.search(cells, html)
     other = make(plan={**close.outcome.plan, "steps": 1})
-    assert "No paired differences: full has steps 6400, and full 1;" in results_page([everything, other], tiny.table)
+    assert "No differences: full has steps 6400, and full 1;" in results_page([everything, other], tiny.table)
 
 
 def test_what_files_say_is_escaped(make: Make, tiny: Any) -> None:

@@ -437,7 +437,6 @@ def test_cut_at_the_end(path: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.h5").write_bytes(sealed(path.read_bytes()[BLOCK:-1000]))
     message = refused(TableError, lambda: load(tmp_path / "cut.h5"))
     assert message.startswith(f"{tmp_path}/cut.h5 is damaged or cut short (Not a file id ")
-    assert "truncated file" in message
     assert message.endswith(f"); {REMEDY}")
 
 
