@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.ceiling import Spread, simulated_tables, spread
+from nasbench_ws.metrics.ceiling import FEWEST_CHILDREN, Spread, simulated_tables, spread
 from nasbench_ws.metrics.intervals import accuracies
 from nasbench_ws.metrics.rank import measure
 from nasbench_ws.metrics.values import check_labels
@@ -52,7 +52,10 @@ def bound(
     to .01 with 10 seeds.
     """
     check_labels(accuracy=control)
-    found = simulated_tables(accuracies(accuracy_by_seed), rng, simulations)
+    seeds = accuracies(accuracy_by_seed)
+    found: str | tuple[Array, Array] = f"{len(seeds)} children: a bound needs at least {FEWEST_CHILDREN}"
+    if len(seeds) >= FEWEST_CHILDREN:
+        found = simulated_tables(seeds, rng, simulations)
     if isinstance(found, str):
         return {metric: Bound(math.nan, math.nan, found) for metric in metrics}
     true, tables = found

@@ -23,7 +23,7 @@ from nasbench_ws.metrics.intervals import accuracies
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus
 
 _MOST_SPLITS = 200  # split halves beyond this are drawn at random: 10 seeds have 126, 12 have 462
-_FEWEST_CHILDREN = 4  # among 3 children tau takes 4 values: no ceiling worth naming
+FEWEST_CHILDREN = 4  # among 3 children tau takes 4 values: no ceiling worth naming
 # The pooled noise variance counts in a child's own like so many seeds: judged by its own two seeds alone, many a child
 # seems to have no noise, and the ceiling comes out .03 too high.
 _PRIOR_SEEDS = 4
@@ -80,9 +80,9 @@ def noise_ceiling(
     means = np.nanmean(seeds, axis=1)
     unknown = Spread(math.nan, math.nan, math.nan, math.nan, 0)
     reason = None
-    if size < _FEWEST_CHILDREN:
+    if size < FEWEST_CHILDREN:
         reason = (
-            f"the top {fraction:.0%} of {n} children are {size}: a ceiling needs at least {_FEWEST_CHILDREN} children"
+            f"the top {fraction:.0%} of {n} children are {size}: a ceiling needs at least {FEWEST_CHILDREN} children"
         )
     elif not (np.isfinite(seeds).sum(axis=1) > 1).any():
         reason = "every child has one seed: its noise cannot be told from its accuracy"
