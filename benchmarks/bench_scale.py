@@ -23,7 +23,7 @@ from timing import machine
 from nasbench_ws.building.builder import build
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.space import blocks as network
+from nasbench_ws.space import child as network
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.registry import DEEPER64, SPACES
 from nasbench_ws.tables.columns import CURVES
