@@ -114,7 +114,8 @@ def test_bootstrap_of_all_metrics(benchmark, instances):
 
     measured = benchmark.pedantic(ours, rounds=3, warmup_rounds=1)
     assert list(measured) == list(metrics.EVALUATION)
-    assert all(interval.low <= interval.mean <= interval.high for interval in measured.values())
+    for one in measured.values():
+        assert one.reason if instances == 1 else one.low <= one.mean <= one.high  # of one instance alone none is known
     expected = [stats.kendalltau(row, accuracy.mean(axis=1)).statistic for row in scores]
     assert measured["kendall_tau"].mean == pytest.approx(np.mean(expected), abs=1e-12)
     benchmark.extra_info |= machine("numpy") | {"instances": instances, "children": CHILDREN, "table_seeds": 10}
