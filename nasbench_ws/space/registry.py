@@ -1,4 +1,9 @@
-"""Spaces by name: the built-in one, and those that users register.
+"""Spaces by name: the built-in ones, and those that users register.
+
+    deeper64      the paper's: 3 edges, 4 operations, 64 children
+    topology729   3 nodes, 6 edges, each absent, an identity or a separable convolution: what matters is the graph
+    nasbench201   the five operations of NAS-Bench-201 (Dong & Yang 2020) on the same 6 edges, 15,625 children;
+                  the canonical string behind the space's name is NAS-Bench-201's own
 
     register_space(Space("mine", 2, ("max_pool_3x3", "sep_conv_3x3")))
     get_space("mine")
@@ -10,7 +15,10 @@ from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.space.cell import Space
 
 DEEPER64 = Space("deeper64", 2, ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"))
-SPACES: dict[str, Space] = {DEEPER64.name: DEEPER64}
+TOPOLOGY729 = Space("topology729", 3, ("none", "skip_connect", "sep_conv_3x3"))
+# In the order of the benchmark's own list, so that its digits from 0 are these choices.
+NASBENCH201 = Space("nasbench201", 3, ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"))
+SPACES: dict[str, Space] = {space.name: space for space in (DEEPER64, TOPOLOGY729, NASBENCH201)}
 
 
 def register_space(space: Space) -> Space:

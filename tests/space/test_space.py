@@ -428,6 +428,13 @@ def test_spaces_that_cannot_be(arguments: tuple[str, int, tuple[str, ...]], mess
     assert str(caught.value) == message
 
 
+def test_the_strings_of_nasbench201_are_its_own() -> None:
+    """The best by validation on CIFAR-10, in the benchmark's own words; its files' digits, plus 1."""
+    best = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|"
+    child = get_space("nasbench201").architecture(f"nasbench201:{best}")
+    assert (child.name, len(child.space), len(get_space("topology729"))) == ("444243", 5**6, 3**6)
+
+
 def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "SPACES", dict(SPACES))
     assert get_space("deeper64") is DEEPER64
@@ -442,7 +449,7 @@ def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as caught:
         get_space("deeper46")
     assert str(caught.value) == (
-        "there is no space 'deeper46' (did you mean deeper64?); known: deeper64, quad; "
+        "there is no space 'deeper46' (did you mean deeper64?); known: deeper64, topology729, nasbench201, quad; "
         "make your own known with register_space(Space(...))"
     )
 
