@@ -29,6 +29,7 @@ from nasbench_ws.search.result import SearchResult, check_same, stack
 from nasbench_ws.search.searcher import Ask, Make, Searcher, Setting
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.registry import space_to_dict
 from nasbench_ws.tables.table import Table
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 
@@ -303,7 +304,7 @@ def _header(make: str | Make, oracle: Oracle) -> dict[str, Any]:
     return {
         "searcher": name_of(make),
         "table": {"name": oracle.name, "digest": oracle.digest},
-        "space": {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)},
+        "space": space_to_dict(space),
         "rules": dataclasses.asdict(oracle.rules),
         "budget": oracle.budget,
         "evaluation": oracle.evaluation,

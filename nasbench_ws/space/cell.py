@@ -27,7 +27,7 @@ from nasbench_ws.space.exchange import Style, choices_of, parameter_names
 from nasbench_ws.space.names import ambiguous, described, is_spec, unknown
 
 MAX_CHILDREN = 2**20  # a hash is looked up among those of all children: some ten seconds at this size
-MAX_NODES = 5  # with 6 nodes two operations already make 2**21 children
+MAX_NODES = {"full": 5, "chain": 20}  # with one more, two operations already make 2**21 children
 _WORD = re.compile(r"[a-z0-9_]+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,6}")  # MAX_CHILDREN has seven digits; 0012 can only be a hash prefix
 _HEX = re.compile(r"[0-9a-fA-F]{4,16}")
@@ -51,13 +51,15 @@ def _digest(spec: str) -> str:
 class Space:
     """All ways to put one of `operations` on each edge of a cell.
 
-    Node 0 is the input; nodes 1 to `nodes` each take an edge from every earlier node. The children
+    Node 0 is the input; nodes 1 to `nodes` each take an edge from every earlier node. In a space of the form
+    `chain`, which is for tables that others made, a node takes one edge, from the node before it. The children
     are in lexicographic order of their choices, the first edge most significant.
     """
 
     name: str
     nodes: int
     operations: tuple[str, ...]
+    form: str = "full"
 
     def __post_init__(self) -> None:
         operations = tuple(self.operations) if isinstance(self.operations, (list, tuple)) else ()
@@ -71,10 +73,12 @@ class Space:
                 )
             if operations.count(word) > 1:
                 raise UsageError(f"the operation {word} is listed twice in {operations}; list each once")
-        count = _integer(self.nodes)
-        if count is None or not 1 <= count <= MAX_NODES:
-            raise UsageError(f"a space has 1 to {MAX_NODES} nodes beside its input, not {self.nodes!r}")
-        children = len(operations) ** (count * (count + 1) // 2)
+        if self.form not in MAX_NODES:
+            raise UsageError(f"a space has the form {' or '.join(MAX_NODES)}, not {self.form!r}")
+        count, most = _integer(self.nodes), MAX_NODES[self.form]
+        if count is None or not 1 <= count <= most:
+            raise UsageError(f"a space has 1 to {most} nodes beside its input, not {self.nodes!r}")
+        children = len(operations) ** (count if self.form == "chain" else count * (count + 1) // 2)
         if children > MAX_CHILDREN:
             raise UsageError(
                 f"{len(operations)} operations and {count} nodes make {children:,} children, more than the "
@@ -85,7 +89,10 @@ class Space:
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """(source, target) of every edge, sorted by target, then source."""
-        return tuple((source, target) for target in range(1, self.nodes + 1) for source in range(target))
+        return tuple((source, target) for target in range(1, self.nodes + 1) for source in self._sources(target))
+
+    def _sources(self, target: int) -> range:
+        return range(target - 1 if self.form == "chain" else 0, target)
 
     def __len__(self) -> int:
         return int(len(self.operations) ** len(self.edges))
@@ -125,8 +132,9 @@ class Space:
         """The one child that `x` means; ArchitectureError where it means none, or several.
 
         `x` is an Architecture of this space; an index, as int or NumPy integer; or a text: digits,
-        canonical string, hash, a prefix of the hash (4 hex digits or more), or decimal index. Digits
-        come first: a text of as many decimals as there are edges is never an index.
+        canonical string (with or without the space's name in front), hash, a prefix of the hash (4 hex digits
+        or more), or decimal index. Digits come first: a text of as many decimals as there are edges is never an
+        index.
 
         >>> from nasbench_ws.space import DEEPER64
         >>> DEEPER64.architecture("124").spec
@@ -170,7 +178,7 @@ class Space:
         return self[self._index(choices_of(self, choices))]
 
     def __reduce__(self) -> tuple[Any, ...]:  # leaves the caches behind
-        return Space, (self.name, self.nodes, self.operations)
+        return Space, (self.name, self.nodes, self.operations, self.form)
 
     @cached_property
     def _known(self) -> dict[int | str, Architecture]:
@@ -186,7 +194,7 @@ class Space:
     @cached_property
     def _pieces(self) -> list[list[str]]:
         """What each operation adds to the canonical string on each edge, with the marks around its node."""
-        before = ["+" * (source == 0 and target > 1) for source, target in self.edges]
+        before = ["+" * (source == self._sources(target)[0] and target > 1) for source, target in self.edges]
         after = [f"~{source}" + "|" * (source == target - 1) for source, target in self.edges]
         return [[f"{a}|{o}{b}" for o in self.operations] for a, b in zip(before, after, strict=True)]
 
@@ -211,7 +219,8 @@ class Space:
         """Every child that `text` fits, by the way in which it does."""
         if is_spec(text):
             child = described(self, text)
-            return {"canonical string": child} if child is not None and child.spec == text else {}
+            canonical = child is not None and text in (child.spec, child.spec.removeprefix(f"{self.name}:"))
+            return {"canonical string": child} if child is not None and canonical else {}
         parts = self._parts(text)
         numbers = {str(choice + 1): choice for choice in range(len(self.operations))}
         if parts and numbers.keys() >= set(parts):
@@ -228,7 +237,8 @@ class Space:
 
     @property
     def _summary(self) -> str:
-        return f"{self.name} (nodes={self.nodes}, operations={', '.join(self.operations)})"
+        form = "" if self.form == "full" else f"form={self.form}, "
+        return f"{self.name} ({form}nodes={self.nodes}, operations={', '.join(self.operations)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

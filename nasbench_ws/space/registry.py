@@ -11,6 +11,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.space.cell import Space
 
@@ -40,3 +43,16 @@ def get_space(name: str) -> Space:
             "make your own known with register_space(Space(...))"
         )
     return SPACES[name]
+
+
+def space_to_dict(space: Space) -> dict[str, Any]:
+    """As JSON keeps it; the form is written where it is not the usual one."""
+    written = {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)}
+    return written if space.form == "full" else {**written, "form": space.form}
+
+
+def space_from_dict(data: Mapping[str, Any]) -> Space:
+    """The space; the registered one where that is the same, for what it already remembers."""
+    space = Space(data["name"], data["nodes"], tuple(data["operations"]), data.get("form", "full"))
+    known = SPACES.get(space.name)
+    return known if known is not None and known == space else space

@@ -20,6 +20,7 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.child import child_network, mac_count, parameter_count
 from nasbench_ws.space.macro import Macro, build_macro, macro_to_dict
+from nasbench_ws.space.registry import space_to_dict
 from nasbench_ws.tables.columns import (
     ATTRIBUTES,
     CURVES,
@@ -44,8 +45,7 @@ def root_attributes(
     licence: str, citation: str,
 ) -> dict[str, str | int]:  # fmt: skip
     """What the root of a table says of it, in the order of ATTRIBUTES; what has parts is JSON."""
-    cell = {"name": space.name, "nodes": space.nodes, "operations": list(space.operations)}
-    parts = [canonical_json(part) for part in (recipe.to_dict(), cell, macro_to_dict(macro))]
+    parts = [canonical_json(part) for part in (recipe.to_dict(), space_to_dict(space), macro_to_dict(macro))]
     rest = (recipe.images, images_digest, canonical_json([dict(one) for one in environments]), licence, citation)
     return dict(zip(ATTRIBUTES, (FORMAT, SCHEMA_VERSION, *parts, *rest), strict=True))
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from nasbench_ws.errors import TableError
 from nasbench_ws.space.cell import Space
-from nasbench_ws.space.registry import SPACES
+from nasbench_ws.space.registry import space_from_dict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,9 +100,7 @@ class Content:
     @cached_property
     def space(self) -> Space:
         """The registered space where that is the same, for what it already remembers."""
-        space = self._part("space", lambda data: Space(data["name"], data["nodes"], tuple(data["operations"])))
-        known = SPACES.get(space.name)
-        return known if known == space else space
+        return self._part("space", space_from_dict)
 
     @cached_property
     def macro(self) -> Macro:

@@ -18,7 +18,14 @@ from nasbench_ws.errors import ArchitectureError, UsageError
 from nasbench_ws.space import registry
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Space
 from nasbench_ws.space.isomorphism import isomorphic, isomorphism_classes
-from nasbench_ws.space.registry import DEEPER64, SPACES, get_space, register_space
+from nasbench_ws.space.registry import (
+    DEEPER64,
+    SPACES,
+    get_space,
+    register_space,
+    space_from_dict,
+    space_to_dict,
+)
 
 OPERATIONS = ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5")
 QUAD = Space("quad", 3, OPERATIONS)  # 4096 children
@@ -233,8 +240,8 @@ HOW = (
             "write deeper64:|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|",
         ),
         (
-            "|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|",
-            "'|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|' is not in canonical form; "
+            "|max_pool_3x3~0|+|dil_conv_5x5~1|sep_conv_3x3~0|",
+            "'|max_pool_3x3~0|+|dil_conv_5x5~1|sep_conv_3x3~0|' is not in canonical form; "
             "write deeper64:|max_pool_3x3~0|+|sep_conv_3x3~0|dil_conv_5x5~1|",
         ),
         (
@@ -512,3 +519,20 @@ def test_spaces_and_children_cannot_be_changed():
             thing.nodes = 3
     assert DEEPER64 != "deeper64"
     assert DEEPER64[5] != 5
+
+
+def test_a_chain_has_one_edge_a_node() -> None:
+    """NAS-Bench-Macro's space: eight places in a row, three operations each."""
+    chain = Space("chain", 8, ("a", "b", "c"), "chain")
+    child = chain.architecture("11111123")
+    assert (len(chain), len(child.neighbours()), child.index) == (3**8, 16, 5)
+    assert child.spec == "chain:|a~0|+|a~1|+|a~2|+|a~3|+|a~4|+|a~5|+|b~6|+|c~7|"
+    assert chain.architecture(child.spec) is chain.architecture(child.spec.partition(":")[2]) is child
+    assert space_from_dict(space_to_dict(chain)) == pickle.loads(pickle.dumps(chain)) == chain
+    assert chain != Space("chain", 3, ("a", "b", "c"))
+    with pytest.raises(UsageError) as caught:
+        Space("chain", 8, ("a", "b"), "ring")
+    assert str(caught.value) == "a space has the form full or chain, not 'ring'"
+    with pytest.raises(UsageError) as caught:
+        register_space(Space("deeper64", 3, ("a",), "chain"))
+    assert "(form=chain, nodes=3, operations=a)" in str(caught.value)
