@@ -25,6 +25,7 @@ from nasbench_ws.cli.options import (
     workers_option,
 )
 from nasbench_ws.cli.progress import Bar
+from nasbench_ws.json_files import cache_folder
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.evaluate import Evaluation
@@ -94,7 +95,7 @@ def evaluate(
     from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it
 
     fetch(plan.recipe.images, data_root, download)
-    folder = Path(work) if work else Path(f"{out}.parts") if out else _cache() / "evaluate"
+    folder = Path(work) if work else Path(f"{out}.parts") if out else cache_folder() / "evaluate"
     ready = prepare(ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder)
     noun = "super-nets" if ready.ranker.match else "rankings"
     with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
@@ -109,7 +110,7 @@ def evaluate(
             raise KeyboardInterrupt(
                 f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"
             ) from None
-    copy = Path(out) if out else _cache() / "results" / f"{_label(ready)}.json"
+    copy = Path(out) if out else cache_folder() / "results" / f"{_label(ready)}.json"
     result.save(copy)
     if as_json:
         print_json(result.to_dict())
@@ -132,12 +133,6 @@ def _counts(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError:
         raise click.BadParameter(f"{text!r} is not a list of whole numbers such as 0,5,10") from None
-
-
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("nasbench-ws", appauthor=False)
 
 
 def _label(ready: Evaluation) -> str:

@@ -172,6 +172,14 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     )
 
 
+def cache_folder() -> Path:
+    """Where this package keeps what it can make again: $NASBENCH_WS_CACHE, else where the system wants such files."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("NASBENCH_WS_CACHE")
+    return Path(named) if named else user_cache_path("nasbench-ws", appauthor=False)
+
+
 def check_writable(folder: Path) -> None:
     """OutputError where the folder can neither be written nor made."""
     with refusal(folder):

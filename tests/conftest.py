@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,11 @@ from typing import Any
 # Two test processes on two processors, and each child of theirs: more threads only wait for one another. Before numpy
 # and torch are imported, which read it then.
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+
+# What the package keeps in its cache, it keeps for this run of the tests alone; all its processes share it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="nasbench-ws-tests-")
+    os.environ["NASBENCH_WS_CACHE"] = CACHE.name
 
 import numpy as np
 import pytest
@@ -128,13 +133,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resample_little(patch: pytest.MonkeyPatch) -> None:
-    from nasbench_ws.results import assess, baselines, standing
+    from nasbench_ws.results import effort
 
-    patch.setattr(baselines, "RANDOM_RANKINGS", 20)
-    for module in (assess, baselines):
-        patch.setattr(module, "intervals", functools.partial(module.intervals, resamples=20))
-    patch.setattr(assess, "noise_ceiling", functools.partial(assess.noise_ceiling, simulations=20))
-    patch.setattr(standing, "table_deviations", functools.partial(standing.table_deviations, resamples=50))
+    patch.setattr(effort, "EFFORT", effort.Effort(rankings=20, resamples=20, simulations=20, bounds=20))
 
 
 COST = Cost(

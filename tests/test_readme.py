@@ -67,7 +67,7 @@ def _smaller(monkeypatch):
 def test_every_block_runs(folder, monkeypatch, quick):
     monkeypatch.chdir(folder)
     _smaller(monkeypatch)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("NASBENCH_WS_CACHE", str(folder / "cache"))
     names: dict[str, object] = {}
     ran = 0
     for kind, extra, body in BLOCKS:

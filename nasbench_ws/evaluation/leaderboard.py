@@ -32,11 +32,11 @@ from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.baselines import baselines, left_out
+from nasbench_ws.results.baselines import left_out
 from nasbench_ws.results.compare import matches, unusual, worst_last
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.standing import REACHED, reach_of
 from nasbench_ws.results.text import LABELS
+from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def leaderboard(
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
-    bound = reach_of(truth)[metric].bound if metric in REACHED else math.nan
+    bound = yardstick(truth).reach[metric].bound if metric in REACHED else math.nan
     return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
 
 
@@ -245,11 +245,11 @@ def _rankers(table: Table, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
     rows = []
-    for name, one in baselines(table).items():
+    for name, one in yardstick(table).baselines.items():
         if metric not in one:
             continue
         row = replace(_row(names[name], "ranker", "", one[metric], math.nan, 0.0), partial_tau=one["partial_tau"].mean)
-        rows.append(_without_interval(row) if name == "random" else row)
+        rows.append(replace(row, interval=(math.nan, math.nan)) if name == "random" else row)
     known = curves(table)
     if len(table.seeds) < 2 or np.isnan(known.valid_accuracy).any():
         return rows
@@ -259,13 +259,9 @@ def _rankers(table: Table, metric: str) -> list[Row]:
         name = f"alone, epoch {epoch:g} of {table.recipe.epochs:g}"
         s_tau = stability_tau(ranker.scores).mean
         row = _row(name, "ranker", "", measured, s_tau, ranker.cost.macs)
-        rows.append(_without_interval(replace(row, partial_tau=partial.mean)))
+        rows.append(replace(row, partial_tau=partial.mean))
     return rows
 
 
 def _row(name: str, kind: str, mode: str, measured: Figure, s_tau: float, macs: float) -> Row:
     return Row(0, name, kind, mode, measured.mean, measured.std, measured.interval, measured.n, s_tau, macs)
-
-
-def _without_interval(row: Row) -> Row:
-    return replace(row, interval=(math.nan, math.nan))

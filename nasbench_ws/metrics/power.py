@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
-
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.student import quantile
 
@@ -31,7 +29,7 @@ def detectable(std_error: float, df: float, *, power: float = POWER, level: floa
         raise MetricError(f"power={power}: it must be a fraction between 0 and 1, such as 0.8")
     if df > 1e4:
         return float(quantile((1 + level) / 2, math.inf) + quantile(power, math.inf)) * std_error
-    from scipy import optimize  # a quarter of a second of the processor
+    from scipy import optimize, special  # half a second of the processor
 
     critical = float(quantile((1 + level) / 2, df))
 

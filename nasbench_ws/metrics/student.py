@@ -4,7 +4,8 @@
     tail(2.776, 4)                 # 0.025: the chance of more than that
 
 The same numbers as `scipy.stats.t` and `norm` give, from the functions that those call: importing scipy.stats takes a
-second of the processor, which every verdict would wait for.
+second of the processor, which every verdict would wait for, and scipy.special .3, which a look-up without an interval
+of its own does without.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from nasbench_ws.metrics.arithmetic import Array
 
@@ -24,6 +24,8 @@ def quantile(chance: npt.ArrayLike, df: float) -> Array:
     >>> round(float(quantile(0.975, 4)), 3), round(float(quantile(0.975, math.inf)), 3)
     (2.776, 1.96)
     """
+    from scipy import special
+
     below = np.asarray(chance, dtype=np.float64)
     if math.isinf(df):
         return np.asarray(special.ndtri(below))
@@ -36,4 +38,6 @@ def tail(value: float, df: float) -> float:
     >>> round(tail(2.776, 4), 3)
     0.025
     """
+    from scipy import special
+
     return float(special.ndtr(-value) if math.isinf(df) else special.stdtr(df, -value))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
-from nasbench_ws.results.assess import ceilings
+from nasbench_ws.results.yardstick import ceilings
 from nasbench_ws.space.cell import Space
 from nasbench_ws.tables.table import Table
 

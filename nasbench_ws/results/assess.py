@@ -19,30 +19,27 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
-from nasbench_ws.metrics import ceiling as noise
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.ceiling import noise_ceiling
 from nasbench_ws.metrics.intervals import Interval, intervals
 from nasbench_ws.metrics.rank import kendall_taus, measure, reported, stability_tau
 from nasbench_ws.metrics.values import nan_as_worst, rankable
+from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import (
     Assessment,
-    Ceiling,
-    Ceilings,
     MeanStd,
     Metric,
     ReadoutTaus,
-    Spread,
     Stability,
     TableName,
     WindowTaus,
 )
-from nasbench_ws.results.baselines import baselines, figure
+from nasbench_ws.results.baselines import figure
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
 from nasbench_ws.results.standing import standing, usual, varies
 from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.results.verdict import verdict
+from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 
 
@@ -63,18 +60,17 @@ def assess(
         macs: multiply-adds that an instance took, for the sentence on cost.
     """
     usable, diverged = _usable(scores, table)
-    metrics, measures = measured(scores, table, batch_norm), baselines(table)
-    ceiling = ceilings(table.by_seed("test_accuracy"))
+    metrics, known = measured(scores, table, batch_norm), yardstick(table)
     found = standing(usable, table, batch_norm) if len(usable) else None
     return Assessment(
         table=TableName(table.name, table.digest),
         metrics=metrics,
         s_tau=Stability(*stability_tau(usable)) if len(usable) > 1 else None,
-        ceiling=ceiling,
-        baselines=measures,
+        ceiling=known.ceiling,
+        baselines=known.baselines,
         verdict=verdict(
             metrics,
-            measures,
+            known.baselines,
             found,
             seeds=len(table.seeds),
             diverged=diverged,
@@ -112,7 +108,7 @@ def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None =
     values = measure(usable, table.truth, names, control=params)
     found = intervals(
         usable, table.by_seed("test_accuracy"), names, rng=rng, control=params,
-        prior=usual(table, batch_norm), varies=varies(usable, batch_norm),
+        prior=usual(table, batch_norm), varies=varies(usable, batch_norm), resamples=effort.EFFORT.resamples,
     )  # fmt: skip
     return {name: metric(interval, values[name]) for name, interval in found.items()}
 
@@ -132,21 +128,6 @@ def _usable(scores: npt.ArrayLike, table: GroundTruth) -> tuple[Array, int]:
         )
     usable = rankable(matrix)
     return usable, len(matrix) - len(usable)
-
-
-def ceilings(by_seed: Array) -> Ceilings:
-    """The noise ceiling over all children and within the top quarter and tenth, from the table's seeds."""
-    found = {}
-    for name, fraction in (("all", 1.0), ("top_quarter", 0.25), ("top_tenth", 0.1)):
-        rng = np.random.Generator(np.random.PCG64(derive("ceiling", name)))
-        found[name] = _ceiling(noise_ceiling(by_seed, fraction, rng=rng))
-    return Ceilings(**found)
-
-
-def _ceiling(found: noise.Ceiling) -> Ceiling:
-    names = ("held_out", "split_half", "single_seeds", "perfect")
-    spreads = {name: Spread(*getattr(found, name)) for name in names}
-    return Ceiling(children=found.children, seeds=found.seeds, reason=found.reason, **spreads)
 
 
 def _window(window: Window, table: GroundTruth) -> WindowTaus:

@@ -5,32 +5,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.intervals import Interval, intervals, t_interval
+from nasbench_ws.metrics.intervals import Interval, intervals
 from nasbench_ws.metrics.rank import measure, reported
+from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.truth import GroundTruth, Keyed
+from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
-
-RANDOM_RANKINGS = 2000  # drawn for the baseline `random`
 
 
 def baselines(table: GroundTruth) -> dict[str, dict[str, Figure]]:
-    """The metrics of rankings that train nothing: `params`, `macs` and `random`; made once for a table."""
-    return {name: dict(metrics) for name, metrics in _baselines(Keyed(table), RANDOM_RANKINGS).items()}
-
-
-@lru_cache(maxsize=8)
-def _baselines(key: Keyed, rankings: int) -> dict[str, dict[str, Figure]]:
-    table = key.table
+    """The metrics of rankings that train nothing: `params`, `macs` and `random`. Computed; `yardstick` keeps them."""
     by_seed = table.by_seed("test_accuracy")
     control = table.column("params").astype(np.float64)
     found = {name: _deterministic(table.column(name), by_seed, control, name) for name in ("params", "macs")}
-    return {**found, "random": _random(table.truth, control, rankings)}
+    return {**found, "random": _random(table.truth, control, effort.EFFORT.rankings)}
 
 
 def figure(interval: Interval) -> Figure:
@@ -42,7 +33,9 @@ def figure(interval: Interval) -> Figure:
 def _deterministic(scores: Array, by_seed: Array, control: Array, name: str) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
     row = np.asarray(scores, dtype=np.float64)[None]
-    found = intervals(row, by_seed, reported(row.shape[1]), rng=rng, control=control, varies=False)
+    found = intervals(
+        row, by_seed, reported(row.shape[1]), rng=rng, control=control, varies=False, resamples=effort.EFFORT.resamples
+    )
     return {metric: figure(interval) for metric, interval in found.items()}
 
 
@@ -64,7 +57,8 @@ def _random(truth: Array, control: Array, count: int) -> dict[str, Figure]:
 def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
     """The metric of (seeds, n) scores, each made with a seed of the table, against the mean of the other seeds.
 
-    NaN with a reason where there is no other seed, or the children are equal with all of them.
+    Without an interval, for the seeds are the table's own. NaN with a reason where there is no other seed, or the
+    children are equal with all of them.
     """
     truths = table.by_seed("test_accuracy").T  # (seeds, n)
     if len(truths) < 2:
@@ -77,7 +71,9 @@ def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
     known = [value for value in values if not np.isnan(value)]
     if not known:
         return _unknown(f"{metric} has no value with any seed left out: scores or truths are all equal")
-    return figure(t_interval(known))
+    std = float(np.std(known, ddof=1)) if len(known) > 1 else np.nan
+    reason = "made with the table's own seeds"
+    return Figure(float(np.mean(known)), std, (np.nan, np.nan), len(known), 0.95, "none", reason)
 
 
 def _unknown(reason: str) -> Figure:

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.metrics.bound import bound, standalone
 from nasbench_ws.metrics.estimates import Estimate, Prior, difference, estimate, exact
 from nasbench_ws.metrics.intervals import table_deviations
 from nasbench_ws.metrics.pairs import decidable, undecided_by
 from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
-from nasbench_ws.results.assessment import Gap, Reach, Standing
-from nasbench_ws.results.truth import GroundTruth, Keyed
+from nasbench_ws.results import effort
+from nasbench_ws.results.assessment import Gap, Standing
+from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 
-REACHED = ("kendall_tau", "partial_tau")  # metrics with a bound and a reference
 CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 
@@ -63,7 +62,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Stand
         children = float(scores.mean())  # accuracies; what another ranker gives is of any kind
     images = getattr(getattr(table, "recipe", None), "images", "")
     return Standing(
-        reach=reach_of(table),
+        reach=yardstick(table).reach,
         params_ties_random=tau_ties_random(params, truth),
         minus_params=minus_params(scores, table, batch_norm),
         standalone_macs=_standalone_macs(table),
@@ -85,7 +84,10 @@ def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None) -> G
         return _gap_unknown(len(ours), "a ranking of equal scores has no tau")
     rng = np.random.Generator(np.random.PCG64(derive("minus params")))
     weights = [*[1 / len(scores)] * len(scores), -1.0]
-    noise = table_deviations(np.vstack([scores, params]), table.by_seed("test_accuracy"), weights, [name], rng=rng)
+    noise = table_deviations(
+        np.vstack([scores, params]), table.by_seed("test_accuracy"), weights, [name], rng=rng,
+        resamples=effort.EFFORT.resamples,
+    )  # fmt: skip
     one = estimated(ours, scores, usual(table, batch_norm).get(name), batch_norm)
     theirs = exact(kendall_tau(params, table.truth))
     return gap(one, theirs, float(noise[name].std()))
@@ -102,28 +104,6 @@ def gap(one: Estimate, other: Estimate, table_std: float = 0.0) -> Gap:
 def _gap_unknown(n: int, reason: str) -> Gap:
     nan = math.nan
     return Gap(nan, (nan, nan), nan, nan, "not distinguishable", (n, 1), 0.95, reason)
-
-
-@lru_cache(maxsize=8)
-def _reached(table: Keyed) -> dict[str, Reach]:
-    truth, params = table.table, table.table.column("params").astype(np.float64)
-    rng = np.random.Generator(np.random.PCG64(derive("bound")))
-    most = bound(truth.by_seed("test_accuracy"), REACHED, rng=rng, control=params)
-    alone = None
-    if len(truth.seeds) > 1:
-        valid = truth.by_seed("valid_accuracy")
-        if not np.isnan(valid).all(axis=1).any():
-            alone = standalone(valid, truth.by_seed("test_accuracy"), 1, REACHED, rng=rng, control=params)
-    nan = math.nan
-    return {
-        name: Reach(most[name].mean, most[name].std, *((alone[name].mean, alone[name].std) if alone else (nan, nan)))
-        for name in REACHED
-    }
-
-
-def reach_of(table: GroundTruth) -> dict[str, Reach]:
-    """The bound and the standalone reference of Kendall tau and of partial tau; made once for a table."""
-    return dict(_reached(Keyed(table)))
 
 
 def _pairs(table: GroundTruth) -> tuple[int, Any]:

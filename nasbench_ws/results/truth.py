@@ -128,17 +128,3 @@ class Among:
 
     def __len__(self) -> int:
         return len(self.places)
-
-
-class Keyed:
-    """A table by its digest and the seeds that count: a key of caches of what is computed of a table alone."""
-
-    def __init__(self, table: GroundTruth) -> None:
-        self.table = table
-        self._key = table.digest, table.name, table.seeds.tobytes()
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keyed) and self._key == other._key

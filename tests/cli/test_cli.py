@@ -36,7 +36,7 @@ def run(tmp_path, monkeypatch, capsys, quick):
     from nasbench_ws.cli.failures import guarded
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NASBENCH_WS_CACHE", str(tmp_path / "cache"))
     write_small_table(tmp_path / "small.h5")
 
     def call(*words: str) -> tuple[int, str, str]:
@@ -67,7 +67,7 @@ def write_small_table(path: Path) -> None:
 
 
 def process(*words: str, cwd: Path, **more: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cwd / "cache")}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NASBENCH_WS_CACHE": str(cwd / "cache")}
     return subprocess.Popen(
         [*COMMAND, *words], cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -271,14 +271,14 @@ def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(tmp_path):
 def test_a_result_that_cannot_be_printed_is_not_lost(tmp_path):
     """A full disk behind standard output: the result is in the cache, and what was trained too."""
     write_small_table(tmp_path / "small.h5")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NASBENCH_WS_CACHE": str(tmp_path / "cache")}
     command = [*COMMAND, "evaluate", "full", *QUICK]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, text=True, stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert done.returncode == 7, done.stderr
-    cache = tmp_path / "cache" / "nasbench-ws"
+    cache = tmp_path / "cache"
     (copy,) = (cache / "results").iterdir()
     (part,) = (cache / "evaluate").glob("*/*.json")
     assert copy.name == f"full-{part.parent.name}-seeds-0-0.json"

@@ -13,8 +13,8 @@ from scipy import stats
 
 from nasbench_ws.cli import group
 from nasbench_ws.errors import NasbenchError, ResultError, UsageError
-from nasbench_ws.results.assess import ceilings
 from nasbench_ws.results.truth import Among
+from nasbench_ws.results.yardstick import ceilings
 from nasbench_ws.tables.columns import CURVES, MISSING, Content
 from nasbench_ws.tables.table import load, write_table
 

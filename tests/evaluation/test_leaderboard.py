@@ -20,7 +20,7 @@ from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
 from nasbench_ws.results.compare import compare, matches
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.standing import reach_of
+from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table, load
 
@@ -188,7 +188,7 @@ def test_the_yardstick_measures_what_is_known(tmp_path: Path, quick: None) -> No
     rows = {row.name: row for row in board.rows}
     alone, chance = rows[f"alone, epoch {table.epochs[-1]:g} of {table.recipe.epochs:g}"], rows["random"]
     assert alone.macs == pytest.approx(table.recipe.steps * table.recipe.batch_size * 3 * table.column("macs").sum())
-    assert alone.mean == pytest.approx(reach_of(table)["kendall_tau"].standalone, abs=1e-12)
+    assert alone.mean == pytest.approx(yardstick(table).reach["kendall_tau"].standalone, abs=1e-12)
     assert alone.mean < board.bound < 1
     assert abs(rows["parameter count"].interval[1] - rows["parameter count"].interval[0]) < 0.08
     assert abs(chance.mean) < 4 * chance.std / np.sqrt(chance.n)

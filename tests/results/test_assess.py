@@ -10,8 +10,9 @@ from scipy import stats
 
 from nasbench_ws.errors import MetricError, TableError
 from nasbench_ws.metrics.rank import REPORTED
-from nasbench_ws.results.assess import assess, ceilings, window_taus
+from nasbench_ws.results.assess import assess, window_taus
 from nasbench_ws.results.schema import derived_json
+from nasbench_ws.results.yardstick import ceilings
 from nasbench_ws.tables.columns import CURVES, Content
 from nasbench_ws.tables.table import Table
 

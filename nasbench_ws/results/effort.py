@@ -1,0 +1,23 @@
+"""How many draws each estimate of an assessment takes: fixed, so that two people get one number.
+
+    EFFORT.resamples          # 2,000 tables redrawn for an interval
+
+Not here: what is drawn (metrics/intervals.py, metrics/ceiling.py, metrics/bound.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Each a number of draws; the error of an estimate falls with its root."""
+
+    rankings: int = 2000  # random rankings of the baseline `random`
+    resamples: int = 2000  # tables whose seeds are drawn again, for an interval
+    simulations: int = 200  # tables drawn for a ceiling
+    bounds: int = 400  # tables drawn for the bound of a metric
+
+
+EFFORT = Effort()
