@@ -13,8 +13,9 @@ that has it as its only child.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -147,6 +148,17 @@ class Weights:
         """
         return Weights(self.macro, self.children, key, 0, self.dtype, parent=self)
 
+    def extended(self, storages: Sequence[Storage], size: int) -> Weights:
+        """These weights with further storages, whose `size` numbers stand behind their own in one memory.
+
+        What changes the values or the statistics of either changes both; momenta are those of these weights alone.
+        """
+        longer = copy.copy(self)
+        longer.storages = [*self.storages, *storages]
+        longer.values = torch.cat([self.values, torch.zeros(size, dtype=self.dtype)])
+        self.values = longer.values[: len(self.values)]
+        return longer
+
     def keep_own(self) -> None:
         """From here on, keep each child's own running statistics too."""
         most = max(sum(block.out_channels for block in network.blocks) for network in self._networks)
@@ -178,7 +190,12 @@ class Weights:
 
     def ranges(self, children: Sequence[int]) -> npt.NDArray[np.int64]:
         """The parts of `values` that any of the children uses, as (start, size), ascending: (r, 2)."""
-        numbers = {self._number[child, slot] for child in children for slot, _ in self._networks[child].layers()}
+        return self.ranges_of(
+            {self._number[child, slot] for child in children for slot, _ in self._networks[child].layers()}
+        )
+
+    def ranges_of(self, numbers: Collection[int]) -> npt.NDArray[np.int64]:
+        """The parts of `values` that these storages take, as (start, size), ascending: (r, 2)."""
         ranges: list[list[int]] = []
         for storage in (self.storages[number] for number in sorted(numbers)):  # in the order of their offsets
             if ranges and sum(ranges[-1]) == storage.offset:
