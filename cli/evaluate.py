@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     "result's.  [default: recalibrate, running]",
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
+@click.option(
+    "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
+    help="Learning rate of the last step, as a share of the highest.  [the recipe's; 0.04 with --last]",
+)  # fmt: skip
 @click.option("--average", default=0.0, metavar="DECAY", help="Score a moving average of the weights too.")
 @click.option("--fine-tune", default="", metavar="F,F,...", help="Score after F steps of each child alone too.")
 @click.option("--interference", default=0, type=click.IntRange(0), metavar="N", help="What N steps of a child do.")
@@ -58,9 +62,9 @@ if TYPE_CHECKING:
 @json_option
 def evaluate(
     ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
-    batch_norm: tuple[str, ...], last: int, average: float, fine_tune: str, interference: int, changes: str,
-    data_root: str | None, download: bool, workers: int | None, dask: str | None, work: str | None, out: str | None,
-    as_json: bool,
+    batch_norm: tuple[str, ...], last: int, end_lr: float | None, average: float, fine_tune: str, interference: int,
+    changes: str, data_root: str | None, download: bool, workers: int | None, dask: str | None, work: str | None,
+    out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a way of ranking orders the children: it trains super-nets.
 
@@ -84,7 +88,7 @@ def evaluate(
     truth = load(table)
     plan = Plan(
         "full", truth.recipe.override(changes), match=match, schedule=schedule, batch_norm=batch_norm, last=last,
-        average=average, fine_tune=_counts(fine_tune), interference=interference,
+        end_lr=end_lr, average=average, fine_tune=_counts(fine_tune), interference=interference,
     )  # fmt: skip
     if steps is not None:
         plan = replace(plan, steps=steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,10 @@ from nasbench_ws.cli.options import dask_option, json_option, print_json, root_o
     "-o", "--output", "--out", "out", metavar="DIR",
     help="Where results are kept, and taken from.  [default: reproduction-SCALE]",
 )  # fmt: skip
+@click.option(
+    "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
+    help="Learning rate of the last step where the last steps are read, as a share of the highest.  [default: 0.04]",
+)  # fmt: skip
 @table_option
 @root_option
 @workers_option
@@ -25,8 +30,9 @@ from nasbench_ws.cli.options import dask_option, json_option, print_json, root_o
 @click.option("--markdown", is_flag=True, help="Print a Markdown page.")
 @json_option
 def reproduce(
-    claims: tuple[int, ...], scale_name: str, out: str | None, table: str, data_root: str | None, download: bool,
-    workers: int | None, dask: str | None, rerun: bool, markdown: bool, as_json: bool,
+    claims: tuple[int, ...], scale_name: str, out: str | None, end_lr: float | None, table: str,
+    data_root: str | None, download: bool, workers: int | None, dask: str | None, rerun: bool, markdown: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """The paper's experiments: its figures beside ours, each with a verdict.
 
@@ -45,6 +51,8 @@ def reproduce(
     from nasbench_ws.tables.table import load
 
     scale, truth = DEFINED[scale_name], load(table)
+    if end_lr is not None:
+        scale = replace(scale, end_lr=end_lr)
     folder = Path(out or f"reproduction-{scale_name}")
     results = run_into(
         folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,

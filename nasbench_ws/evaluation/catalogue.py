@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from nasbench_ws.evaluation.experiment import Experiment, What
-from nasbench_ws.rankers.plan import Match, Plan
+from nasbench_ws.rankers.plan import END_LR, Match, Plan
 from nasbench_ws.tables.table import Table
 
 KINDS = ("similar", "random")  # of groups
@@ -22,7 +21,7 @@ class Scale:
     name: str
     instances: int
     steps: int
-    last: int  # snapshots at the end: k of GT-Tau-Mean-k
+    last: int  # snapshots at the end of a training of its own: k of GT-Tau-Mean-k
     calibration: int  # training images for recalibrating batch norm
     both: bool  # score all with and without it, not only what tells of batch norm
     last_images: int  # validation images for them, for fine-tuning and interference
@@ -32,9 +31,7 @@ class Scale:
     fine_tune: tuple[int, ...]
     interference: int  # steps
     note: str
-    partition: str = (
-        ""  # of random groups: "" one for each instance, ":0" that of seed 0 for all (as what ships was run)
-    )
+    end_lr: float = END_LR  # of the training with these snapshots, as a share of the peak
 
 
 SCALES = {
@@ -46,7 +43,7 @@ SCALES = {
         ),
         Scale(
             "standard", 3, 6400, 64, 1024, True, 1000, (2, 4, 8, 16, 32), (4,), None, (0, 1, 5, 10), 2,
-            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.", ":0",
+            "Standard: a hundred updates of each child, three instances or more; an hour or two of two cores.",
         ),
         Scale(
             "paper", 10, 39_200, 64, 1024, True, 10_000, (2, 4, 8, 16, 32), (2, 4, 8, 16, 32), None,
@@ -59,7 +56,7 @@ SCALES = {
 
 def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)) -> list[Experiment]:
     """What the claims need at that scale, cheapest first."""
-    last, modes = scale.last, ("running", f"recalibrate:{scale.calibration}")
+    modes = ("running", f"recalibrate:{scale.calibration}")
     full = Plan(
         "full", table.recipe, steps=scale.steps, last_images=scale.last_images,
         batch_norm=modes if scale.both else modes[:1],
@@ -69,38 +66,27 @@ def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)
         _of(What("seeds"), {1, 2, 3}, full, schedule="cycle", fine_tune=scale.fine_tune, batch_norm=modes,
             interference=scale.interference),
         _of(What("orders"), {1}, full, schedule="order"),
-        _of(What("shuffle"), {1, 2, 3, 4}, full, schedule="shuffle", last=last, batch_norm=modes),
+        _of(What("shuffle"), {1, 2, 3, 4}, full, schedule="shuffle", batch_norm=modes),
+        # Training that ends at a live learning rate is another training, whose last scores nothing else reads.
+        _of(What("window"), {1, 2, 3}, full, schedule="shuffle", last=scale.last, end_lr=scale.end_lr,
+            batch_norm=modes),
         _of(What("drift"), {4}, full, schedule="shuffle", recipe=dataclasses.replace(table.recipe, inactive="drift")),
     ]  # fmt: skip
     for match in EQUAL:
-        found += [_grouped(full, kind, m, match, scale) for m in scale.groups for kind in KINDS if m < len(table)]
+        found += [_grouped(full, kind, m, match) for m in scale.groups for kind in KINDS if m < len(table)]
         none = What("none", match=match)
         found.append(_of(none, {4}, full, strategy="none", match=match, schedule="shuffle"))
-    found += [_grouped(full, kind, m, "steps", scale) for m in scale.free for kind in KINDS if m < len(table)]
+    found += [_grouped(full, kind, m, "steps") for m in scale.free for kind in KINDS if m < len(table)]
     prefixes = range(table.macro.cells + 1) if scale.prefixes is None else scale.prefixes
     found += [_of(What("prefix", k), {4}, full, strategy=f"prefix:{k}", match="group-compute") for k in prefixes]
     wanted = [dataclasses.replace(one, instances=scale.instances) for one in found if one.claims & set(claims)]
     return sorted(wanted, key=lambda one: one.plan.match == "steps")
 
 
-def index(table: Table) -> dict[str, What]:
-    """By its name, everything that may be run of groups, prefixes and children alone at any scale."""
-    counts = [m for m in range(1, len(table)) if len(table) % m == 0]
-    found = [What(kind, m, match=match) for kind in KINDS for m in counts for match in get_args(Match)]
-    found += [What("none", match=match) for match in get_args(Match)]
-    found += [What("prefix", k) for k in range(table.macro.cells + 1)]
-    return {what.name: what for what in found}
-
-
 def _of(what: What, claims: set[int], plan: Plan, **changes: object) -> Experiment:
     return Experiment(what, dataclasses.replace(plan, **changes), 0, frozenset(claims))  # type: ignore[arg-type]
 
 
-def groups_of(kind: str, m: int, scale: Scale) -> str:
-    """The strategy's name; random groups as the scale partitions them."""
-    return f"groups:{kind}:{m}{scale.partition if kind == 'random' else ''}"
-
-
-def _grouped(full: Plan, kind: str, m: int, match: Match, scale: Scale) -> Experiment:
+def _grouped(full: Plan, kind: str, m: int, match: Match) -> Experiment:
     what = What(kind, m, match=match)
-    return _of(what, {4}, full, strategy=groups_of(kind, m, scale), match=match, schedule="shuffle")
+    return _of(what, {4}, full, strategy=f"groups:{kind}:{m}", match=match, schedule="shuffle")

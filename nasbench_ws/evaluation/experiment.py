@@ -36,11 +36,12 @@ class What:
     count: int | None = None  # groups, or cells that are shared
     edge: Edge | None = None  # that children are split on
     match: Match | None = None  # stated where the same is run at several
+    division: int | None = None  # the seed of random groups, where one division of the children serves all instances
 
     @property
     def name(self) -> str:
-        """As `similar-4-compute`."""
-        numbers = [self.count] if self.count is not None else self.edge or ()
+        """As `similar-4-group-compute`."""
+        numbers = [one for one in (self.count, *(self.edge or ()), self.division) if one is not None]
         return "-".join(map(str, (self.kind, *numbers, *([self.match] if self.match else []))))
 
 
@@ -93,6 +94,9 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
     there = {**result.outcome.plan, "recipe": result.outcome.recipe}
     if one.plan.schedule is None:
         del wanted["schedule"]
+    if not one.plan.last and one.plan.end_lr is None and result.outcome.end_lr == _recipes_end(one):
+        there["last"] = 0  # a window that it has as well changes no score
+        there.pop("end_lr", None)
     modes, held = wanted.pop("batch_norm"), there.get("batch_norm", [])
     if modes[0] != held[0] or not set(modes) <= set(held):
         return "batch_norm", held, modes
@@ -101,6 +105,10 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
             return key, there.get(key), value
     held_seeds, seeds = list(result.outcome.seeds), list(range(result.outcome.instances))
     return None if held_seeds == seeds else ("seeds", held_seeds, seeds)
+
+
+def _recipes_end(one: Experiment) -> float:
+    return one.plan.recipe.lr_final / one.plan.recipe.lr
 
 
 def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = True) -> list[Experiment]:

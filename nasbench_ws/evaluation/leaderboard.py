@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
-from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments, groups_of
+from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import misfit, problem_of
 from nasbench_ws.json_files import without_nan
@@ -158,9 +158,12 @@ def _two(value: float) -> str:
 def entries(table: Table) -> list[Experiment]:
     """What is run for the leaderboard: of scale standard what is one of its matches, and more ways to share."""
     plan = Plan("full", table.recipe, steps=SCALE.steps, last_images=SCALE.last_images, batch_norm=MODES)
-    ways = {(kind, m): groups_of(kind, m, SCALE) for m in SCALE.groups for kind in KINDS}
-    found = [one for one in experiments(table, SCALE) if one.plan.match != "steps" and not one.plan.interference]
-    found = [replace(one, instances=INSTANCES) for one in found]
+    ways = {(kind, m): f"groups:{kind}:{m}" for m in SCALE.groups for kind in KINDS}
+    found = [
+        replace(one, instances=INSTANCES)
+        for one in experiments(table, SCALE)
+        if one.plan.match != "steps" and not one.plan.interference and not one.plan.last
+    ]
     for match in EQUAL:
         some = {What(kind, m, match=match): strategy for (kind, m), strategy in ways.items()}
         some |= {What("edge", edge=(a, b), match=match): f"edge:{a}->{b}" for a, b in table.space.edges}

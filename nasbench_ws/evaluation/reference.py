@@ -45,6 +45,7 @@ def shipped_reference(result: Result) -> Result | None:
         there = one.outcome
         alike = (
             there.steps == outcome.steps
+            and there.end_lr == outcome.end_lr
             and unusual(one) == "full"
             and matches(one) & matches(result)
             and outcome.batch_norm in there.scores

@@ -17,8 +17,8 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.training.batch_norm import MODES, BatchNorm
 
 
-def tuning_modes(plan: Plan) -> tuple[str, ...]:
-    """Fine-tuned children are scored with recalibration too, which tells batch norm's part in the gain.
+def readout_modes(plan: Plan) -> tuple[str, ...]:
+    """Windows and fine-tuned children are scored with recalibration too, which tells batch norm's part in what is seen.
 
     Nobody chose that mode, so it makes do with the training images that there are.
     """
@@ -30,7 +30,7 @@ def tuning_modes(plan: Plan) -> tuple[str, ...]:
 
 def size_of(plan: Plan, part: Part, children: Sequence[Architecture], strategy: Strategy, valid_images: int) -> Work:
     width = plan.width([children[i] for i in part.children], strategy)
-    return work_of(plan, part, width, valid_images, len(tuning_modes(plan)))
+    return work_of(plan, part, width, valid_images, len(readout_modes(plan)))
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,24 @@ class Work:
     """Each in training steps of one child."""
 
     step: float  # a step of the schedule
-    snapshot: float  # of the last steps
+    snapshot: float  # of the last steps, under all its modes
     mode: float  # scoring all children at the end, for each mode
     tuned_child: float  # fine-tuning it, and scoring it in between
     interfering_child: float  # training it, and scoring all
     total: float
 
 
-def work_of(plan: Plan, part: Part, width: int, valid_images: int, tuning_modes: int = 1) -> Work:
-    """`width` children are trained in a step; fine-tuned ones are scored under `tuning_modes` modes."""
+def work_of(plan: Plan, part: Part, width: int, valid_images: int, readout_modes: int = 1) -> Work:
+    """`width` children are trained in a step; windows and fine-tuned ones are scored under `readout_modes` modes."""
     count, batch = len(part.children), plan.recipe.batch_size
 
     def scoring(children: int, images: int) -> float:
         return children * images / batch / BACKWARD
 
     some = min(plan.last_images, valid_images)
-    step, snapshot, mode = float(width), scoring(count, some), scoring(count, valid_images)
-    tuned = max(plan.fine_tune, default=0) + len(set(plan.fine_tune)) * tuning_modes * scoring(1, some)
+    step, mode = float(width), scoring(count, valid_images)
+    snapshot = readout_modes * scoring(count, some)
+    tuned = max(plan.fine_tune, default=0) + len(set(plan.fine_tune)) * readout_modes * scoring(1, some)
     interfering = plan.interference + scoring(count, some) if plan.interference else 0.0
     times = len(plan.batch_norm) * (2 if plan.average else 1)
     total = part.steps * step + plan.last * snapshot + times * mode + count * (tuned + interfering)

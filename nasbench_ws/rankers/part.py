@@ -16,7 +16,7 @@ import numpy as np
 
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
-from nasbench_ws.rankers.cost import Work, size_of, tuning_modes
+from nasbench_ws.rankers.cost import Work, readout_modes, size_of
 from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
 from nasbench_ws.sharing.schedules import audit, get_schedule, realise
 from nasbench_ws.sharing.strategies import Strategy
@@ -42,7 +42,7 @@ def run_part(
     on_step: Callable[[float], None],
 ) -> dict[str, Any]:
     """Train and score one part of one instance. Calls `on_step(work done)`, in the unit of `Work`."""
-    recipe = plan.recipe
+    recipe = plan.trained_by
     own = [problem.space[i] for i in part.children]
     macro = macro_for(recipe, images)
     started = time.perf_counter()
@@ -125,7 +125,7 @@ def _extra_steps(
         return make_batches(net.recipe, images, net, seed, extra=net.children[child].hash)
 
     if plan.fine_tune:
-        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in tuning_modes(plan)}
+        scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in readout_modes(plan)}
         tuned = fine_tuned(
             net, stream, plan.fine_tune, scorers, plan.extra_lr, lambda: tally.add(work.tuned_child)
         )  # fmt: skip
@@ -142,15 +142,16 @@ def _extra_steps(
 
 
 class _Snapshots:
-    """Scores after each of the last steps, on the first validation images (GT-Tau-Mean-k's material)."""
+    """Scores after each of the last steps, by mode, on the first validation images (GT-Tau-Mean-k's material)."""
 
     def __init__(self, images: Images, plan: Plan, steps: int) -> None:
-        self.scores: list[list[float]] = []
-        self._from = steps - plan.last
+        self.scores: dict[str, list[list[float]]] = {}
+        self._from, self._scorers = steps - plan.last, {}
         if plan.last:
             some = images.first_valid(plan.last_images)
-            self._scorer = Scorer(some, "valid", BatchNorm.parse(plan.batch_norm[0]))
+            self._scorers = {mode: Scorer(some, "valid", BatchNorm.parse(mode)) for mode in readout_modes(plan)}
 
     def take(self, step: int, net: SuperNet) -> None:
         if step > self._from:
-            self.scores.append(self._scorer.score(net).accuracy.tolist())
+            for mode, scorer in self._scorers.items():
+                self.scores.setdefault(mode, []).append(scorer.score(net).accuracy.tolist())

@@ -32,6 +32,7 @@ from nasbench_ws.space.macro import Macro
 MATCHES = ("child-updates", "group-compute", "steps")
 Match = Literal["child-updates", "group-compute", "steps"]
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
+END_LR = 0.04  # of the peak, where a window is read: the paper's .001 of .025; at 0 the weights would stand still
 
 
 def _integer(name: str, value: object) -> int:
@@ -67,7 +68,8 @@ class Plan:
     match: Match = "child-updates"
     schedule: str | None = None  # a name; None: the strategy's own
     batch_norm: tuple[str, ...] = ()  # modes of scoring; the first is the result's; none given: `default_modes`
-    last: int = 0  # score after each of the last so many steps as well (GT-Tau-Mean-k)
+    last: int = 0  # score after each of the last so many steps as well (GT-Tau-Mean-k): a window
+    end_lr: float | None = None  # last learning rate, in peaks; None: END_LR with a window, else the recipe's
     last_images: int = 1000  # validation images for those scores, and for the readouts below
     average: float = 0.0  # decay of a moving average of the weights, scored at the end too; 0: none
     fine_tune: tuple[int, ...] = ()  # steps of each child alone after which it is scored (paper, figure 4)
@@ -96,6 +98,14 @@ class Plan:
                 f"last is {self.last} steps on {self.last_images} images; give at least 0 steps and 1 image"
             )
 
+        if self.end_lr is None and self.last:
+            object.__setattr__(self, "end_lr", END_LR)
+        if self.end_lr is not None:
+            if isinstance(self.end_lr, bool | str) or not 0 <= self.end_lr <= 1:  # NaN is not
+                raise UsageError(
+                    f"end_lr is {self.end_lr!r}; it is the last learning rate as a share of the highest, from 0 to 1"
+                )
+            object.__setattr__(self, "end_lr", float(self.end_lr))
         if not 0 <= self.average < 1:
             raise UsageError(f"average is {self.average}; the decay of a moving average is at least 0 and less than 1")
         if self.interference < 0 or any(f < 0 for f in self.fine_tune):
@@ -136,6 +146,15 @@ class Plan:
         first = realise(get_schedule(self.schedule or strategy.schedule), own, 1, 0, check=False)
         return int(first.shape[1])
 
+    @property
+    def trained_by(self) -> Recipe:
+        """The recipe, with the last learning rate that the plan asks for."""
+        if self.end_lr is None:
+            return self.recipe
+        return dataclasses.replace(self.recipe, lr_final=self.end_lr * self.recipe.lr)
+
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """For JSON. `end_lr` came later than the first files, and is left out where it is None, as it is there."""
+        data = dataclasses.asdict(self)
+        return data if self.end_lr is not None else {key: value for key, value in data.items() if key != "end_lr"}
 

@@ -20,7 +20,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, merged
-from nasbench_ws.rankers.cost import size_of, tuning_modes
+from nasbench_ws.rankers.cost import readout_modes, size_of
 from nasbench_ws.rankers.part import run_part
 from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
@@ -75,7 +75,7 @@ class WeightSharing:
 
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
         plan, images = self.asked, _looked_at(images)
-        for mode in (*plan.batch_norm, *(tuning_modes(plan) if plan.fine_tune else [])):
+        for mode in (*plan.batch_norm, *(readout_modes(plan) if plan.fine_tune or plan.last else [])):
             Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
         macro = macro_for(plan.recipe, images)
         for strategy, alike in self._by_strategy(problem, images, seeds):
@@ -123,7 +123,10 @@ class WeightSharing:
         window = None
         if plan.last and not diverged:
             trained = tuple(tuple(map(tuple, outcome["window_trained"])) for outcome in outcomes)
-            window = Window(joined([outcome["window"] for outcome in outcomes])[None], (trained,))
+            own, *others = (
+                joined([outcome["window"][mode] for outcome in outcomes])[None] for mode in readout_modes(plan)
+            )
+            window = Window(own, (trained,), dict(zip(readout_modes(plan)[1:], others, strict=True)))
         read = [outcome["readouts"] for outcome in outcomes]
         average = {
             mode: joined([one["average"][mode] for one in read])[None] for mode in plan.batch_norm if plan.average

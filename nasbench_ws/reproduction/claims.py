@@ -8,6 +8,7 @@ finding.py has the rule of the verdicts, sharing.py what claim 4 asks. Not here:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,11 +43,24 @@ def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
     return decided(found)
 
 
-def _stands_still(result: Result) -> str:
-    """Why nothing is to be learnt from a window in which the weights hardly move; "" where they do."""
-    recipe = result.outcome.recipe
-    final = float(result.outcome.plan.get("window_lr", 0.0)) or float(recipe.get("lr_final", 0.0)) / float(recipe["lr"])
-    return "" if final >= LIVE else "the learning rate of the window is 0: what moves is batch norm"
+@dataclass(frozen=True)
+class _Windows:
+    """The windows of one result, by mode of batch norm; `why` says that they show no training, "" where they do."""
+
+    by_mode: Mapping[str, Window]
+    why: str
+
+
+def _windows(results: Mapping[str, Result]) -> _Windows:
+    """Of the training that was run for its window, else of full sharing; where neither has one, none."""
+    for result in (results[name] for name in ("window", "shuffle") if name in results):
+        whole = result.outcome.window
+        if whole is not None:
+            others = {mode: Window(scores, whole.trained) for mode, scores in whole.others.items()}
+            alive = result.outcome.end_lr >= LIVE
+            why = "" if alive else "the learning rate of the window is 0: what moves is batch norm"
+            return _Windows({result.outcome.batch_norm: whole, **others}, why)
+    return _Windows({}, "")
 
 
 # -- 1: stability ------------------------------------------------------------------------------------
@@ -75,15 +89,16 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
             text = f"S-Tau of {label} minus that of the table's seeds ({alone:.2f})"
             gap = paper.STABILITY[name].s_tau - paper.STABILITY["ground truth"].s_tau
             found.append(asked(1, text, f"{gap:+.2f}", gap, stability(scores, seeds)))
-        if result.outcome.window is not None and name == "shuffle":
-            theirs, why = paper.STABILITY["epochs"], _stands_still(result)
-            within = np.array([stability_tau(one).mean for one in result.outcome.window.scores])
-            found.append(figure(1, "S-Tau between the last snapshots of an instance", f"{theirs.s_tau:.2f}", within))
-            text = f"S-Tau between the last snapshots minus that of the table's seeds ({alone:.2f})"
-            gap = theirs.s_tau - paper.STABILITY["ground truth"].s_tau
-            found.append(asked(1, text, f"{gap:+.2f}", gap, from_zero(within, zero=alone), why))
-            spread = np.array([rankable_taus(one, table.truth).std() for one in result.outcome.window.scores])
-            found.append(figure(1, "GT-Tau-Std-k over them", f"{theirs.gt_tau_std:.2f}", spread))
+    windows, theirs = _windows(results), paper.STABILITY["epochs"]
+    for mode, window in windows.by_mode.items():
+        within = np.array([stability_tau(one).mean for one in window.scores])
+        text = f"S-Tau between the last snapshots of an instance, {mode}"
+        found.append(figure(1, text, f"{theirs.s_tau:.2f}", within))
+        text = f"S-Tau between the last snapshots minus that of the table's seeds ({alone:.2f}), {mode}"
+        gap = theirs.s_tau - paper.STABILITY["ground truth"].s_tau
+        found.append(asked(1, text, f"{gap:+.2f}", gap, from_zero(within, zero=alone), windows.why))
+        spread = np.array([rankable_taus(one, table.truth).std() for one in window.scores])
+        found.append(figure(1, f"GT-Tau-Std-k over them, {mode}", f"{theirs.gt_tau_std:.2f}", spread))
     return found
 
 
@@ -99,6 +114,19 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
         gap = paper.FINE_TUNED - paper.STABILITY["seeds"].gt_tau
         text = f"GT-Tau gained by {steps[-1]} steps of fine-tuning, {mode}"
         found.append(asked(2, text, f"{gap:+.2f}, batch norm not separated", gap, from_zero(gain)))
+    return found + _averaged(_windows(results), table)
+
+
+def _averaged(windows: _Windows, table: Table) -> list[Finding]:
+    """What is gained by reading all of the last scores instead of one of them."""
+    found = []
+    for mode, window in windows.by_mode.items():
+        single = np.array([rankable_taus(one, table.truth).mean() for one in window.scores])
+        for name, scores in (("mean", window.scores.mean(axis=1)), ("max", window.scores.max(axis=1))):
+            gain = rankable_taus(scores, table.truth) - single
+            gap = paper.WINDOW[f"{name} of 64"] - paper.WINDOW["single"]
+            text = f"{name} of the last scores instead of one: GT-Tau gained, {mode}"
+            found.append(asked(2, text, f"{gap:+.2f}", gap, from_zero(gain), windows.why))
     return found
 
 
@@ -125,14 +153,6 @@ def _of_full(result: Result, table: Table) -> list[Finding]:
     for mode in others:
         gain = taus(result, first) - taus(result, mode)
         found.append(figure(2, f"GT-Tau gained by batch norm {first} over {mode}", "not separated", gain))
-    if result.outcome.window is not None:
-        window, why = result.outcome.window.scores, _stands_still(result)
-        single = np.array([rankable_taus(one, table.truth).mean() for one in window])
-        for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
-            gain = rankable_taus(scores, table.truth) - single
-            gap = paper.WINDOW[f"{name} of 64"] - paper.WINDOW["single"]
-            text = f"{name} of the last scores instead of one: GT-Tau gained"
-            found.append(asked(2, text, f"{gap:+.2f}", gap, from_zero(gain), why))
     return found
 
 
@@ -142,7 +162,7 @@ def _of_full(result: Result, table: Table) -> list[Finding]:
 def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
     measured = results["seeds"].outcome.readouts.interference if "seeds" in results else ()
     children = list(table.space)
-    found = _while_training(results, children)
+    found = _while_training(_windows(results), children)
     if not measured:
         return found
     each = [by_distance(matrix([instance], len(children)), children) for instance in measured]
@@ -165,17 +185,22 @@ def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
     return found
 
 
-def _while_training(results: Mapping[str, Result], children: list[Architecture]) -> list[Finding]:
+def _while_training(windows: _Windows, children: list[Architecture]) -> list[Finding]:
     """As the paper reads it, from the window of the last steps."""
-    window = results["shuffle"].outcome.window if "shuffle" in results else None
-    if window is None:
-        return []
-    each = [
-        by_distance(while_training(Window(window.scores[i : i + 1], window.trained[i : i + 1])), children)
-        for i in range(len(window.scores))
-    ]
-    text = "points above its own mean of a child at distance {} from the one just trained"
-    return _by_distance(each, text, "where edge {} differs from the one just trained")
+    found = []
+    for mode, window in windows.by_mode.items():
+        each = [
+            by_distance(while_training(Window(window.scores[i : i + 1], window.trained[i : i + 1])), children)
+            for i in range(len(window.scores))
+        ]
+        text = "points above its own mean of a child at distance {} from the one just trained, " + mode
+        found += _by_distance(each, text, "where edge {} differs from the one just trained, " + mode)
+        if all({"1", "3"} <= set(one["distance"]) for one in each):
+            gap = np.array([one["distance"]["1"] - one["distance"]["3"] for one in each]) * 100
+            aim = paper.INTERFERENCE["1"] - paper.INTERFERENCE["3"]
+            text = f"near (distance 1) minus far (3) from the one just trained, points, {mode}"
+            found.append(asked(3, text, f"{aim:+.1f}", aim, from_zero(gap), windows.why))
+    return found
 
 
 def _by_distance(each: Sequence[Mapping[str, Mapping[str, float]]], by_distance: str, by_edge: str) -> list[Finding]:

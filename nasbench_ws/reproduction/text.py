@@ -39,13 +39,15 @@ def render(found: Sequence[Finding]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def page(found: Sequence[Finding], scale: Scale, table: Table) -> str:
-    """The same as a Markdown page."""
+def page(found: Sequence[Finding], scale: Scale, table: Table, absent: Sequence[str] = ()) -> str:
+    """The same as a Markdown page; `absent` are the experiments of that scale that were not run."""
     how = (
         f"{scale.note} This is what `nasbench-ws reproduce --scale {scale.name}` makes of the results that ship, and a "
         f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. {RULE}"
     )
     title = f"# The paper's claims on `{table.name}`, {len(table.seeds)} seeds"
+    if absent:
+        how += f" Not run yet, and so not here: {', '.join(absent)}."
     lines = [title, "", *textwrap.wrap(how, 120, break_on_hyphens=False), ""]
     for title, own in _by_claim(found):
         lines += [f"## {title}", "", "| what | ours | n | the paper's | verdict |", "|---|---|---|---|---|"]

@@ -135,11 +135,12 @@ def _window(window: Window, table: GroundTruth) -> WindowTaus:
 
     That is its mean, its maximum, and each child's score right after its own last step, where all had one.
     """
+    others = {mode: _window(replace(window, scores=one, others={}), table) for mode, one in window.others.items()}
     found = {"mean": window.scores.mean(axis=1), "max": window.scores.max(axis=1)}
     own = after_own_step(window)
     if np.isfinite(own).all():
         found["own step"] = own
-    return WindowTaus(window_taus(window.scores, table), _taus(found, table))
+    return WindowTaus(window_taus(window.scores, table), _taus(found, table), others)
 
 
 def window_taus(window: npt.ArrayLike, table: GroundTruth) -> MeanStd:

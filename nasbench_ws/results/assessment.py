@@ -158,6 +158,7 @@ class WindowTaus:
 
     gt_tau: MeanStd
     readouts: Mapping[str, Array]  # mean, max, own step: (instances,)
+    others: Mapping[str, WindowTaus] = field(default_factory=dict)  # of the window under other modes of batch norm
 
 
 @dataclass(frozen=True)

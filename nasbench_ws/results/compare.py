@@ -195,7 +195,9 @@ def name_of(result: Result) -> str:
 def unusual(result: Result) -> str:
     """The strategy, with what is unusual of its plan, batch norm aside."""
     schedule, inactive = result.outcome.schedule, result.outcome.inactive
-    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else ""]
+    asked = result.outcome.plan.get("end_lr")
+    end = f"end-lr {asked:g}" if asked else ""
+    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else "", end]
     return " ".join(part for part in (*parts, inactive if inactive != "frozen" else "") if part)
 
 

@@ -64,6 +64,7 @@ def stack(outcomes: Sequence[Outcome]) -> Outcome:
         window=Window(
             np.concatenate([window.scores for window in windows]),
             tuple(instance for window in windows for instance in window.trained),
+            _stacked([window.others for window in windows]),
         )
         if len(windows) == len(outcomes)
         else None,

@@ -8,6 +8,7 @@ Not here: what the scores are worth (assessment.py), and files (schema.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -24,8 +25,9 @@ Trained: TypeAlias = "tuple[tuple[tuple[tuple[int, ...], ...], ...], ...]"  # by
 class Window:
     """Scores after each of the last k steps, and which children each of these steps trained."""
 
-    scores: Array  # (instances, k, children)
+    scores: Array  # (instances, k, children), under the result's own mode of batch norm
     trained: Trained
+    others: Mapping[str, Array] = field(default_factory=dict)  # under other modes; none in files of older versions
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,14 @@ class Outcome:
     def last(self) -> int:
         """k of the window."""
         return int(self.plan["last"])
+
+    @property
+    def end_lr(self) -> float:
+        """Learning rate of the last step, as a share of the peak; NaN where nothing is trained."""
+        asked = self.plan.get("end_lr")
+        if asked is not None:
+            return float(asked)
+        return float(self.recipe.get("lr_final", 0.0)) / float(self.recipe.get("lr", math.nan))
 
     @property
     def inactive(self) -> str:

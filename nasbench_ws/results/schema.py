@@ -57,11 +57,16 @@ class _ReadOut:
 
 
 @dataclass(frozen=True)
-class _Window:
+class _OtherWindow:
     scores: list[Scores]
-    trained: Trained
     gt_tau: MeanStd
     readouts: dict[str, list[Number]]
+
+
+@dataclass(frozen=True)
+class _Window(_OtherWindow):
+    trained: Trained
+    other_batch_norm: dict[str, _OtherWindow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class _Plan:
     steps: int
     schedule: str
     last: int
+    end_lr: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,7 +145,7 @@ def to_json(outcome: Outcome, found: Assessment) -> dict[str, Any]:
         "other_batch_norm": {
             mode: {"scores": scores, "metrics": found.other_batch_norm[mode]} for mode, scores in outcome.others.items()
         },
-        "window": window and found.window and {**_plain(window), **_plain(found.window)},
+        "window": _window_json(window, found.window) if window and found.window else None,
         "readouts": shown,
         "budget": {"per": "instance", "match": outcome.match, **outcome.cost.to_dict()},
         "diverged": outcome.diverged,
@@ -158,6 +164,16 @@ def derived_json(found: Assessment) -> dict[str, Any]:
     """What `assess` found of bare scores, for JSON."""
     plain: dict[str, Any] = _plain({one.name: getattr(found, one.name) for one in fields(Derived)})
     return {key: value for key, value in plain.items() if value is not None or key == "s_tau"}
+
+
+def _window_json(window: Window, found: WindowTaus) -> dict[str, Any]:
+    """`other_batch_norm` came later than the first files, and is left out where there is nothing in it."""
+    others = {
+        mode: {"scores": scores, "gt_tau": found.others[mode].gt_tau, "readouts": found.others[mode].readouts}
+        for mode, scores in window.others.items()
+    }
+    own = {"scores": window.scores, "trained": window.trained, "gt_tau": found.gt_tau, "readouts": found.readouts}
+    return {**own, "other_batch_norm": others} if others else own
 
 
 def _beside(scores: Mapping[str, Array], taus: Mapping[str, Array]) -> dict[str, Any]:
@@ -199,7 +215,13 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         match=_match(file.budget.match),
         plan=plan,
         recipe=file.recipe,
-        window=Window(_array(window.scores), window.trained) if window else None,
+        window=Window(
+            _array(window.scores),
+            window.trained,
+            {mode: _array(one.scores) for mode, one in window.other_batch_norm.items()},
+        )
+        if window
+        else None,
         readouts=Readouts(
             _each(readouts.average, "scores"),
             {mode: _each(by_steps, "scores") for mode, by_steps in readouts.fine_tune.items()},
@@ -218,9 +240,7 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         **{one.name: getattr(file, one.name) for one in fields(Derived)},
         diverged=outcome.usable.count(False),
         other_batch_norm={mode: one.metrics for mode, one in others.items()},
-        window=WindowTaus(window.gt_tau, {name: _array(taus) for name, taus in window.readouts.items()})
-        if window
-        else None,
+        window=_window_taus(window) if window else None,
         readouts=ReadoutTaus(
             _each(readouts.average, "kendall_tau"),
             {mode: _each(by_steps, "kendall_tau") for mode, by_steps in readouts.fine_tune.items()},
@@ -228,6 +248,15 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         ),
     )
     return outcome, found
+
+
+def _window_taus(window: _OtherWindow) -> WindowTaus:
+    others = window.other_batch_norm if isinstance(window, _Window) else {}
+    return WindowTaus(
+        window.gt_tau,
+        {name: _array(taus) for name, taus in window.readouts.items()},
+        {mode: _window_taus(one) for mode, one in others.items()},
+    )
 
 
 def _match(name: str) -> str:
@@ -305,9 +334,12 @@ def _contradictions(file: _File) -> Iterator[str]:
     for name, scores in _all_scores(file):
         if len(scores) != instances or {len(row) for row in scores} != {children}:
             yield f"{name} are not of {instances} instances and {children} children"
-    for i, snapshots in enumerate(file.window.scores if file.window else ()):
-        if {len(row) for row in snapshots} - {children}:
-            yield f"window.scores[{i}] are not of {instances} instances and {children} children"
+    for name, window in _windows(file):
+        for i, snapshots in enumerate(window.scores):
+            if {len(row) for row in snapshots} - {children}:
+                yield f"{name}.scores[{i}] are not of {instances} instances and {children} children"
+        if [len(one) for one in window.scores] != [file.plan.last] * instances:
+            yield f"{name}.scores are not of {instances} instances and {file.plan.last} steps"
     for i, parts in enumerate(file.window.trained if file.window else ()):
         if i >= instances or any(
             len(part) != file.plan.last or not all(0 <= n < children for step in part for n in step) for part in parts
@@ -331,6 +363,13 @@ def _contradictions(file: _File) -> Iterator[str]:
             for matrix in (part.interference, part.gradient_cosine)
         ):
             yield "readouts.interference is not of its children"
+
+
+def _windows(file: _File) -> Iterator[tuple[str, _OtherWindow]]:
+    if file.window is not None:
+        yield "window", file.window
+        for mode, other in file.window.other_batch_norm.items():
+            yield f"window.other_batch_norm.{mode}", other
 
 
 def _all_scores(file: _File) -> Iterator[tuple[str, Scores]]:

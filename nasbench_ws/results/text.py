@@ -111,11 +111,14 @@ def _readouts(outcome: Outcome, found: Assessment) -> list[str]:
     """Whatever else was read off the same super-nets."""
     lines = []
     if found.window is not None:
-        tau = found.window.gt_tau
-        lines.append(f"last {outcome.last} steps   GT-Tau mean {_short(tau.mean)}, std {_short(tau.std)}")
-        for name, taus in found.window.readouts.items():
-            what = "each child right after its own step" if name == "own step" else f"{name} of these scores"
-            lines.append(f"  {what}: GT-Tau {_average(taus)}")
+        for mode, window in {outcome.batch_norm: found.window, **found.window.others}.items():
+            tau = window.gt_tau
+            lines += _wrap(
+                f"last {outcome.last} steps, batch norm {mode}: GT-Tau mean {_short(tau.mean)}, std {_short(tau.std)}"
+            )
+            for name, taus in window.readouts.items():
+                what = "each child right after its own step" if name == "own step" else f"{name} of these scores"
+                lines.append(f"  {what}: GT-Tau {_average(taus)}")
     for mode, taus in found.readouts.average.items():
         lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_average(taus)}")
     for mode, by_steps in found.readouts.fine_tune.items():

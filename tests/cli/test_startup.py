@@ -15,6 +15,7 @@ import pytest
 
 from nasbench_ws import data
 from nasbench_ws.cli import WHERE, choices
+from nasbench_ws.results.result import Result
 from nasbench_ws.tables.table import load
 
 CODE = """
@@ -150,6 +151,10 @@ def test_look_ups_without_torch_and_scipy(words, tmp_path):
 def test_verdicts_without_torch(words, tmp_path):
     table = load("fashion14")
     (tmp_path / "scores.csv").write_text("".join(f"{entry.name},{entry.params}\n" for entry in table))
+    one = Result.load(RESULT).data
+    (tmp_path / "reproduction-standard").mkdir()  # a window, which claim 1 asks for, and which need not ship
+    window = Result.from_dict({**one, "plan": {**one["plan"], "end_lr": 0.04}})
+    window.save(tmp_path / "reproduction-standard" / "window.json")
     found = without("torch", "torchvision", words=words, cwd=tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout

@@ -47,6 +47,7 @@ from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.scoring import Scorer
+from nasbench_ws.training.supernet import SuperNet
 
 CHILDREN = list(DEEPER64)
 pytestmark = pytest.mark.usefixtures("quick")
@@ -200,13 +201,13 @@ def test_progress_counts_readouts_and_ends_at_the_whole(run: Callable[..., Resul
     ranker, problem = WeightSharing(plan), Problem.of(tiny_loaded.recipe, DEEPER64)
     piece = ranker.tasks(problem, tiny_loaded.images, [0])[3]
     outcome = ranker.run(piece, problem, tiny_loaded.images, told.append)
-    work = work_of(plan, Part(tuple(outcome["children"]), outcome["steps"]), 1, 64, tuning_modes=2)
+    work = work_of(plan, Part(tuple(outcome["children"]), outcome["steps"]), 1, 64, readout_modes=2)
     assert told == sorted(told)
     assert told[-1] == pytest.approx(work.total) == pytest.approx(piece.size)
     assert outcome["child_updates"] == outcome["steps"] * work.step
     assert len(told) == outcome["steps"] + 2 * 2 + 2 * len(outcome["children"])
     trained = outcome["child_updates"] + 4 * (2 + 1)  # fine-tuning and interference
-    scored = 2 * 2 * 4 * 64 + (1 + 4) * 4 * 64 + 4 * 2 * 2 * 64  # images: modes, snapshot and interference, fine-tuning
+    scored = 2 * 2 * 4 * 64 + (2 + 4) * 4 * 64 + 4 * 2 * 2 * 64  # images: modes, snapshots and interference, tuning
     assert work.total == pytest.approx(trained + scored / tiny_loaded.recipe.batch_size / 3)
 
 
@@ -482,17 +483,53 @@ def test_a_table_by_path(tiny_loaded: Any, tmp_path: Path) -> None:
 
 def test_snapshots_of_the_last_steps(run: Callable[..., Result], tiny: Any) -> None:
     """(instances, k, children); the last is the score itself, on as many images."""
-    result = run("groups:similar:4", instances=2, last=3)
+    modes = ("running", "recalibrate:64")
+    result = run("groups:similar:4", instances=2, last=3, batch_norm=modes)
     window = np.array(result["window"]["scores"])
     assert window.shape == (2, 3, 64)
     assert np.array_equal(window[:, -1], result.scores)
     assert not np.array_equal(window[:, 0], window[:, -1])
     trained = result["window"]["trained"]
     assert [[len(part) for part in instance] for instance in trained] == [[3] * 4] * 2
+    recalibrated = np.array(result["window"]["other_batch_norm"]["recalibrate:64"]["scores"])
+    assert np.array_equal(recalibrated[:, -1], result.outcome.scores["recalibrate:64"])
+    assert not np.array_equal(recalibrated, window)
+
+
+def test_a_window_is_read_at_a_live_learning_rate(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a last rate of 0 the weights would stand still in it; what is asked for without a window is unchanged."""
+    rates: list[float] = []
+    step = SuperNet.step
+
+    def told(self: Any, numbers: Any, images: Any, labels: Any, lr: float) -> Any:
+        rates.append(lr)
+        return step(self, numbers, images, labels, lr)
+
+    monkeypatch.setattr(SuperNet, "step", told)
+    ends = {}
+    for name, asked in {
+        "plain": {}, "window": {"last": 2}, "still": {"last": 2, "end_lr": 0}, "alive": {"end_lr": 0.04},
+    }.items():  # fmt: skip
+        rates.clear()
+        ends[name] = (run("full", **asked), rates[-1] / max(rates))
+    peak = {name: end for name, (_, end) in ends.items()}
+    assert peak["plain"] == peak["still"] == 0
+    assert peak["window"] == pytest.approx(0.04, rel=1e-2)  # the highest of 64 rates is a little below the peak
+    assert peak["alive"] == peak["window"]
+    scores = {name: one.scores.tobytes() for name, (one, _) in ends.items()}
+    assert scores["plain"] == scores["still"]
+    assert scores["window"] == scores["alive"] != scores["plain"]
+    plans = {name: one["plan"].get("end_lr") for name, (one, _) in ends.items()}
+    assert plans == {"plain": None, "window": 0.04, "still": 0, "alive": 0.04}
+    assert "end_lr" not in ends["plain"][0]["plan"]  # as in files of older versions, which are joined with it
+    assert ends["window"][0].outcome.end_lr == 0.04
+    assert ends["plain"][0].outcome.end_lr == 0
 
 
 def test_snapshots_on_the_first_images(run: Callable[..., Result], tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    window = np.array(run("full", last=2, last_images=16)["window"]["scores"])
+    window = np.array(run("full", last=2, end_lr=0, last_images=16)["window"]["scores"])
     valid = Split(tiny.images.valid.pixels[:16], tiny.images.valid.labels[:16])
     few = replace(tiny, images=replace(tiny.images, splits={**tiny.images.splits, "valid": valid}))
     load_instead(monkeypatch, few.load)
@@ -502,7 +539,7 @@ def test_snapshots_on_the_first_images(run: Callable[..., Result], tiny: Any, mo
 def test_snapshots_change_no_score(run: Callable[..., Result]) -> None:
     plain = run("full")
     extras: dict[str, Any] = {"last": 5, "average": 0.9, "fine_tune": (0, 1), "interference": 1, "extra_lr": 0.05}
-    rich = run("full", **extras)
+    rich = run("full", end_lr=0, **extras)
     assert set(rich["readouts"]["fine_tune"]) == {"running", "recalibrate:256"}  # there are no 1,024 training images
     assert rich.scores.tobytes() == plain.scores.tobytes()
     assert np.shape(rich["readouts"]["average"]["running"]["scores"]) == (1, 64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.rankers.cost import tuning_modes
+from nasbench_ws.rankers.cost import readout_modes
 from nasbench_ws.rankers.plan import MATCHES, Part, Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.strategies import resolve
@@ -172,6 +174,23 @@ def test_more_last_steps_than_a_part_takes() -> None:
     assert parts("groups:similar:4", steps=64, last=16)[0].steps == 16
 
 
+def test_the_last_learning_rate() -> None:
+    """Windows end at 4 % of the peak, as in the paper; what has none ends as its recipe says."""
+    recipe = Recipe(lr=0.2, lr_final=0.01)
+    assert Plan("full", recipe).end_lr is None
+    assert Plan("full", recipe).trained_by is recipe
+    assert Plan("full", recipe, last=64).end_lr == 0.04
+    assert Plan("full", recipe, last=64).trained_by == replace(recipe, lr_final=0.04 * 0.2)
+    assert Plan("full", recipe, last=64, end_lr=0).trained_by == replace(recipe, lr_final=0)
+    assert Plan("full", recipe, end_lr=np.float32(0.5)).to_dict()["end_lr"] == 0.5
+    for wrong in (-0.1, 1.5, math.nan, "0.04", True):
+        with pytest.raises(UsageError) as caught:
+            Plan("full", recipe, end_lr=wrong)
+        assert str(caught.value) == (
+            f"end_lr is {wrong!r}; it is the last learning rate as a share of the highest, from 0 to 1"
+        )
+
+
 def test_an_unknown_schedule() -> None:
     with pytest.raises(UsageError) as caught:
         parts("full", schedule="suffle")
@@ -210,7 +229,7 @@ def test_a_function_is_no_name_of_a_schedule():
 
 def test_fine_tuned_children_are_recalibrated_on_the_images_there_are() -> None:
     def modes(images: int, *chosen: str) -> tuple[str, ...]:
-        return tuning_modes(Plan("full", Recipe(train_images=images), batch_norm=chosen, fine_tune=(0, 5)))
+        return readout_modes(Plan("full", Recipe(train_images=images), batch_norm=chosen, fine_tune=(0, 5)))
 
     assert modes(50_000, "running") == ("running", "recalibrate")
     assert modes(300, "running") == ("running", "recalibrate:300")  # nobody asked for the usual 1,024

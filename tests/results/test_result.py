@@ -81,7 +81,13 @@ def test_a_window_is_summed_up(make: Callable[..., Result], tiny: Any) -> None:
     for name, scores in (("mean", window.mean(axis=1)), ("max", window.max(axis=1))):
         taus = [stats.kendalltau(row, tiny.table.truth).statistic for row in scores]
         assert result["window"]["readouts"][name] == pytest.approx(taus, abs=1e-12)
-    assert "\nlast 3 steps   GT-Tau mean " in str(result)
+    assert "\nlast 3 steps, batch norm running: GT-Tau mean " in str(result)
+    both = make(window=Window(window, ((((1,), (2,), (3,)),),) * 2, {"batch": window[:, ::-1]}), last=3)
+    other = both["window"]["other_batch_norm"]["batch"]
+    assert other["readouts"]["mean"] == pytest.approx(result["window"]["readouts"]["mean"])
+    assert Result.from_dict(both.data) == both
+    assert Result.from_dict(both.data).data == both.data
+    assert "\nlast 3 steps, batch norm batch: GT-Tau mean " in str(both)
 
     cycle = np.stack([scored(7, 64), scored(8, 64)])
     whole = make(window=Window(cycle, ((tuple((step,) for step in range(64)),),) * 2), last=64)
