@@ -28,9 +28,14 @@ class Cost:
     seconds: float  # wall-clock, scoring and readouts included
     parameters: int  # trainable, of all weights held
     super_nets: int  # sets of weights that share nothing with one another
+    # Of the processors, all threads together: what the clock says depends on what else the machine does. None where it
+    # was not measured, as in older files, which are written back without it.
+    cpu_seconds: float | None = None
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        pairs: Any = zip(astuple(self), astuple(other), strict=True)
+        both: list[Any] = [None if a is None or b is None else a + b for a, b in pairs]
+        return Cost(*both)
 
     @classmethod
     def mean(cls, costs: Sequence[Cost], weights: Sequence[int] | None = None) -> Cost:
@@ -43,15 +48,17 @@ class Cost:
             raise UsageError("there are no costs to take the mean of; give at least one")
         times = [1] * len(costs) if weights is None else weights
         count = sum(times)
-        totals = {
-            field.name: sum(getattr(cost, field.name) * n for cost, n in zip(costs, times, strict=True))
-            for field in fields(cls)
-        }
-        return cls(**{name: x / count if name == "seconds" else x // count for name, x in totals.items()})
+        totals: dict[str, Any] = {}
+        for name in (field.name for field in fields(cls)):
+            values = [getattr(cost, name) for cost in costs]
+            if None not in values:
+                total = sum(value * n for value, n in zip(values, times, strict=True))
+                totals[name] = total / count if name.endswith("seconds") else total // count
+        return cls(**totals)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+        """For JSON, without what was not measured."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-NOTHING = Cost(0, 0, 0, 0, 0, 0.0, 0, 0)  # of what trains nothing
+NOTHING = Cost(0, 0, 0, 0, 0, 0.0, 0, 0, 0.0)  # of what trains nothing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nasbench_ws.cost import NOTHING, Cost
@@ -26,6 +28,15 @@ def test_a_mean_counts_each_as_often_as_it_is_told_and_rounds_down():
         "steps": 2, "images": 128, "child_updates": 2, "macs": 666_666_666_667, "weight_bytes": 5, "seconds": 1.0,
         "parameters": 1, "super_nets": 0,
     }  # fmt: skip
+
+
+def test_seconds_of_the_processor_are_known_where_all_are():
+    measured = replace(ONE, cpu_seconds=1.25)
+    assert (measured + measured + NOTHING).cpu_seconds == 2.5
+    assert Cost.mean([measured, replace(ONE, cpu_seconds=2.25)]).cpu_seconds == 1.75
+    assert (measured + ONE).cpu_seconds is None
+    assert Cost.mean([measured, ONE]).cpu_seconds is None
+    assert measured.to_dict() == ONE.to_dict() | {"cpu_seconds": 1.25}
 
 
 def test_no_costs_have_no_mean():

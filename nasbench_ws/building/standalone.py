@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def train_run(
         for name in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy", "seconds")
     }
     window: list[StepOutcome] = []
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
 
     def on_step(step: int, outcome: StepOutcome) -> None:
         window.append(outcome)
@@ -63,7 +64,8 @@ def train_run(
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
     seconds = time.perf_counter() - started
     device = net.backend.description(macro.channels)
-    return record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)
+    record = record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)
+    return replace(record, cpu_seconds=time.process_time() - cpu_started)
 
 
 def record_of(

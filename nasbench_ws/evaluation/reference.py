@@ -110,7 +110,8 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
         )
     prior = usual.by_metric(batch_norm)[METRIC]
     full = next(one for _, one in shipped("full"))
-    minutes = full.outcome.cost.seconds / 60
+    cost = full.outcome.cost
+    minutes = (cost.seconds if cost.cpu_seconds is None else cost.cpu_seconds) / 60
     beside, there = None, 0
     if strategy is not None:
         found = [(name, one) for name, one in shipped(strategy) if batch_norm in one.outcome.scores]

@@ -45,7 +45,7 @@ def run_part(
     recipe = plan.trained_by
     own = [problem.space[i] for i in part.children]
     macro = macro_for(recipe, images)
-    started = time.perf_counter()
+    started, cpu_started = time.perf_counter(), time.process_time()
     scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
     schedule = get_schedule(plan.schedule or strategy.schedule)
     sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
@@ -90,6 +90,7 @@ def run_part(
         "macs": int(macs[sequence].sum()) * recipe.batch_size * BACKWARD,
         "train_seconds": train_seconds,
         "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - cpu_started,
         "weight_bytes": net.weights.bytes,
         "parameters": net.weights.values.numel(),
         "scores": scores,

@@ -57,18 +57,20 @@ class Scored:
         return [Piece(seed, 0, size=size) for seed in seeds]
 
     def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         scores = checked_scores(self.name, self.thing.score(problem, images, piece.seed), len(problem.space))
         on_step(piece.size)
-        outcome: dict[str, Any] = without_nan(
-            {"scores": scores.tolist(), "seconds": time.perf_counter() - started}
-        )
+        outcome: dict[str, Any] = without_nan({
+            "scores": scores.tolist(),
+            "seconds": time.perf_counter() - started,
+            "cpu_seconds": time.process_time() - cpu_started,
+        })
         return outcome
 
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         (outcome,) = outcomes
-        seconds = float(outcome["seconds"])
-        return Ranking({"": checked_scores(self.name, outcome["scores"], len(problem.space))}, _seconds(seconds))
+        cost = Cost(0, 0, 0, 0, 0, float(outcome["seconds"]), 0, 0, outcome.get("cpu_seconds"))
+        return Ranking({"": checked_scores(self.name, outcome["scores"], len(problem.space))}, cost)
 
 
 class Known:
@@ -131,7 +133,3 @@ class RandomOrder:
     def score(self, problem: Problem, images: Images | None, seed: int) -> Array:
         rng = np.random.Generator(np.random.PCG64(derive("random ranking", seed)))
         return rng.permutation(len(problem.space)).astype(np.float64)
-
-
-def _seconds(seconds: float) -> Cost:
-    return Cost(0, 0, 0, 0, 0, seconds, 0, 0)

@@ -191,7 +191,8 @@ def _keys(strategy: Strategy) -> list[Any]:
 
 def _cost(outcome: Mapping[str, Any]) -> Cost:
     names = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
-    return Cost(**{name: outcome[name] for name in names}, super_nets=1)
+    cpu_seconds = outcome.get("cpu_seconds")  # pieces of older versions have none
+    return Cost(**{name: outcome[name] for name in names}, super_nets=1, cpu_seconds=cpu_seconds)
 
 
 def _changes(outcome: Mapping[str, Any]) -> Changes:

@@ -84,7 +84,7 @@ class _Readouts:
     other: dict[str, _ReadOut] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Budget(Cost):
     match: str
 

@@ -42,7 +42,7 @@ def render(outcome: Outcome, found: Assessment) -> str:
         first = outcome.diverged[0]
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
     matched = f" (matched in {outcome.match})" if outcome.match else ""
-    cost = cost_text(outcome.cost) if outcome.cost.steps else f"nothing is trained, {outcome.cost.seconds:.0f} s"
+    cost = cost_text(outcome.cost) if outcome.cost.steps else f"nothing is trained, {seconds_text(outcome.cost)}"
     return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost}")])
 
 
@@ -50,8 +50,15 @@ def cost_text(cost: Cost) -> str:
     """In words, with thousands apart."""
     return (
         f"{cost.steps:,} steps, {cost.child_updates:,} child updates, {cost.images:,} images, "
-        f"{cost.macs / 1e12:.2f}T multiply-adds, {cost.weight_bytes / 1024:.0f} KiB of weights, {cost.seconds:.0f} s"
+        f"{cost.macs / 1e12:.2f}T multiply-adds, {cost.weight_bytes / 1024:.0f} KiB of weights, {seconds_text(cost)}"
     )
+
+
+def seconds_text(cost: Cost) -> str:
+    """By the clock, and of the processors where that was measured."""
+    if cost.cpu_seconds is None or round(cost.seconds) == 0:
+        return f"{cost.seconds:.0f} s"
+    return f"{cost.seconds:.0f} s ({cost.cpu_seconds:.0f} s of a processor)"
 
 
 def _measured(found: Assessment) -> list[str]:

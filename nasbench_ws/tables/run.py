@@ -51,6 +51,7 @@ class RunRecord:
     versions: Mapping[str, str]
     device: str
     macro: Macro | None = None  # the network's frame; `build` fills it in, and `merge` asks for it
+    cpu_seconds: float | None = None  # of the processors, in all; curves have the clock's. None where not measured
 
     def __post_init__(self) -> None:
         curves = {name: tuple(map(float, self.curves.get(name, ()))) for name in CURVES}
@@ -76,6 +77,8 @@ class RunRecord:
             name: [None if math.isnan(x) else x for x in values] for name, values in self.curves.items()
         }
         data["versions"] = dict(self.versions)
+        if self.cpu_seconds is None:  # files of older versions are written back as they were
+            del data["cpu_seconds"]
         data["macro"] = None if self.macro is None else macro_to_dict(self.macro)
         return data
 
@@ -118,6 +121,9 @@ def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
         yield "diverged, and yet all its numbers are finite; they are NaN from that point on"
     if not all(math.isfinite(x) and x >= 0 for x in record.curves["seconds"]):
         yield "has seconds that are not finite numbers of at least 0"
+    spent = record.cpu_seconds
+    if spent is not None and not (type(spent) in (int, float) and math.isfinite(spent) and spent >= 0):
+        yield f"has cpu_seconds {spent!r}; give a finite number of at least 0, or None where it was not measured"
     for name in METRICS:
         outside = [x for x in record.curves[name] if name.endswith("_accuracy") and not (0 <= x <= 1 or math.isnan(x))]
         if outside:

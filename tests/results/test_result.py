@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,15 @@ def test_a_rendering_in_full(make: Callable[..., Result]) -> None:
         "cost of one instance (matched in child-updates): 6,400 steps, 6,400 child",
         "updates, 409,600 images, 0.35T multiply-adds, 17 KiB of weights, 22 s",
     ]
+
+
+def test_seconds_of_the_processor_are_told_and_survive_a_file(make: Callable[..., Result], tmp_path: Path) -> None:
+    """Where they were measured: older files have the clock's alone."""
+    result = make(cost=replace(COST, cpu_seconds=19.25))
+    assert " ".join(str(result).split()).endswith("17 KiB of weights, 22 s (19 s of a processor)")
+    result.save(tmp_path / "new.json")
+    assert Result.load(tmp_path / "new.json").outcome.cost == result.outcome.cost
+    assert "cpu_seconds" not in make()["budget"]
 
 
 def test_a_rendering_fits_80_columns(make: Callable[..., Result], tiny: Any) -> None:

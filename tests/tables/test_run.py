@@ -96,6 +96,13 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
     assert data["recipe"] == Recipe().to_dict()
 
 
+def test_seconds_of_the_processor_are_kept_where_they_were_measured(tmp_path: Path) -> None:
+    """A file of an older version has none, and is written back as it was."""
+    assert "cpu_seconds" not in record().to_dict()
+    assert read_run(write_run(tmp_path, record(cpu_seconds=1.5))) == record(cpu_seconds=1.5)
+    assert RunRecord.from_dict(record().to_dict()).cpu_seconds is None
+
+
 def test_after_divergence_all_is_nan_but_the_seconds() -> None:
     run = record(status="diverged", curves=curves(train_loss=(0.5, math.inf), seconds=(1.0, 2.0)))
     assert all(math.isnan(run.curves[name][1]) and run.curves[name][0] == 0.5 for name in METRICS)
@@ -192,6 +199,14 @@ WHO = f"the run of {CHILD.spec} with seed"
         (
             {"curves": curves(seconds=(1.0, NAN))},
             f"{WHO} 3 has seconds that are not finite numbers of at least 0",
+        ),
+        *(
+            (
+                {"cpu_seconds": wrong},
+                f"{WHO} 3 has cpu_seconds {wrong!r}; give a finite number of at least 0, or None where it was not "
+                "measured",
+            )
+            for wrong in (-1.0, NAN, True, "2")
         ),
         (
             {"curves": curves(test_accuracy=(83.0, 84.0))},
