@@ -84,10 +84,12 @@ def prepare(originals: Path, output: Path, fetch: bool) -> None:
 @click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
 def card(table: str, against: tuple[str, ...]) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
+    from nasbench_ws.evaluation.reference import shipped_full
     from nasbench_ws.report.card import card as write
     from nasbench_ws.tables.table import load
 
-    click.echo(write(load(table), [load(other) for other in against]), nl=False)
+    opened = load(table)
+    click.echo(write(opened, [load(other) for other in against], shipped_full(opened)), nl=False)
 
 
 @data.command()

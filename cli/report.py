@@ -40,9 +40,11 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
     if not results:
         if table is None or figure is not None:
             raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
+        from nasbench_ws.evaluation.reference import shipped_full
         from nasbench_ws.report.table import table_page
 
-        text = table_page(load(table))
+        opened_table = load(table)
+        text = table_page(opened_table, shipped_full(opened_table))
     else:
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page

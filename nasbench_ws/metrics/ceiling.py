@@ -1,4 +1,4 @@
-"""The noise ceiling: what the noise of a table's own seeds leaves for a predictor to reach.
+"""How well a table's own seeds agree on a ranking, and the bound beside it (`perfect`): results keep it as `ceiling`.
 
     noise_ceiling(table_accuracy, rng=rng).held_out.mean        # (n, seeds); one seed against the others' mean
     noise_ceiling(table_accuracy, 0.25, rng=rng).perfect.mean   # the true means, within the top quarter
@@ -23,9 +23,9 @@ from nasbench_ws.metrics.intervals import accuracies
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus
 
 _MOST_SPLITS = 200  # split halves beyond this are drawn at random: 10 seeds have 126, 12 have 462
-FEWEST_CHILDREN = 4  # among 3 children tau takes 4 values: no ceiling worth naming
+FEWEST_CHILDREN = 4  # among 3 children tau takes 4 values: no bound worth naming
 # The pooled noise variance counts in a child's own like so many seeds: judged by its own two seeds alone, many a child
-# seems to have no noise, and the ceiling comes out .03 too high.
+# seems to have no noise, and the bound comes out .03 too high.
 _PRIOR_SEEDS = 4
 
 
@@ -82,7 +82,7 @@ def noise_ceiling(
     reason = None
     if size < FEWEST_CHILDREN:
         reason = (
-            f"the top {fraction:.0%} of {n} children are {size}: a ceiling needs at least {FEWEST_CHILDREN} children"
+            f"the top {fraction:.0%} of {n} children are {size}: a bound needs at least {FEWEST_CHILDREN} children"
         )
     elif not (np.isfinite(seeds).sum(axis=1) > 1).any():
         reason = "every child has one seed: its noise cannot be told from its accuracy"

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
-from nasbench_ws.results.yardstick import ceilings
+from nasbench_ws.report.explained import explained, followed, sentences
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.yardstick import ceilings, yardstick
 from nasbench_ws.space.cell import Space
 from nasbench_ws.tables.table import Table
 
@@ -39,13 +41,20 @@ PUBLISHED_IMAGES = {  # of tables that others trained, whose splits are theirs
 }
 
 
-def card(table: Table, against: Sequence[Table] = ()) -> str:
-    """The card as Markdown, with its agreement with other tables."""
+def card(table: Table, against: Sequence[Table] = (), net: Result | None = None) -> str:
+    """The card as Markdown.
+
+    Args:
+        table: which one.
+        against: other tables, to state how far they agree with it.
+        net: a super-net's result on it, to state what its scores follow.
+    """
     recipe, by_seed, truth = table.recipe, table.by_seed("test_accuracy"), table.truth
     children, seeds, points = table.content.shape
     params = table.column("params").astype(float)
     seconds = table.by_seed("seconds")
-    found = ceilings(by_seed)
+    found = yardstick(table).ceiling
+    reach = yardstick(table).reach
     plain = ceilings(by_seed[without_pooling(table.space)]).all
     best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
@@ -108,13 +117,28 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "|---|" + "---|" * len(table.space.edges),
         *(f"| {name} | " + " | ".join(f"{x:.4f}" for x in row) + " |" for name, row in operations.items()),
         "",
-        "## Noise ceiling",
+        *_explained(table, net),
+        "## What can be reached",
+        "",
+        "Bound: what a ranking that knew the true means can be expected to reach against the mean over all seeds, "
+        "estimated by simulation, with its deviation over tables. Reference: one standalone training of every child, "
+        "ranked by validation accuracy as super-nets are, against the mean test accuracy of the other seeds. Partial "
+        "tau is Kendall tau given parameter count.",
+        "",
+        "| metric | bound | one standalone training |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {_with_spread(one.bound, one.bound_std)} | {number(one.standalone)} |"
+            for name, one in (("Kendall tau", reach["kendall_tau"]), ("partial tau", reach["partial_tau"]))
+        ),
+        "",
+        "## How well seeds agree",
         "",
         "Kendall tau. Single seeds: one seed against another (S-Tau). Held out: one seed against the mean of the "
-        "others. Split half: the mean of half the seeds against that of the rest. Perfect: what a predictor that knew "
-        "the true means would reach against the mean over all seeds, estimated by simulation.",
+        "others. Split half: the mean of half the seeds against that of the rest. None of these is a bound, for each "
+        "is a noisy ranking itself; the bound stands beside them.",
         "",
-        "| children | single seeds | held out | split half | perfect |",
+        "| children | single seeds | held out | split half | bound |",
         "|---|---|---|---|---|",
         *(
             f"| {name} ({c.children}) | "
@@ -126,7 +150,7 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         *_agreements(table, against),
         "## Known limits",
         "",
-        f"* {seeds} seeds: the ranking among good children is mostly noise; read the ceiling of the top quarter.",
+        f"* {seeds} seeds: the ranking among good children is mostly noise; read the bound of the top quarter.",
         f"* {recipe.images}, the macro network {recipe.macro}, {recipe.epochs:g} epochs: a finding here is about this "
         "setting.",
         "* The curves are points of one learning-rate schedule; an early point is not what a short schedule reaches.",
@@ -138,6 +162,15 @@ def card(table: Table, against: Sequence[Table] = ()) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _explained(table: Table, net: Result | None) -> list[str]:
+    said = sentences(explained(table), followed(table, net) if net is not None else None)
+    return ["## What explains this table", "", " ".join(said), ""] if said else []
+
+
+def _with_spread(value: float, spread: float) -> str:
+    return number(value) if math.isnan(spread) else f"{number(value)} +- {number(spread)}"
 
 
 def _images(table: Table) -> str:

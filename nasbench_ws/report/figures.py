@@ -207,9 +207,9 @@ def seeds(names: Sequence[str], truth: Array, spread: Array) -> str:
 
 
 @styled
-def ceilings(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
+def agreements(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
     """Agreement of two means of k seeds each, by k."""
-    canvas = Canvas("ceilings", "Noise ceiling by the number of seeds", height=3.2)
+    canvas = Canvas("agreements", "Agreement of two means by their number of seeds", height=3.2)
     for colour, (name, values) in zip(SERIES, lines.items(), strict=False):
         canvas.axes.plot(counts, values, "o-", color=colour, label=name)
     canvas.axes.set_xticks(list(counts))

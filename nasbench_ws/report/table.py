@@ -15,7 +15,10 @@ from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.report import figures
 from nasbench_ws.report.canvas import prefixed
 from nasbench_ws.report.child import draw_child
+from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 from nasbench_ws.tables.table import Entry, Table
 
@@ -23,8 +26,8 @@ PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are mor
 DRAWN = 3  # children at either end
 
 
-def table_page(truth: Table) -> str:
-    """HTML. TableError where a child has no accuracy."""
+def table_page(truth: Table, net: Result | None = None) -> str:
+    """HTML; `net` is a super-net's result, for what its scores follow. TableError where a child has no accuracy."""
     accuracy, names = truth.truth, [child.name for child in truth.space]
     by_seed = truth.by_seed("test_accuracy")
     children, seeds, points = truth.content.shape
@@ -41,7 +44,9 @@ def table_page(truth: Table) -> str:
         Section("By operation and edge", _operations(truth, accuracy)),
         _curves(truth, names, accuracy, points),
         _seeds(names, accuracy, by_seed),
-        _ceiling(accuracy, by_seed),
+        *_explained(truth, net),
+        _reach(truth),
+        _agreements(accuracy, by_seed),
         _cost(truth, names, accuracy),
         Section("The best and the worst", _drawn(truth)),
         Section("Recipe and digests", _made(truth)),
@@ -82,8 +87,27 @@ def _seeds(names: list[str], accuracy: Array, by_seed: Array) -> Section:
     return Section(title, figure(figures.seeds(names, accuracy, spread), caption))
 
 
-def _ceiling(accuracy: Array, by_seed: Array) -> Section:
-    title, count = "Noise ceiling", by_seed.shape[1]
+def _explained(truth: Table, net: Result | None) -> list[Section]:
+    said = sentences(explained(truth), followed(truth, net) if net is not None else None)
+    return [Section("What explains this table", paragraph(" ".join(said).replace("`", "")))] if said else []
+
+
+def _reach(truth: Table) -> Section:
+    reach = yardstick(truth).reach
+    rows = [
+        [name, number(one.bound), number(one.bound_std), number(one.standalone)]
+        for name, one in (("Kendall tau", reach["kendall_tau"]), ("partial tau", reach["partial_tau"]))
+    ]
+    text = (
+        "Bound: what a ranking that knew the true means can be expected to reach, with its deviation over tables. One "
+        "standalone training of every child, ranked by validation accuracy as super-nets are, is a reference."
+    )
+    head = ["metric", "bound", "its deviation", "one standalone training"]
+    return Section("What can be reached", table(head, rows) + paragraph(text, "note"))
+
+
+def _agreements(accuracy: Array, by_seed: Array) -> Section:
+    title, count = "How well seeds agree", by_seed.shape[1]
     if count < 2:
         return Section(title, paragraph("Left out: it takes two seeds or more.", "note"))
     counts = list(range(1, count // 2 + 1))
@@ -92,9 +116,9 @@ def _ceiling(accuracy: Array, by_seed: Array) -> Section:
         "all children": [_agreement(by_seed, k) for k in counts],
         f"the best quarter ({best.sum()})": [_agreement(by_seed[best], k) for k in counts],
     }
-    caption = "How well the mean of k seeds ranks the children as another k seeds do: no score can be asked for more."
+    caption = "How well the mean of k seeds ranks the children as another k seeds do: two noisy rankings, and no bound."
     rows = [[k, *(number(values[i]) for values in lines.values())] for i, k in enumerate(counts)]
-    return Section(title, figure(figures.ceilings(counts, lines), caption) + table(["seeds", *lines], rows))
+    return Section(title, figure(figures.agreements(counts, lines), caption) + table(["seeds", *lines], rows))
 
 
 def _agreement(by_seed: Array, k: int) -> float:

@@ -82,7 +82,7 @@ def test_a_table_without_noise_has_no_ceiling_below_one():
 @pytest.mark.parametrize(
     ("accuracy", "fraction", "reason"),
     [
-        (rng().random((30, 3)), 0.1, "the top 10% of 30 children are 3: a ceiling needs at least 4 children"),
+        (rng().random((30, 3)), 0.1, "the top 10% of 30 children are 3: a bound needs at least 4 children"),
         (rng().random((30, 1)), 1, "every child has one seed: its noise cannot be told from its accuracy"),
         (
             np.array([[0.0, 1.0]] * 8),

@@ -103,12 +103,13 @@ def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny
     assert "2. close: Verdict" in headings(html)
     assert html.count("<svg") == 2 + 5 + 2
     cells = (
-        r"<td>close - full</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2 and 2</td><td>[\d.]+</td>"
+        r"<td>close - full end-lr 0.04</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2 and 2</td><td>[\d.]+</td>"
         r"<td>(not )?distinguishable</td>"
     )
     assert re.search(cells, html)
     other = make(plan={**close.outcome.plan, "steps": 1})
-    assert "No differences: full has steps 6400, and full 1;" in results_page([everything, other], tiny.table)
+    said = "No differences: full end-lr 0.04 has steps 6400, and full 1;"
+    assert said in results_page([everything, other], tiny.table)
 
 
 def test_what_files_say_is_escaped(make: Make, tiny: Any) -> None:
@@ -148,9 +149,11 @@ def test_the_page_of_a_table(tiny: Any, name: str) -> None:
     truth = tiny.table if name == "tiny" else load(name)
     html = table_page(truth)
     check_page(html)
+    assert "ceiling" not in html
     assert headings(html) == [
         "In a sentence", "Accuracies", "By operation and edge", "Learning curves", "Spread between seeds",
-        "Noise ceiling", "Cost", "The best and the worst", "Recipe and digests",
+        "What explains this table", "What can be reached", "How well seeds agree", "Cost",
+        "The best and the worst", "Recipe and digests",
     ]  # fmt: skip
     assert html.count("<svg") == 6 + 6
     assert truth.digest in html

@@ -5,7 +5,7 @@
 
 What is not known stays NaN, with the status "published": the means stand for one seed, and the deviations are in the
 table's environment. So scores can be measured against it, and two tables compared (`agreement`), but there is no
-noise ceiling, and nothing to resume a build from. The files are the user's own: none ship.
+bound, and nothing to resume a build from. The files are the user's own: none ship.
 """
 
 from __future__ import annotations
