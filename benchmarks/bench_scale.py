@@ -23,7 +23,7 @@ from timing import machine
 from nasbench_ws.building.builder import build
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.space import child as network
+from nasbench_ws.space import operations
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.registry import DEEPER64, SPACES
 from nasbench_ws.tables.columns import CURVES
@@ -75,7 +75,7 @@ def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
 @pytest.mark.benchmark(group="a build of many runs")
 @pytest.mark.parametrize("size", SLOW, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_build_of_many(benchmark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int]) -> None:
-    monkeypatch.setitem(network.OPERATIONS, FIFTH, network.OPERATIONS["dil_conv_5x5"])
+    monkeypatch.setitem(operations.OPERATIONS, FIFTH, operations.OPERATIONS["dil_conv_5x5"])
     children, seeds = size
     space = SIZES[size]
     monkeypatch.setitem(SPACES, space.name, space)  # for this benchmark alone

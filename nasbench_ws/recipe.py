@@ -31,7 +31,7 @@ class Recipe:
     macro: str = "small"  # preset ...
     channels: int = 0  # ... with other channels per node and in the stem, 0: the preset's
     cells: int = 0  # ... and another number of cells, 0: the preset's
-    output: str = ""  # ... and "concat" or "sum" of a cell's nodes, "": the preset's
+    output: str = ""  # ... and "concat", "sum" or "last" of a cell's nodes, "": the preset's
     dilated_kernel: int = 0  # ... and 3 or 5 for dil_conv_5x5 (the paper's text says 3), 0: the preset's
     epochs: float = 10.0  # passes over the training images of a standalone child
     batch_size: int = 64  # images a step

@@ -64,10 +64,24 @@ class WrittenOut(nn.Module):
 
     def _operation(self, cell: int, edge: tuple[int, int], operation: str) -> nn.Sequential:
         where, c = Slot(cell, "edge", edge, operation, 0, "bn"), self.macro.channels
+        if operation == "none":
+            return Zeros()
+        if operation == "skip_connect":
+            return nn.Identity()
         if operation == "max_pool_3x3":
             return nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), self._norm(where, c))
+        if operation == "avg_pool_3x3":
+            return nn.Sequential(nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False), self._norm(where, c))
         if operation == "dil_conv_5x5":
             return self._unit(where, c, self.macro.dilated_kernel, 2)
+        if operation == "dil_conv_3x3":
+            return self._unit(where, c, 3, 2)
+        if operation in ("conv_1x1", "nor_conv_1x1"):
+            return self._unit(where, c, 0, 1)
+        if operation in ("conv_3x3", "nor_conv_3x3", "group_conv"):
+            conv = nn.Conv2d(c, c, 3, padding=1, groups=c // 4 if operation == "group_conv" else 1, bias=False)
+            self.at[where._replace(kind="conv")] = conv
+            return nn.Sequential(nn.ReLU(), conv, self._norm(where, c))
         kernel = {"sep_conv_3x3": 3, "sep_conv_5x5": 5}[operation]
         return nn.Sequential(*(self._unit(where._replace(layer=layer), c, kernel, 1) for layer in (0, 1)))
 
@@ -78,18 +92,25 @@ class WrittenOut(nn.Module):
             for target in range(1, self.arch.space.nodes + 1):
                 terms = [cell[_name((source, target))](nodes[source]) for source in range(target)]
                 nodes.append(sum(terms[1:], start=terms[0]))
-            x = torch.cat(nodes[1:], dim=1) if self.macro.output == "concat" else sum(nodes[2:], start=nodes[1])
+            outputs = nodes[1:] if self.macro.output != "last" else nodes[-1:]
+            x = torch.cat(outputs, dim=1) if self.macro.output == "concat" else sum(outputs[1:], start=outputs[0])
         return self.classifier(x.mean(dim=(2, 3)))
 
     def pairs(self, weights: Weights, vector: torch.Tensor, number: int) -> list[tuple[nn.Parameter, torch.Tensor]]:
         """Each parameter beside the part of a flat vector of the super-net that belongs to it, in its shape."""
+        has = self._has(weights, number)
         return [
             (parameter, view.view(parameter.shape))
             for slot, module in self.at.items()
+            if slot in has
             for parameter, view in zip(
                 module.parameters(), weights.views(vector, weights.number(number, slot)), strict=True
             )
         ]
+
+    def _has(self, weights: Weights, number: int) -> set[Slot]:
+        """Layers that the suite gives the child: what works on zeros alone is here, and not there."""
+        return {storage.slot for storage in weights.storages if number in storage.children}
 
     @torch.no_grad()
     def load(self, weights: Weights, number: int) -> WrittenOut:
@@ -97,13 +118,21 @@ class WrittenOut(nn.Module):
         self.to(weights.dtype)
         for parameter, view in self.pairs(weights, weights.values, number):
             parameter.copy_(view)
+        has = self._has(weights, number)
         for slot, norm in self.at.items():
-            if isinstance(norm, nn.BatchNorm2d):
+            if isinstance(norm, nn.BatchNorm2d) and slot in has:
                 storage = weights.storages[weights.number(number, slot)]
                 where = slice(storage.stats_offset, storage.stats_offset + storage.channels)
                 norm.running_mean.copy_(weights.running_mean[where])
                 norm.running_var.copy_(weights.running_var[where])
         return self
+
+
+class Zeros(nn.Module):
+    """The operation `none`: zeros, which is what the absence of its edge comes to."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)
 
 
 def _name(edge: tuple[int, int]) -> str:

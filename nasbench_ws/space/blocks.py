@@ -43,10 +43,12 @@ IMAGE = -1  # the block number that stands for the input image
 
 @dataclass(frozen=True)
 class Block(Generic[W]):
-    """ReLU (optional), then max pool 3x3 or depthwise and dense convolution, then batch norm. Stride 1.
+    """ReLU (optional), then pooling 3x3 or depthwise and dense convolution, then batch norm. Stride 1.
 
-    `inputs` are concatenated along the channels; each is a tuple of earlier block numbers, summed.
-    `kernel` 0 means no depthwise convolution, `conv_kernel` 0 no dense one; padding keeps height and width.
+    `inputs` are concatenated along the channels; each is a tuple of earlier block numbers, summed: one that is there
+    twice counts twice, and the sum of none is zeros. `kernel` 0 means no depthwise convolution, `conv_kernel` 0 no
+    dense one, `groups` divides the dense one's channels; padding keeps height and width (average pooling leaves it
+    out).
     """
 
     inputs: Inputs
@@ -57,19 +59,21 @@ class Block(Generic[W]):
     bn: W
     affine: bool
     relu: bool = False
-    pool: bool = False
+    pool: Literal["", "max", "average"] = ""
     depthwise: W | None = None
     kernel: int = 0
     dilation: int = 1
     conv: W | None = None
     conv_kernel: int = 0
+    groups: int = 1
 
     def layers(self) -> Iterator[tuple[W, tuple[tuple[int, ...], ...]]]:
         """Each layer that has a slot, with the shapes of its parameters (none for a plain batch norm)."""
         if self.depthwise is not None:
             yield self.depthwise, ((self.in_channels, self.kernel, self.kernel),)
         if self.conv is not None:
-            yield self.conv, ((self.out_channels, self.in_channels, self.conv_kernel, self.conv_kernel),)
+            inside = self.in_channels // self.groups
+            yield self.conv, ((self.out_channels, inside, self.conv_kernel, self.conv_kernel),)
         yield self.bn, ((self.out_channels,), (self.out_channels,)) if self.affine else ()
 
     def renamed(self, inputs: Inputs, name: Callable[[W], V]) -> Block[V]:
@@ -101,7 +105,10 @@ class Head(Generic[W]):
 
 @dataclass(frozen=True)
 class Network(Generic[W]):
-    """Blocks in an order in which they can run, and one head for each child."""
+    """Blocks in an order in which they can run, and one head for each child.
+
+    A network without blocks is that of a child whose output does not depend on the image: its head reads zeros.
+    """
 
     blocks: tuple[Block[W], ...]
     heads: tuple[Head[W], ...]
@@ -115,11 +122,12 @@ class Network(Generic[W]):
 
     def lifetimes(self) -> tuple[list[int], list[int]]:
         """When results may be dropped: (the block after which each block's result is read no more,
-        the block right after which each head runs). Heads run in order, as soon as their inputs are there.
+        the block right after which each head runs, -1: before all). Heads run in order, as soon as their inputs are
+        there.
         """
         runs_after: list[int] = []
         for head in self.heads:
-            runs_after.append(max([*runs_after[-1:], *(term for group in head.inputs for term in group)]))
+            runs_after.append(max([-1, *runs_after[-1:], *(term for group in head.inputs for term in group)]))
         last = list(range(len(self.blocks)))
         readers = [(i, block.inputs) for i, block in enumerate(self.blocks)]
         readers += [(when, head.inputs) for when, head in zip(runs_after, self.heads, strict=True)]
@@ -127,6 +135,24 @@ class Network(Generic[W]):
             for term in (term for group in inputs for term in group if term != IMAGE):
                 last[term] = max(last[term], when)
         return last, runs_after
+
+
+def read_blocks(network: Network[W]) -> Network[W]:
+    """The network without the blocks from which no path leads to a head."""
+    needed: set[int] = {term for head in network.heads for group in head.inputs for term in group}
+    for number in reversed(range(len(network.blocks))):
+        if number in needed:
+            needed.update(term for group in network.blocks[number].inputs for term in group)
+    kept = sorted(needed - {IMAGE})
+    if len(kept) == len(network.blocks):
+        return network
+    at = {old: new for new, old in enumerate(kept)} | {IMAGE: IMAGE}
+
+    def moved(inputs: Inputs) -> Inputs:
+        return tuple(tuple(at[term] for term in group) for group in inputs)
+
+    blocks = tuple(replace(network.blocks[old], inputs=moved(network.blocks[old].inputs)) for old in kept)
+    return Network(blocks, tuple(replace(head, inputs=moved(head.inputs)) for head in network.heads))
 
 
 def merged(networks: Sequence[Network[W]], name: Callable[[int, W], int]) -> Network[int]:

@@ -1,29 +1,23 @@
-"""A child as a network: which blocks an operation is made of, and what they cost.
+"""A child as a network: the blocks on its edges, and what they cost.
 
     network = child_network(macro, DEEPER64.architecture("434"))
     parameter_count(network), mac_count(network)
+
+An edge whose operation is the identity hands its source's terms on; one that is absent hands on nothing, and what
+works on nothing but zeros, or is read by nobody, is no part of the network: batch norm of zeros is zeros, so a child
+computes the same without it. Not here: which layers an operation has (operations.py).
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from nasbench_ws.errors import UsageError, near_misses
-from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot
-from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot, read_blocks
+from nasbench_ws.space.cell import Architecture, Edge
 from nasbench_ws.space.macro import Macro
-
-# Each operation as its blocks: (kernel, dilation), or None for max pooling. All of stride 1.
-_SEPARABLE_3 = ((3, 1), (3, 1))
-_SEPARABLE_5 = ((5, 1), (5, 1))
-OPERATIONS: dict[str, tuple[tuple[int, int] | None, ...]] = {
-    "max_pool_3x3": (None,),
-    "sep_conv_3x3": _SEPARABLE_3,
-    "sep_conv_5x5": _SEPARABLE_5,
-    "dil_conv_5x5": ((5, 2),),
-}
+from nasbench_ws.space.operations import Layer, layers_of
 
 
 @lru_cache(maxsize=65536)
@@ -43,52 +37,43 @@ def child_network(macro: Macro, arch: Architecture) -> Network[Slot]:
         stem = Block(value, channels, width, *size, bn=bn, affine=True, conv=conv, conv_kernel=3)
         value, channels = ((add(stem),),), width
 
-    def unit(where: Slot, value: Inputs, cin: int, kernel: int, dilation: int) -> int:
-        """ReLU, depthwise convolution (kernel > 0), pointwise convolution, batch norm."""
+    def put(one: Layer, where: Slot, value: Inputs, cin: int) -> int:
+        dense: Literal["conv", "pointwise"] = "pointwise" if one.conv == 1 else "conv"
         return add(
             Block(
-                value, cin, macro.channels, *size, bn=where._replace(kind="bn"), affine=False, relu=True,
-                depthwise=where._replace(kind="depthwise") if kernel else None, kernel=kernel, dilation=dilation,
-                conv=where._replace(kind="pointwise"), conv_kernel=1,
+                value, cin, macro.channels, *size, bn=where._replace(kind="bn"), affine=False, relu=one.relu,
+                pool=one.pool, depthwise=where._replace(kind="depthwise") if one.depthwise else None,
+                kernel=one.depthwise, dilation=one.dilation,
+                conv=where._replace(kind=dense) if one.conv else None, conv_kernel=one.conv, groups=one.groups,
             )
         )  # fmt: skip
 
+    def along(cell: int, edge: Edge, source: tuple[int, ...]) -> tuple[int, ...]:
+        """The blocks whose sum an edge hands on, of those whose sum it gets; none: zeros."""
+        layers = layers_of(arch.operation(edge), macro)
+        if layers is None or not source:
+            return ()
+        for number, one in enumerate(layers):
+            where = Slot(cell, "edge", edge, arch.operation(edge), number, "bn")
+            source = (put(one, where, (source,), macro.channels),)
+        return source
+
     for cell in range(1, macro.cells + 1):
-        pre = unit(Slot(cell, "preprocess", None, None, 0, "pointwise"), value, channels, 0, 1)
-        nodes: list[tuple[int, ...]] = [(pre,)]  # each node as the blocks that are summed into it
+        before = Slot(cell, "preprocess", None, None, 0, "bn")
+        # Each node as the blocks that are summed into it; of zeros alone nothing is made.
+        nodes: list[tuple[int, ...]] = [(put(Layer(conv=1), before, value, channels),) if any(value) else ()]
         for target in range(1, arch.space.nodes + 1):
-            terms: list[int] = []
-            for edge in arch.space.edges:
-                if edge[1] == target:
-                    operation = arch.operation(edge)
-                    source: Inputs = (nodes[edge[0]],)
-                    for layer, shape in enumerate(_blocks_of(operation, macro)):
-                        where = Slot(cell, "edge", edge, operation, layer, "bn")
-                        if shape is None:
-                            c = macro.channels
-                            source = ((add(Block(source, c, c, *size, bn=where, affine=False, pool=True)),),)
-                        else:
-                            source = ((unit(where, source, macro.channels, *shape),),)
-                    terms.append(source[0][0])
-            nodes.append(tuple(terms))
+            terms = [along(cell, edge, nodes[edge[0]]) for edge in arch.space.edges if edge[1] == target]
+            nodes.append(tuple(term for some in terms for term in some))
         if macro.output == "concat":
             value, channels = tuple(nodes[1:]), macro.channels * arch.space.nodes
-        else:
+        elif macro.output == "sum":
             value, channels = (tuple(t for node in nodes[1:] for t in node),), macro.channels
+        else:
+            value, channels = (nodes[-1],), macro.channels
     linear = Slot(macro.cells + 1, "classifier", None, None, 0, "linear")
     head = Head(value, channels, *size, macro.classes, linear)
-    return Network(tuple(blocks), (head,))
-
-
-def _blocks_of(operation: str, macro: Macro) -> tuple[tuple[int, int] | None, ...]:
-    if operation not in OPERATIONS:
-        raise UsageError(
-            f"no network knows the operation {operation!r}{near_misses(operation, OPERATIONS)}; "
-            f"known are {', '.join(OPERATIONS)}"
-        )
-    if operation == "dil_conv_5x5":
-        return ((macro.dilated_kernel, 2),)
-    return OPERATIONS[operation]
+    return read_blocks(Network(tuple(blocks), (head,)))
 
 
 def parameter_count(network: Network[Any]) -> int:
@@ -102,5 +87,5 @@ def mac_count(network: Network[Any]) -> int:
     for block in network.blocks:
         pixels = block.height * block.width
         total += pixels * block.in_channels * block.kernel**2
-        total += pixels * block.in_channels * block.out_channels * block.conv_kernel**2
+        total += pixels * block.in_channels * block.out_channels // block.groups * block.conv_kernel**2
     return total

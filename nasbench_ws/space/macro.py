@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nasbench_ws.recipe import Recipe
 
 
+OUTPUTS = ("concat", "sum", "last")  # "last" is NAS-Bench-201's: the last node alone
+
+
 @dataclass(frozen=True)
 class Macro:
     """How cells become a network (paper, section 3; the code's choices are the defaults)."""
@@ -32,7 +35,7 @@ class Macro:
     width: int
     image_channels: int
     classes: int = 10
-    output: Literal["concat", "sum"] = "concat"  # of the nodes of a cell; the paper's text sums
+    output: Literal["concat", "sum", "last"] = "concat"  # of a cell's nodes; the paper's text sums them
     dilated_kernel: int = 5  # of dil_conv_5x5; the paper's text says 3
     bn_momentum: float = 0.4  # weight of the newest batch in the running statistics (paper)
     bn_eps: float = 1e-5
@@ -41,8 +44,8 @@ class Macro:
         """A macro may come from a stranger's file: kinds first, then limits, before anything is computed with it."""
         if not isinstance(self.name, str) or len(self.name) > 100:
             raise UsageError(f"macro name is {str(self.name)[:40]!r}; it is a text of at most 100 letters")
-        if self.output not in ("concat", "sum"):
-            raise UsageError(f"macro output is {self.output!r}; allowed are 'concat' and 'sum'")
+        if self.output not in OUTPUTS:
+            raise UsageError(f"macro output is {self.output!r}; allowed are 'concat', 'sum' and 'last'")
         if self.dilated_kernel not in (3, 5) or isinstance(self.dilated_kernel, float):
             raise UsageError(f"dilated_kernel is {self.dilated_kernel}; allowed are 3 and 5")
         for field, most in MOST.items():

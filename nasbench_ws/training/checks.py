@@ -1,6 +1,6 @@
 """What a batch must be for a network: checked before any pointer is handed on.
 
-    check_batch(network, weights.dtype, images, labels)
+    check_batch(weights.macro, weights.dtype, images, labels)
 
 Not here: the data set's own checks (images/dataset.py).
 """
@@ -11,17 +11,12 @@ import torch
 
 from nasbench_ws.errors import DataError, UsageError
 from nasbench_ws.space.blocks import Network
+from nasbench_ws.space.macro import Macro
 
 
-def image_shape(network: Network[int]) -> tuple[int, int, int]:
-    """Height, width and channels of the images that a network takes."""
-    first = network.blocks[0]
-    return first.height, first.width, first.in_channels
-
-
-def check_batch(network: Network[int], dtype: torch.dtype, images: torch.Tensor, labels: torch.Tensor) -> None:
+def check_batch(macro: Macro, dtype: torch.dtype, images: torch.Tensor, labels: torch.Tensor) -> None:
     """UsageError unless images are (B, H, W, C) of that type and labels (B,) int64, both in main memory, B > 0."""
-    shape = image_shape(network)
+    shape = macro.height, macro.width, macro.image_channels
     fine = images.ndim == 4 and tuple(images.shape[1:]) == shape and images.dtype == dtype and len(images) > 0
     if not (fine and images.device.type == "cpu"):
         height, width, channels = shape

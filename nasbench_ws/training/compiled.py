@@ -31,6 +31,7 @@ from nasbench_ws.training.weights import Statistics, Weights
 
 __all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "lanes"]
 CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
+POOLS = ("", "max", "average")  # as the kernels number them
 _NO_MEMORY, _BAD_LABEL = 1, 2  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
 _FLOATS: TypeAlias = npt.NDArray[np.float64]
@@ -101,6 +102,8 @@ class Engine:
         buffer_at: dict[int, int] = {}
         # Who gives to a buffer last in the backward pass: the first reader, which goes through its groups in order.
         last_giver = {buffer: max(one for one in r if one[0] == r[0][0]) for r, buffer in buffers.items()}
+        once = {buffer: len(set(r)) == len(r) for r, buffer in buffers.items()}
+        summed = {buffer: once[buffer] and giver[0] < len(network.blocks) for buffer, giver in last_giver.items()}
         takers = Counter(buffer_of.values())  # blocks that have not taken their gradient yet
         target_at: dict[int, int] = {}
         for i, groups in reversed(readers):  # the order of the backward pass, heads first
@@ -109,14 +112,20 @@ class Engine:
                 if not self.keep or group == (IMAGE,):
                     targets.append(0)
                     continue
-                distinct = sorted({buffer_of[term] for term in group})
-                targets.append(len(distinct))
-                for buffer in distinct:
+                # A term that is there n times shares a buffer with such terms only, which is given to n times.
+                given = sorted(
+                    buffer
+                    for buffer in {buffer_of[term] for term in group}
+                    for _ in range(group.count(next(t for t in group if buffer_of[t] == buffer)))
+                )
+                targets.append(len(given))
+                for buffer in given:
                     first = buffer not in buffer_at
                     if first:
                         buffer_at[buffer] = arena.take(sizes[next(t for t in group if buffer_of[t] == buffer)])
-                    # A head gives before the backward pass begins: sums are made by blocks only.
-                    sums = last_giver[buffer] == (i, g) and i < len(network.blocks)
+                    # A head gives before the backward pass begins: sums are made by blocks only, and only by such
+                    # as give once.
+                    sums = last_giver[buffer] == (i, g) and summed[buffer]
                     targets += [buffer_at[buffer], int(first), int(sums)]
             if self.keep and i < len(network.blocks):  # done with this block: later gradients may lie there
                 arena.free(places[i], sizes[i])
@@ -133,10 +142,10 @@ class Engine:
             at = self._encode(inputs, block.inputs, block.in_channels)
             affine = storages[block.bn].offset if block.affine else -1
             rows.append([
-                block.relu, block.pool, block.kernel, block.dilation, block.conv_kernel, block.in_channels,
+                block.relu, POOLS.index(block.pool), block.kernel, block.dilation, block.conv_kernel, block.in_channels,
                 block.out_channels, block.height, block.width, self._offset(block.depthwise),
                 self._offset(block.conv), affine, z, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
-                last_giver[buffer_of[i]][0] < len(network.blocks),
+                summed[buffer_of[i]], block.groups,
             ])  # fmt: skip
             stat += block.out_channels
             if not self.keep:
@@ -153,7 +162,7 @@ class Engine:
         self._targets = np.array(targets, dtype=np.int64)
         self._vectors = arena.size
         norms = [(storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
-        self._norms = np.array(norms, dtype=np.int64).T.copy()  # (2, blocks)
+        self._norms = np.array(norms, dtype=np.int64).reshape(-1, 2).T.copy()  # (2, blocks)
         # Looking up an array's address is slow where the kernels have just emptied the caches.
         arrays = (self._rows, self._heads, self._inputs, self._targets)
         rows_at, heads_at, inputs_at, targets_at = (array.ctypes.data for array in arrays)
@@ -165,7 +174,7 @@ class Engine:
         own = (self._statistics, self._statistics[1], self._loss, self._correct)
         mean_at, var_at, loss_at, correct_at = (array.ctypes.data for array in own)
         self._found_at = mean_at, var_at, 0, loss_at, correct_at
-        self._pixels = network.blocks[0].height * network.blocks[0].width
+        self._pixels = self.weights.macro.height * self.weights.macro.width
 
     def _encode(self, inputs: list[int], groups: tuple[tuple[int, ...], ...], channels: int) -> int:
         at = len(inputs)
@@ -265,7 +274,7 @@ class Engine:
         found: tuple[int, ...], logits: int | None,
     ) -> None:  # fmt: skip
         values = self.weights.values
-        check_batch(self.network, values.dtype, images, labels)
+        check_batch(self.weights.macro, values.dtype, images, labels)
         images, labels = images.contiguous(), labels.contiguous()
         arena = _memory(self._vectors * batch * self.lanes * values.element_size())
         failed = self._call(

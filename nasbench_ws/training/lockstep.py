@@ -12,6 +12,7 @@ On a CPU the compiled kernels are several times faster, one run at a time: there
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.training.batches import Augmentation, Crops, affine, draws
 from nasbench_ws.training.loop import children_seed
+from nasbench_ws.training.reference import pooled
 from nasbench_ws.training.weights import Weights
 
 SCORED_BYTES = 2**26  # of one block's results while scoring, all runs together
@@ -38,10 +40,14 @@ _DEPTH = {"stem": 0, "preprocess": 1, "edge": 2}  # order of a cell's parts
 
 @dataclass(frozen=True)
 class _Term:
-    """What readers take from blocks: the joined results of `slots` at `positions` (None: as they lie)."""
+    """What readers take from blocks: the joined results of `slots` at `positions` (None: as they lie).
+
+    Where some of the runs have fewer terms, `gaps` says that zeros stand behind the joined results, for them to take.
+    """
 
     slots: tuple[Slot, ...]  # empty: the images
     positions: Tensor | None
+    gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,23 +110,28 @@ class Lockstep:
 
     def _terms(self, readers: Sequence[int], inputs: Callable[[int], Inputs]) -> list[list[_Term]]:
         by_run = [inputs(run) for run in readers]
+        groups = zip(*by_run, strict=True)  # each run's terms of the first group, then of the next
         return [
-            [self._term(readers, [one[g][t] for one in by_run]) for t in range(len(group))]
-            for g, group in enumerate(by_run[0])
+            [self._term(readers, numbers) for numbers in itertools.zip_longest(*group)]
+            for group in groups
         ]
 
-    def _term(self, readers: Sequence[int], numbers: Sequence[int]) -> _Term:
-        """The blocks that runs read, by their numbers in each run's network."""
+    def _term(self, readers: Sequence[int], numbers: Sequence[int | None]) -> _Term:
+        """The blocks that runs read, by their numbers in each run's network; None where a run reads no more."""
         if numbers[0] == IMAGE:
-            return _Term((), None)
-        read = [self._networks[run].blocks[number].bn for run, number in zip(readers, numbers, strict=True)]
-        slots = tuple(sorted(set(read), key=_order))
+            every = len(readers) == len(self.runs)  # a child without blocks reads no image
+            return _Term((), None if every else torch.tensor(list(readers), device=self.device))
+        read = [
+            None if number is None else (self._networks[run].blocks[number].bn, run)
+            for run, number in zip(readers, numbers, strict=True)
+        ]
+        slots = tuple(sorted({one[0] for one in read if one is not None}, key=_order))
         joined = [(slot, run) for slot in slots for run in self._members[slot]]
-        where = {key: place for place, key in enumerate(joined)}
-        positions = [where[key] for key in zip(read, readers, strict=True)]
+        where: dict[tuple[Slot, int] | None, int] = {key: place for place, key in enumerate(joined)}
+        positions = [where.get(key, len(joined)) for key in read]
         if positions == list(range(len(joined))):
             return _Term(slots, None)
-        return _Term(slots, torch.tensor(positions, device=self.device))
+        return _Term(slots, torch.tensor(positions, device=self.device), None in read)
 
     def logits(self, images: Tensor, training: bool) -> Tensor:
         """Each run's own images (B, runs, C, H, W) -> (B, runs, classes). In training, statistics move."""
@@ -129,26 +140,32 @@ class Lockstep:
 
         def taken(term: _Term) -> Tensor:
             if not term.slots:
-                return images
+                return images if term.positions is None else images.index_select(1, term.positions)
             if len(term.slots) > 1 and term.slots not in joined:
                 joined[term.slots] = torch.cat([done[slot] for slot in term.slots], dim=1)
             whole = done[term.slots[0]] if len(term.slots) == 1 else joined[term.slots]
+            if term.gaps:
+                whole = torch.cat([whole, torch.zeros_like(whole[:, :1])], dim=1)
             return whole if term.positions is None else whole.index_select(1, term.positions)
 
-        def value(groups: list[list[_Term]]) -> Tensor:
+        def value(groups: list[list[_Term]], readers: int) -> Tensor:
             sums = []
-            for first, *rest in groups:
-                total = taken(first)
-                for term in rest:
-                    total = total + taken(term)
+            for group in groups:
+                terms = list(map(taken, group))
+                if not terms:  # nothing is read by any of the runs
+                    count, _, _, *size = images.shape
+                    terms = [images.new_zeros(count, readers, self.macro.channels, *size)]
+                total = terms[0]
+                for term in terms[1:]:
+                    total = total + term
                 sums.append(total)
             return sums[0] if len(sums) == 1 else torch.cat(sums, dim=2)
 
         for slot, place in self.places.items():
-            done[slot] = _run_block(place, value(place.inputs), training, self.macro)
-        pooled = value(self._outputs).mean(dim=(3, 4))  # (B, runs, C)
+            done[slot] = _run_block(place, value(place.inputs, len(place.runs)), training, self.macro)
+        means = value(self._outputs, len(self.runs)).mean(dim=(3, 4))  # (B, runs, C)
         weight, bias = self._classifier  # (runs, classes, C), (runs, classes)
-        return torch.einsum("brc,rkc->brk", pooled, weight) + bias
+        return torch.einsum("brc,rkc->brk", means, weight) + bias
 
     def step(self, images: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """One update of every run: images (B, runs, C, H, W), labels (B, runs). Mean loss and accuracy, (runs,)."""
@@ -192,7 +209,7 @@ def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
         x = F.relu(x)
     x = x.flatten(1, 2)  # (B, runs * C, H, W)
     if block.pool:
-        x = F.max_pool2d(x, 3, stride=1, padding=1)
+        x = pooled(block.pool, x)
     if block.depthwise is not None:
         (weight,) = place.parameters[block.depthwise]
         reach = (block.kernel - 1) * block.dilation // 2
@@ -201,10 +218,10 @@ def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
         )
     if block.conv is not None:
         (weight,) = place.parameters[block.conv]
-        if block.conv_kernel == 1:  # (runs, O, C) @ (B, runs, C, H * W)
+        if block.conv_kernel == 1 and block.groups == 1:  # (runs, O, C) @ (B, runs, C, H * W)
             x = torch.matmul(weight.flatten(2), x.view(count, runs, channels, -1))
         else:
-            x = F.conv2d(x, weight.flatten(0, 1), padding=block.conv_kernel // 2, groups=runs)
+            x = F.conv2d(x, weight.flatten(0, 1), padding=block.conv_kernel // 2, groups=runs * block.groups)
     x = x.reshape(count, runs * block.out_channels, height, width)
     scale, shift = (p.flatten() for p in place.parameters[block.bn]) if block.affine else (None, None)
     x = F.batch_norm(x, place.mean, place.var, scale, shift, training, macro.bn_momentum, macro.bn_eps)

@@ -28,7 +28,7 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.registry import get_space
 from nasbench_ws.training.batches import normalised
-from nasbench_ws.training.reference import run_blocks
+from nasbench_ws.training.reference import pooled, run_blocks
 from nasbench_ws.training.weights import Storage, Weights
 
 
@@ -57,7 +57,7 @@ class ChildModule(nn.Module):
             if block.relu:
                 x = F.relu(x)
             if block.pool:
-                x = F.max_pool2d(x, 3, stride=1, padding=1)
+                x = pooled(block.pool, x)
             for number in (block.depthwise, block.conv, block.bn):
                 if number is not None:
                     x = layer(number)(x)
@@ -78,9 +78,11 @@ class SuperNetModule(nn.Module):
         self.macro, self.architectures = weights.macro, weights.children
         self._storages = tuple(weights.storages)
         self._networks = [weights.network([number]) for number in range(len(weights.children))]
-        dilations = {block.depthwise: block.dilation for network in self._networks for block in network.blocks}
+        # What a storage does not say of its convolution, by its number: dilation of a depthwise, groups of a dense one.
+        blocks = [block for network in self._networks for block in network.blocks]
+        says = {block.conv: block.groups for block in blocks} | {block.depthwise: block.dilation for block in blocks}
         self._layers = [
-            _layer(storage, weights.macro, dilations.get(number, 1)).to(weights.dtype)
+            _layer(storage, weights.macro, says.get(number, 1)).to(weights.dtype)
             for number, storage in enumerate(self._storages)
         ]
         self._names = _names(self._storages)
@@ -158,8 +160,8 @@ def tensors(images: Images, split: str, dtype: torch.dtype = torch.float32) -> t
     return pixels.permute(0, 3, 1, 2), torch.from_numpy(part.labels)
 
 
-def _layer(storage: Storage, macro: Macro, dilation: int) -> nn.Module:
-    """The module of a storage, values aside; `dilation` is that of a depthwise convolution."""
+def _layer(storage: Storage, macro: Macro, how: int) -> nn.Module:
+    """The module of a storage, values aside; `how` is a depthwise convolution's dilation, a dense one's groups."""
     kind = storage.slot.kind
     if kind == "bn":
         channels, affine = storage.channels, bool(storage.size)
@@ -169,10 +171,10 @@ def _layer(storage: Storage, macro: Macro, dilation: int) -> nn.Module:
         return nn.Linear(shape[1], shape[0])
     if kind == "depthwise":
         channels, kernel, _ = shape
-        reach = (kernel - 1) * dilation // 2
-        return nn.Conv2d(channels, channels, kernel, 1, reach, dilation, groups=channels, bias=False)
+        reach = (kernel - 1) * how // 2
+        return nn.Conv2d(channels, channels, kernel, 1, reach, how, groups=channels, bias=False)
     outputs, inputs, kernel, _ = shape
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return nn.Conv2d(inputs * how, outputs, kernel, padding=kernel // 2, groups=how, bias=False)
 
 
 def _names(storages: Sequence[Storage]) -> list[str]:

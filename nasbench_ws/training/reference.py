@@ -80,7 +80,8 @@ def forward(
         return F.linear(x.mean(dim=(2, 3)), weight, bias)
 
     logits = run_blocks(network, images.permute(0, 3, 1, 2), run_block, run_head)  # -> (B, C, H, W), channels last
-    return Forward(torch.stack(logits), torch.cat(means), torch.cat(variances))
+    none = images.new_empty(0)  # what a network without blocks has
+    return Forward(torch.stack(logits), torch.cat([none, *means]), torch.cat([none, *variances]))
 
 
 def run_blocks(
@@ -97,21 +98,28 @@ def run_blocks(
     found: list[torch.Tensor] = []
     last_read, head_after = network.lifetimes()
 
-    def value(inputs: Inputs) -> torch.Tensor:
+    def value(inputs: Inputs, channels: int) -> torch.Tensor:
         groups = []
         for group in inputs:
             terms = [images if term == IMAGE else done[term] for term in group]
+            if not terms:  # the sum of nothing
+                count, _, height, width = images.shape
+                terms = [images.new_zeros(count, channels // len(inputs), height, width)]
             total = terms[0]
             for term in terms[1:]:
                 total = total + term
             groups.append(total)
         return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
 
-    for number, block in enumerate(network.blocks):
-        done[number] = run_block(block, value(block.inputs))
+    def run_heads(number: int) -> None:
         while len(found) < len(network.heads) and head_after[len(found)] <= number:
             head = network.heads[len(found)]
-            found.append(run_head(head, value(head.inputs)))
+            found.append(run_head(head, value(head.inputs, head.channels)))
+
+    run_heads(-1)
+    for number, block in enumerate(network.blocks):
+        done[number] = run_block(block, value(block.inputs, block.in_channels))
+        run_heads(number)
         for gone in [n for n in done if last_read[n] <= number]:
             del done[gone]
     return found
@@ -122,7 +130,7 @@ def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor
     if block.relu:
         u = F.relu(u)
     if block.pool:
-        return F.max_pool2d(u, 3, stride=1, padding=1)
+        return pooled(block.pool, u)
     if block.depthwise is not None:
         (weight,) = parameters(block.depthwise)
         reach = (block.kernel - 1) * block.dilation // 2
@@ -131,8 +139,15 @@ def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor
         )
     if block.conv is not None:
         (weight,) = parameters(block.conv)
-        u = F.conv2d(u, weight, padding=block.conv_kernel // 2)
+        u = F.conv2d(u, weight, padding=block.conv_kernel // 2, groups=block.groups)
     return u
+
+
+def pooled(how: str, x: torch.Tensor) -> torch.Tensor:
+    """Pooling 3x3 of stride 1, "max" or "average", over the pixels inside the image: (B, C, H, W) -> the same."""
+    if how == "max":
+        return F.max_pool2d(x, 3, stride=1, padding=1)
+    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def loss_and_gradient(
@@ -229,7 +244,7 @@ class Reference:
         return run.mean, run.var
 
     def _check(self, images: torch.Tensor, labels: torch.Tensor) -> None:
-        check_batch(self.network, self.weights.dtype, images, labels)
+        check_batch(self.weights.macro, self.weights.dtype, images, labels)
         check_labels(self.network, labels)
 
 

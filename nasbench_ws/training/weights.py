@@ -207,7 +207,7 @@ class Weights:
     def statistics_positions(self, network: Network[int]) -> torch.Tensor:
         """Positions in the running statistics of each block's channels, concatenated in block order: (s,) int64."""
         starts = [(self.storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
-        return torch.cat([torch.arange(start, start + count) for start, count in starts])
+        return torch.cat([torch.arange(0), *(torch.arange(start, start + count) for start, count in starts)])
 
     def active(self, child: int) -> torch.Tensor:
         """Positions in `values` that a child uses, ascending: (n,) int64."""

@@ -13,14 +13,18 @@ import torch
 
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
-from nasbench_ws.space.macro import Macro
-from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.space.macro import OUTPUTS, Macro
+from nasbench_ws.space.registry import DEEPER64, NASBENCH201, TOPOLOGY729
 from nasbench_ws.training import compiled as engine
 from nasbench_ws.training.kernels import library
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
 
-QUAD = Space("quad", 3, DEEPER64.operations)
+SPACES = (
+    DEEPER64, Space("quad", 3, DEEPER64.operations), TOPOLOGY729, NASBENCH201,
+    Space("plain", 2, ("none", "skip_connect", "dil_conv_3x3", "conv_3x3", "avg_pool_3x3", "max_pool_3x3")),
+)  # fmt: skip
+GROUPED = Space("grouped", 2, ("none", "group_conv", "conv_1x1"))  # of channels that four divides
 
 
 def drawn(rng: random.Random) -> Macro:
@@ -33,7 +37,7 @@ def drawn(rng: random.Random) -> Macro:
         width=rng.randint(1, 15),
         image_channels=rng.randint(1, 5),
         classes=rng.randint(1, 11),
-        output=rng.choice(("concat", "sum")),
+        output=rng.choice(OUTPUTS),
         dilated_kernel=rng.choice((3, 5)),
     )
 
@@ -42,7 +46,7 @@ def run(seed: int) -> None:
     rng = random.Random(seed)
     macro, dtype = drawn(rng), rng.choice((torch.float32, torch.float64))
     width = 4 if dtype == torch.float64 else rng.choice([w for w in (4, 8, 16) if w <= engine.lanes(16, dtype)])
-    space = rng.choice((DEEPER64, QUAD))
+    space = rng.choice(SPACES if macro.channels % 4 else (*SPACES, GROUPED))
     children = [space[rng.randrange(len(space))] for _ in range(rng.randint(1, 4))]
     weights = Weights(macro, children, full, seed, dtype)
     count = rng.randint(2, 6)

@@ -230,26 +230,29 @@ def changed(**changes) -> Network:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (changed(conv_kernel=5), "block 0, kernel 0, dilation 1, conv_kernel 5, pool False, 2 to 4 channels at 6x5"),
+        (
+            changed(conv_kernel=5),
+            "block 0, kernel 0, dilation 1, conv_kernel 5, groups 1, pool none, 2 to 4 channels at 6x5",
+        ),
         (
             changed(depthwise=3, kernel=7, conv_kernel=1),
-            "block 0, kernel 7, dilation 1, conv_kernel 1, pool False, 2 to 4 channels at 6x5",
+            "block 0, kernel 7, dilation 1, conv_kernel 1, groups 1, pool none, 2 to 4 channels at 6x5",
         ),
         (
             changed(depthwise=3, kernel=3, conv_kernel=1, dilation=3),
-            "block 0, kernel 3, dilation 3, conv_kernel 1, pool False, 2 to 4 channels at 6x5",
+            "block 0, kernel 3, dilation 3, conv_kernel 1, groups 1, pool none, 2 to 4 channels at 6x5",
         ),
         (
             changed(depthwise=3, kernel=3, conv=None, conv_kernel=0),
-            "block 0, kernel 3, dilation 1, conv_kernel 0, pool False, 2 to 4 channels at 6x5",
+            "block 0, kernel 3, dilation 1, conv_kernel 0, groups 1, pool none, 2 to 4 channels at 6x5",
         ),
         (
-            changed(pool=True, conv=None, conv_kernel=0),
-            "block 0, kernel 0, dilation 1, conv_kernel 0, pool True, 2 to 4 channels at 6x5",
+            changed(pool="max", conv=None, conv_kernel=0),
+            "block 0, kernel 0, dilation 1, conv_kernel 0, groups 1, pool max, 2 to 4 channels at 6x5",
         ),
         (
             changed(conv=None),
-            "block 0, kernel 0, dilation 1, conv_kernel 3, pool False, 2 to 4 channels at 6x5",
+            "block 0, kernel 0, dilation 1, conv_kernel 3, groups 1, pool none, 2 to 4 channels at 6x5",
         ),
     ],
 )
@@ -257,9 +260,9 @@ def test_a_block_that_the_kernels_do_not_know(network: Network, message: str) ->
     with pytest.raises(UsageError) as caught:
         check_network(network)
     assert str(caught.value) == (
-        f"the compiled kernels do not know {message}: they know max pooling 3x3, depthwise 3x3 or 5x5 of dilation 1 "
-        "or 2 followed by a convolution 1x1, and convolutions 1x1 or 3x3, at 6x5; give SuperNet(backend=TORCH), of "
-        "nasbench_ws.training.reference"
+        f"the compiled kernels do not know {message}: they know max and average pooling 3x3, depthwise 3x3 or 5x5 of "
+        "dilation 1 or 2 followed by a convolution 1x1, and convolutions 1x1 or 3x3 in groups that divide the "
+        "channels, at 6x5; give SuperNet(backend=TORCH), of nasbench_ws.training.reference"
     )
 
 
@@ -278,8 +281,8 @@ NEXT = dataclasses.replace(BLOCK, inputs=((0,),), in_channels=4, conv_kernel=1)
             "block 1 reads ((0, -1),): it may read blocks before it, or the image (-1) alone",
         ),
         (
-            Network((BLOCK, dataclasses.replace(NEXT, inputs=((),))), (HEAD,)),
-            "block 1 reads ((),): it may read blocks before it, or the image (-1) alone",
+            Network((BLOCK, dataclasses.replace(NEXT, inputs=((),))), (dataclasses.replace(HEAD, inputs=((0, 1),)),)),
+            "block 1 reads the sum of nothing, which is zeros, as what it makes: leave it out",
         ),
         (
             Network((BLOCK, dataclasses.replace(NEXT, inputs=((0,), (0,)))), (HEAD,)),
