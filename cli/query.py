@@ -28,17 +28,19 @@ def tables(as_json: bool) -> None:
     if as_json:
         print_json({name: _summary(table) for name, table in found.items()})
         return
+    width = max(map(len, found)) + 2
     for name, table in found.items():
         s = _summary(table)
-        click.echo(f"{name:12}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}")
-        click.echo(f"{'':12}images {s['images']}, digest {s['digest'][:16]}")
+        click.echo(f"{name:{width}}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}")
+        others = f", truth {s['truth']}, made by others" if table.foreign else ""
+        click.echo(f"{'':{width}}images {s['images']}, digest {s['digest'][:16]}{others}")
 
 
 def _summary(table: Table) -> dict[str, Any]:
     children, seeds, epochs = table.content.shape
     return {
         "space": table.space.name, "children": children, "seeds": seeds, "epochs": epochs,
-        "images": table.recipe.images, "digest": table.digest,
+        "images": table.content.attributes["images"], "digest": table.digest, "truth": table.truth_name,
     }  # fmt: skip
 
 
@@ -49,13 +51,14 @@ def _summary(table: Table) -> dict[str, Any]:
 def query(architecture: str, table: str, as_json: bool) -> None:
     """What a table knows of one child.
 
-    ARCHITECTURE is three digits, an index, a hash or a unique prefix of it, or
-    the canonical string.
+    ARCHITECTURE is a digit for each edge, an index, a hash or a unique prefix
+    of it, or the canonical string, as NAS-Bench-201 writes it too.
 
     \b
     Example:
       nasbench-ws query 434
       nasbench-ws query 124 --json
+      nasbench-ws query 444243 --table nasbench201-cifar10
     """
     from nasbench_ws.tables.table import load
 
@@ -64,28 +67,44 @@ def query(architecture: str, table: str, as_json: bool) -> None:
     if as_json:
         print_json(entry.to_dict())
         return
-    truth = opened.column("test_accuracy")
+    truth = opened.column(opened.truth_name)
     own = truth[entry.index]
-    rank = 1 + int((truth > own).sum())
+    rank, of = 1 + int((truth > own).sum()), int((truth == truth).sum())
     click.echo(f"{entry.name} of {opened.space.name} in {opened.name} (index {entry.index}, hash {entry.hash})")
     for edge in opened.space.edges:
         click.echo(f"  {edge[0]} -> {edge[1]}  {entry.architecture.operation(edge)}")
-    click.echo(f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image")
-    for label, statistic in (("validation", entry.valid_accuracy), ("test", entry.test_accuracy)):
-        mean, std, values = statistic
-        click.echo(f"{label + ' accuracy':20}{mean:.4f} +- {std:.4f} over {len(values)} seeds:")
+    if opened.has("params") or opened.has("macs"):
+        click.echo(size(entry))
+    shown = [name for name in ("valid_accuracy", "test_accuracy") if opened.has(name)]
+    for name in shown if opened.truth_name in shown else [*shown, opened.truth_name]:
+        mean, std, values = opened.statistic(name, entry.index)
+        values = tuple(value for value in values if value == value or not opened.foreign)
+        click.echo(f"{label(name):20}{mean:.4f} +- {std:.4f} over {len(values)} seeds:")
         listed = textwrap.fill(" ".join(f"{value:.4f}" for value in values), 59)
         click.echo(textwrap.indent(listed, " " * 20))
     if own == own:
-        click.echo(f"{'rank by test':20}{rank} of {len(opened)}")
+        click.echo(f"{'rank by ' + label(opened.truth_name).removesuffix(' accuracy'):20}{rank} of {of}")
+    if opened.has("isomorph") and (first := opened.column("isomorph").item(entry.index)) != entry.index:
+        click.echo(f"{'the same as':20}{opened.space[first].name}")
+
+
+def label(name: str) -> str:
+    """A column's name to read."""
+    return name.replace("valid_", "validation ").replace("_", " ")
+
+
+def size(entry: Entry) -> str:
+    """What is known of it."""
+    parts = [(entry.params, "parameters"), (entry.macs, "multiply-adds an image")]
+    return ", ".join(f"{number:,} {what}" for number, what in parts if number is not None)
 
 
 @click.command()
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--by", default="test_accuracy", show_default=True, help="A column of accuracies or losses.")
+@click.option("--by", help="A column of accuracies or losses.  [default: the table's ground truth]")
 @table_option
 @json_option
-def top(count: int, by: str, table: str, as_json: bool) -> None:
+def top(count: int, by: str | None, table: str, as_json: bool) -> None:
     """The best children of a table.
 
     \b
@@ -95,15 +114,16 @@ def top(count: int, by: str, table: str, as_json: bool) -> None:
     from nasbench_ws.tables.table import load
 
     opened = load(table)
+    by = by or opened.truth_name
     best = opened.best(by, count)
     if as_json:
         print_json({"by": by, "children": [entry.to_dict() for entry in best]})
         return
-    click.echo(f"{'':4}{'child':8}{'hash':18}{'params':>8}{'valid':>9}{'test':>9}{'+-':>8}")
+    width = max(8, len(best[0].name) + 2)
+    room = max(8, *(len(f"{entry.params or 0:,}") + 1 for entry in best))
+    click.echo(f"{'':4}{'child':{width}}{'hash':18}{'params':>{room}}{'valid':>9}{'test':>9}{'+-':>8}")
     for rank, entry in enumerate(best, start=1):
-        click.echo(f"{rank:<4}{_row(entry)}")
-
-
-def _row(entry: Entry) -> str:
-    valid, test = entry.valid_accuracy, entry.test_accuracy
-    return f"{entry.name:8}{entry.hash:18}{entry.params:>8,}{valid.mean:>9.4f}{test.mean:>9.4f}{test.std:>8.4f}"
+        params = "-" if entry.params is None else f"{entry.params:,}"
+        numbers = (entry.valid_accuracy.mean, 9), (entry.test_accuracy.mean, 9), (entry.truth.std, 8)
+        shown = "".join(f"{'-' if x != x else format(x, '.4f'):>{wide}}" for x, wide in numbers)
+        click.echo(f"{rank:<4}{entry.name:{width}}{entry.hash:18}{params:>{room}}{shown}")

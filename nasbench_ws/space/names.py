@@ -10,9 +10,13 @@ import operator
 import re
 from typing import TYPE_CHECKING
 
-from nasbench_ws.errors import near_misses
+import numpy as np
+
+from nasbench_ws.errors import ArchitectureError, near_misses
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from nasbench_ws.space.cell import Architecture, Space
 
 
@@ -37,6 +41,29 @@ def described(space: Space, text: str) -> Architecture | None:
     if not one_an_edge or head not in ("", space.name):
         return None
     return space[space._index([choice for (choice,) in fitting])]
+
+
+def indices_of(space: Space, names: NDArray[np.bytes_]) -> NDArray[np.int64]:
+    """(n,) indices of children by their digits, (n,) ASCII texts: of thousands at once, without a child for each.
+
+    ArchitectureError at the first that is none.
+    """
+    base, edges = len(space.operations), len(space.edges)
+    strides = np.array([base ** (edges - 1 - edge) for edge in range(edges)])
+    if base <= 9 and names.itemsize == edges:
+        digits = np.ascontiguousarray(names).view(np.uint8).reshape(-1, edges).astype(np.int64) - ord("1")
+    else:
+        parts = [name.decode(errors="replace").split("-" if base > 9 else "\0") for name in names.tolist()]
+        split = parts if base > 9 else [list(part[0]) for part in parts]
+        split = [part if len(part) == edges else ["0"] * edges for part in split]
+        rows = [[int(n) - 1 if n.isdecimal() else -1 for n in part] for part in split]
+        digits = np.array(rows, dtype=np.int64).reshape(-1, edges)
+    wrong = np.flatnonzero(((digits < 0) | (digits >= base)).any(axis=1))
+    if len(wrong):
+        name = names[wrong[0]].decode(errors="replace")
+        raise ArchitectureError(f"row {wrong[0]} is {name!r}, which is no child's digits; {space[0].name} is the first")
+    indices: NDArray[np.int64] = digits @ strides
+    return indices
 
 
 def ambiguous(space: Space, text: str, readings: dict[str, Architecture]) -> str:

@@ -1,12 +1,14 @@
 """What a table holds: columns with their axes, units and meaning, root attributes, and the digest over both.
 
-A table is columnar: one array a column, over the axes architecture (children in order of index), seed and
-epoch. A number that is missing is NaN, and `status` says why. Not here: files (tables/file.py), questions
-(tables/table.py), new tables and what is wrong with one (tables/checks.py).
+Schema 1 is a table of this package's own runs, with every column. Schema 2 is also for tables that others made: what is
+ground truth is named, and what is not known is absent (docs/tables.md). A table is columnar: one array a column, over
+the axes architecture (children in order of index), seed and epoch. A number that is missing is NaN, and `status` says
+why. Not here: files (tables/file.py), questions (tables/table.py), whether columns fit (tables/form.py), new tables and
+what is wrong with one (tables/checks.py).
 
     content = read_table("my.h5")
     content.columns["test_accuracy"], content.digest         # (children, seeds, epochs), SHA-256
-    content.recipe, content.macro                            # read when asked for
+    content.recipe, content.macro                            # read when asked for; UsageError where others made it
 
 Every first question of a process waits for the imports here: only what a query needs.
 """
@@ -14,16 +16,16 @@ Every first question of a process waits for the imports here: only what a query 
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from nasbench_ws.errors import TableError
+from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.names import indices_of
 from nasbench_ws.space.registry import space_from_dict
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FORMAT = "nasbench-ws table"
-SCHEMA_VERSION = 1
+SCHEMA_VERSIONS = (1, 2)
 REMEDY = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
 STATUSES = ("ok", "diverged", "failed", "missing", "published")  # a status is stored as its place here
 OK, DIVERGED, FAILED, MISSING, PUBLISHED = range(5)
@@ -46,6 +48,8 @@ DIGEST_RULE = (
 )
 METRICS = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")
 CURVES = (*METRICS, "seconds")  # the columns by epoch
+NAMES = ("hash", "spec", "name")  # of a child; they follow from the space, whatever a table stores
+BY_CHILD = (*NAMES, "params", "macs", "isomorph")
 _CHILD, _RUN, _POINT = ("architecture",), ("architecture", "seed"), ("architecture", "seed", "epoch")
 
 
@@ -77,6 +81,12 @@ COLUMNS = {
         Column("seconds", _POINT, "<f8", "seconds", "wall-clock time since the run began, scoring included"),
     )
 }
+# Schema 2 has these besides. An accuracy may be a count of right images, -1 where there is none: exact, and a quarter
+# of the bytes.
+ISOMORPH = Column("isomorph", _CHILD, "<i8", "index", "the smallest child that computes the same, or the child itself")
+COLUMNS_2 = {**COLUMNS, ISOMORPH.name: ISOMORPH}
+OTHER_TYPES = {**{name: "<i4" for name in METRICS if name.endswith("_accuracy")}, "seconds": "<f4"}
+NEEDED_2 = ("seeds", "epochs", "name", "status")  # and what is ground truth
 Columns: TypeAlias = "Mapping[str, NDArray[Any]]"
 
 
@@ -90,11 +100,52 @@ class Content:
     def __init__(self, attributes: Mapping[str, str | int], columns: Columns, source: str = "the table") -> None:
         self.attributes, self.columns, self.source = attributes, columns, source
 
+    @property
+    def version(self) -> int:
+        return int(self.attributes["schema_version"])
+
+    @property
+    def foreign(self) -> bool:
+        """Did others make it? Then how its children were trained is known in words at most, by `source`."""
+        return self.version > 1 and not self.attributes["recipe"]
+
+    @property
+    def truth(self) -> str:
+        """The column that is ground truth."""
+        return "test_accuracy" if self.version == 1 else str(self.attributes["truth"])
+
+    @cached_property
+    def counted(self) -> dict[str, int]:
+        """By column: of how many images an accuracy is a count."""
+        return self._part("counted", lambda data: {str(k): int(v) for k, v in data.items()}) if self.version > 1 else {}
+
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """(n,) the index of each row's child, rising; all of the space's in schema 1."""
+        if self.version == 1:
+            return np.arange(len(self.space))
+        return indices_of(self.space, self.columns["name"])
+
+    def curve(self, name: str) -> NDArray[np.float64]:
+        """(n, seeds, epochs) of a column by epoch; NaN throughout where there is no such column."""
+        stored = self.columns.get(name)
+        if stored is None:
+            values = np.full((len(self.rows), *self.shape[1:]), np.nan)
+        elif stored.dtype.kind == "i":
+            values = np.where(stored < 0, np.nan, stored / self.counted[name])
+        elif stored.dtype == np.float64:
+            return stored
+        else:
+            values = stored.astype(np.float64)
+        values.flags.writeable = False
+        return values
+
     @cached_property
     def recipe(self) -> Recipe:
-        """TableError where the attribute is not one; so for the other parts."""
+        """TableError where the attribute is not one; so for the other parts. UsageError where others made the table."""
         from nasbench_ws.recipe import Recipe  # queries do without
 
+        self._refuse_foreign()
         return self._part("recipe", Recipe.from_dict)
 
     @cached_property
@@ -106,12 +157,21 @@ class Content:
     def macro(self) -> Macro:
         from nasbench_ws.space.macro import macro_from_dict
 
+        self._refuse_foreign()
         return self._part("macro", macro_from_dict)
 
     @cached_property
     def environments(self) -> tuple[dict[str, Any], ...]:
         """Library versions and device of the machines that runs were made on."""
         return self._part("environments", lambda data: tuple(dict(environment) for environment in data))
+
+    def _refuse_foreign(self) -> None:
+        if self.foreign:
+            raise UsageError(
+                f"others made {self.source}, and it has no recipe to train by ({self.attributes['source']}); measure "
+                "scores with `assess` and searchers with `search`, or train against a table that has a recipe, such as "
+                "fashion14"
+            )
 
     def _part(self, name: str, read: Callable[[Any], T]) -> T:
         text = str(self.attributes[name])
@@ -123,7 +183,7 @@ class Content:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Children, seeds, epochs."""
-        return len(self.space), len(self.columns["seeds"]), len(self.columns["epochs"])
+        return len(self.columns["name"]), len(self.columns["seeds"]), len(self.columns["epochs"])
 
     @cached_property
     def digest(self) -> str:
@@ -137,59 +197,27 @@ class Content:
         return str(digest.hexdigest())
 
 
-ATTRIBUTES = (
+ATTRIBUTES = (  # of schema 1
     "format", "schema_version", "recipe", "space", "macro", "images", "images_digest", "environments", "licence",
     "citation",
 )  # fmt: skip
 
 
+ATTRIBUTES_2 = (
+    "format", "schema_version", "space", "truth", "source", "recipe", "macro", "counted", "images", "images_digest",
+    "environments", "licence", "citation",
+)  # fmt: skip
+
+
+def attributes_of(version: int) -> tuple[str, ...]:
+    """Names of the root's attributes but for the digest and its rule, in the order in which they are written."""
+    return ATTRIBUTES if version == 1 else ATTRIBUTES_2
+
+
+def columns_of(version: int) -> Mapping[str, Column]:
+    """The columns that a table of that schema has, or in schema 2 may have."""
+    return COLUMNS if version == 1 else COLUMNS_2
+
+
 def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-class Form(NamedTuple):
-    """What can be known of a column before it is read."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-
-def form_problems(space: Space, columns: Mapping[str, Form | NDArray[Any]]) -> Iterator[str]:
-    """Columns that are absent, unknown, or of another type or shape."""
-    for name in sorted({*COLUMNS, *columns}):
-        if name not in columns:
-            yield f"it has no {name}"
-        elif name not in COLUMNS:
-            yield f"it has an unknown {name}; a table of schema {SCHEMA_VERSION} has {', '.join(COLUMNS)}"
-    if not {"seeds", "epochs"} <= columns.keys():
-        return
-    lengths = {"architecture": len(space)}
-    lengths |= {axis[:-1]: columns[axis].shape[0] if columns[axis].shape else 0 for axis in ("seeds", "epochs")}
-    for name, column in COLUMNS.items():
-        if name in columns:
-            shape, dtype = columns[name].shape, columns[name].dtype
-            expected = tuple(lengths[axis] for axis in column.axes)
-            if shape != expected or 0 in shape:
-                yield f"its {name} has shape {shape}; it must be {expected} ({' x '.join(column.axes)}), none of them 0"
-            if dtype.kind != "S" if column.dtype == "S" else dtype.str != np.dtype(column.dtype).str:
-                yield f"its {name} is of type {dtype.str}; it must be {column.dtype}"
-
-
-def identity_problems(space: Space, columns: Columns) -> Iterator[str]:
-    """Rows that are not the child they should be. Its hash says which child a row is."""
-    found = columns["hash"].tolist()
-    if len(set(found)) < len(found):
-        counts = Counter(found)
-        twice = next(hash for hash in found if counts[hash] > 1)
-        rows = [row for row, hash in enumerate(found) if hash == twice]
-        listed = f"{rows}" if len(rows) <= 8 else f"{rows[:8]} and {len(rows) - 8} more"
-        yield f"its hash {twice.decode(errors='replace')} stands in more than one row: {listed}"
-        return
-    index = {hash.encode(): i for hash, i in space._hashes}  # far faster than by way of 4096 Architectures
-    for row, hash in enumerate(found):
-        if index.get(hash) != row:
-            yield (
-                f"its row {row} has hash {hash.decode(errors='replace')}, and child {row} of {space.name} is "
-                f"{space[row].name}, {space[row].hash}"
-            )
-            return

@@ -6,8 +6,10 @@
     table.truth, table.best("valid_accuracy", 3)
 
 The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
-run is missing or diverged, unless `skip_missing` says to leave it out. Every array is read-only. Not here: files
-(tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/rank.py, metrics/intervals.py).
+run is missing or diverged, unless `skip_missing` says to leave it out. In a table that others made, where nothing can
+be added, means are over the runs that there are, and what it does not know is NaN (docs/tables.md). Every array is
+read-only. Not here: files (tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/rank.py,
+metrics/intervals.py).
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasbench_ws.errors import TableError, UsageError, extra, near_misses
+from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.space.cell import Architecture, ArchitectureLike
-from nasbench_ws.tables.columns import COLUMNS, CURVES, GOOD, STATUSES, Content
+from nasbench_ws.tables.columns import BY_CHILD, CURVES, GOOD, MISSING, NAMES, STATUSES, Content
+from nasbench_ws.tables.entry import Entry, Statistic
 from nasbench_ws.tables.file import read_table, verify, write_table
 
 if TYPE_CHECKING:
@@ -36,57 +39,6 @@ if TYPE_CHECKING:
     from nasbench_ws.space.macro import Macro
 
 __all__ = ["Entry", "Statistic", "Table", "load", "shipped", "verify", "write_table"]
-BY_CHILD = ("hash", "spec", "name", "params", "macs")
-
-
-class Statistic(NamedTuple):
-    """One number by seed: NaN where there is none, and then the mean and the deviation are NaN too."""
-
-    mean: float
-    std: float  # of the sample (ddof 1); NaN with one seed
-    values: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: NaN is None."""
-        return {"mean": _number(self.mean), "std": _number(self.std), "values": [_number(x) for x in self.values]}
-
-
-class Entry:
-    """What a table knows of one child. Accuracies are those of the last epoch, in [0, 1]."""
-
-    def __init__(
-        self, table: Table, architecture: Architecture, params: int, macs: int, valid: Statistic, test: Statistic
-    ) -> None:
-        self._table, self.architecture = table, architecture
-        self.hash, self.name, self.spec = architecture.hash, architecture.name, architecture.spec
-        self.index = architecture.index
-        self.params, self.macs = params, macs  # of one image's forward pass
-        self.valid_accuracy, self.test_accuracy = valid, test
-
-    def __repr__(self) -> str:
-        return f"Entry({self.name!r} of {self._table.name!r}, test accuracy {self.test_accuracy.mean:.4f})"
-
-    @property
-    def status(self) -> tuple[str, ...]:
-        """How the run of each seed ended: ok, diverged, failed or missing."""
-        return tuple(STATUSES[code] for code in self._table.content.columns["status"][self.index])
-
-    def curve(self, name: str) -> NDArray[np.float64]:
-        """A column by seed and epoch, (seeds, epochs)."""
-        curve: NDArray[np.float64] = self._table.curves(name)[self.index]
-        return curve
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`."""
-        data = {key: getattr(self, key) for key in ("hash", "name", "spec", "index", "params", "macs")}
-        return {
-            **data,
-            "valid_accuracy": self.valid_accuracy.to_dict(),
-            "test_accuracy": self.test_accuracy.to_dict(),
-            "seeds": self._table.seeds.tolist(),
-            "epoch": float(self._table.epochs[-1]),
-            "status": list(self.status),
-        }
 
 
 class Table:
@@ -97,16 +49,56 @@ class Table:
         self.seeds: NDArray[np.int64] = content.columns["seeds"]
         self.epochs: NDArray[np.float64] = content.columns["epochs"]  # passes over the training images
         self._entries: dict[int, Entry] = {}
+        self._curves: dict[str, NDArray[np.float64]] = {}
+        self._known_statistics: dict[str, tuple[NDArray[np.float64], ...]] = {}
+
+    @property
+    def foreign(self) -> bool:
+        """Did others make it, so that nothing can be trained to be compared with it?"""
+        return self.content.foreign
+
+    @property
+    def truth_name(self) -> str:
+        """The column that is ground truth: test_accuracy, if not others had another."""
+        return self.content.truth
 
     @property
     def recipe(self) -> Recipe:
-        """How every child was trained."""
+        """How every child was trained. UsageError where others made the table."""
         return self.content.recipe
 
     @property
     def macro(self) -> Macro:
-        """What every child's cells are put into."""
+        """What every child's cells are put into. UsageError where others made the table."""
         return self.content.macro
+
+    def has(self, name: str) -> bool:
+        """Does the table know that column? What it does not is NaN by run, and refused by child.
+
+        >>> load("fashion14").has("macs"), load("fashion14").has("isomorph")
+        (True, False)
+        """
+        return name in NAMES or name in self.content.columns
+
+    @cached_property
+    def part(self) -> NDArray[np.int64] | None:
+        """The children that the table has rows of, by index; None where it has all of the space's."""
+        rows = self.content.rows
+        return None if len(rows) == len(self.space) else rows
+
+    @cached_property
+    def status(self) -> NDArray[np.int8]:
+        """(children, seeds) how each run ended, as a place in STATUSES."""
+        return self.whole(self.content.columns["status"], MISSING)
+
+    def whole(self, values: NDArray[Any], fill: Any) -> NDArray[Any]:
+        """A stored column, over all children of the space; `fill` where the table has no row."""
+        if self.part is None:
+            return values
+        whole = np.full((len(self.space), *values.shape[1:]), fill, values.dtype)
+        whole[self.part] = values
+        whole.flags.writeable = False
+        return whole
 
     def query(self, arch: ArchitectureLike) -> Entry:
         """The entry of a child, by any of its names. ArchitectureError where it names none, or several.
@@ -120,9 +112,9 @@ class Table:
         entry = self._entries.get(child.index)
         if entry is None:
             i = child.index
-            params, macs, accuracies = self._numbers
-            valid, test = (Statistic(mean[i], std[i], tuple(values[i])) for mean, std, values in accuracies)
-            entry = Entry(self, child, params[i], macs[i], valid, test)
+            params, macs = (self.column(name).item(i) if self.has(name) else None for name in ("params", "macs"))
+            valid, test = (self.statistic(name, i) for name in ("valid_accuracy", "test_accuracy"))
+            entry = Entry(self, child, params, macs, valid, test)
             self._entries[i] = entry
         return entry
 
@@ -141,7 +133,8 @@ class Table:
         children, seeds, epochs = self.content.shape
         absent = len(self.absent())
         without = f", without {absent} of {children * seeds} runs" if absent else ""
-        size = f"{children} children x {seeds} seeds x {epochs} epochs"
+        of = "" if self.part is None else f" of {len(self.space)}"
+        size = f"{children}{of} children x {seeds} seeds x {epochs} epochs"
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
 
     def curves(self, name: str) -> NDArray[np.float64]:
@@ -153,7 +146,9 @@ class Table:
         """
         if name not in CURVES:
             self._refuse(name, CURVES)
-        curves: NDArray[np.float64] = self.content.columns[name]
+        curves = self._curves.get(name)
+        if curves is None:
+            curves = self._curves[name] = self.whole(self.content.curve(name), np.nan)
         return curves
 
     def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
@@ -161,37 +156,50 @@ class Table:
         return self.curves(name)[:, :, self._epoch(epoch)]
 
     def column(
-        self, name: str, *, epoch: float | None = None, seed: int | None = None, skip_missing: bool = False
+        self, name: str, *, epoch: float | None = None, seed: int | None = None, skip_missing: bool | None = None
     ) -> NDArray[Any]:
         """A column by child; one that runs make is the mean over seeds, or of one `seed`, at the last epoch or `epoch`.
 
-        `skip_missing` takes the mean over the seeds that have a number: children then differ in how many.
+        `skip_missing` takes the mean over the seeds that have a number: children then differ in how many. It is so
+        without being asked for where others made the table. UsageError for a column by child that it does not have.
         """
         if name in BY_CHILD:
             if epoch is not None or seed is not None:
                 raise UsageError(f"{name} is a child's own, at any epoch and of any seed; ask for it without them")
-            values: NDArray[Any] = self.content.columns[name]
-            return values.astype("U") if COLUMNS[name].dtype == "S" else values
+            if name in NAMES and (self.part is not None or name not in self.content.columns):
+                return np.array([getattr(child, name) for child in self.space])
+            if name not in self.content.columns:
+                raise UsageError(f"{self.name} does not know {name}; it has {', '.join(self._known())}")
+            values = self.whole(self.content.columns[name], -1)
+            return values.astype("U") if name in NAMES else values
         if name not in CURVES:
-            self._refuse(name, (*BY_CHILD, *CURVES))
+            self._refuse(name, tuple(self._known()))
         runs = self.by_seed(name, epoch)  # (children, seeds)
         if seed is not None:
             place = np.flatnonzero(self.seeds == seed)
             if not len(place):
                 raise UsageError(f"{self.name} has no seed {seed}; it has {', '.join(map(str, self.seeds.tolist()))}")
             return runs[:, place[0]]
-        if skip_missing:
-            count = (~np.isnan(runs)).sum(axis=1)
-            return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)
+        if self.foreign if skip_missing is None else skip_missing:
+            there = ~np.isnan(runs)
+            count = there.sum(axis=1)
+            return np.where(count > 0, np.where(there, runs, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
         means: NDArray[np.float64] = runs.mean(axis=1)
         return means
 
     @property
     def truth(self) -> NDArray[np.float64]:
-        """What scores are measured against: mean test accuracy over seeds. TableError where a run is missing."""
-        truth: NDArray[np.float64] = self.column("test_accuracy")
+        """What scores are measured against: mean over seeds of the column `truth_name`, test accuracy if not others
+        made the table. TableError where a run is missing.
+        """
+        truth: NDArray[np.float64] = self.column(self.truth_name)
         if np.isnan(truth).any():
             absent = self.absent()
+            if not absent:
+                raise TableError(
+                    f"{self.name} has {self.content.shape[0]} of the {len(self.space)} children of {self.space.name}; "
+                    "measure among those, as `assess --allow-missing` does"
+                )
             listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in absent[:4])
             more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
             raise TableError(
@@ -200,16 +208,31 @@ class Table:
             )
         return truth
 
+    @property
+    def truth_by_seed(self) -> NDArray[np.float64]:
+        """(children, seeds) of what `truth` is the mean of; NaN where a run is missing."""
+        return self.by_seed(self.truth_name)
+
     def absent(self) -> list[tuple[Architecture, int, str]]:
-        """Every run that did not end well: its child, its seed and its status."""
+        """Every run that did not end well, of the children that have a row: its child, its seed and its status.
+
+        A child of a table that others made has the runs that it has: of those, where there are any, none is absent.
+        """
         status = self.content.columns["status"]
-        places = np.argwhere(~np.isin(status, GOOD)).tolist()
-        return [(self.space[i], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in places]
+        lacking = ~np.isin(status, GOOD)
+        if self.foreign:
+            lacking &= ~np.isin(status, GOOD).any(axis=1, keepdims=True)
+        rows = self.content.rows
+        return [
+            (self.space[rows[i]], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in np.argwhere(lacking).tolist()
+        ]
 
     def best(self, by: str, n: int = 1) -> list[Entry]:
         """The n best children by an accuracy (highest) or a loss (lowest), best first; ties in order of index."""
         if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
             self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
+        if not self.has(by):
+            raise UsageError(f"{self.name} does not know {by}; it has {', '.join(self._known())}")
         values = self.column(by)
         known = int((~np.isnan(values)).sum())
         if not 1 <= n <= known:
@@ -219,54 +242,49 @@ class Table:
 
     def to_frame(self, level: str = "architecture") -> pd.DataFrame:
         """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch."""
-        with extra("pandas", "to_frame needs pandas"):
-            import pandas as pd
-        if level not in ("architecture", "seed", "epoch"):
-            raise UsageError(f"there is no level {level!r}; a row is of an architecture, a seed or an epoch")
-        if level == "architecture":
-            return pd.DataFrame({name: self.column(name) for name in (*BY_CHILD, *CURVES)}).set_index("hash")
-        children, seeds, epochs = self.content.shape
-        runs = epochs if level == "epoch" else 1
-        data = {"hash": np.repeat(self.column("hash"), seeds * runs)}
-        data["seed"] = np.tile(np.repeat(self.seeds, runs), children)
-        data["epoch"] = np.tile(self.epochs if level == "epoch" else self.epochs[-1:], children * seeds)
-        data["status"] = np.repeat(np.array(STATUSES)[self.content.columns["status"].ravel()], runs)
-        data |= {name: (self.curves(name) if level == "epoch" else self.by_seed(name)).ravel() for name in CURVES}
-        return pd.DataFrame(data)
+        from nasbench_ws.tables.frames import to_frame
+
+        return to_frame(self, level)
 
     def to_xarray(self) -> xr.Dataset:
         """An xarray data set: every column over architecture (hash), seed and epoch, with its units."""
-        with extra("xarray", "to_xarray needs xarray"):
-            import xarray as xr
-        variables = {}
-        for name, column in COLUMNS.items():
-            if name in ("seeds", "epochs", "hash"):
-                continue
-            values = self.content.columns[name]
-            values = values.astype("U") if column.dtype == "S" else values
-            values = np.array(STATUSES)[values] if name == "status" else values
-            variables[name] = (column.axes, values, {"units": column.units, "long_name": column.meaning})
-        coordinates = {"architecture": self.column("hash"), "seed": self.seeds, "epoch": self.epochs}
-        return xr.Dataset(variables, coordinates, {"table": self.name, "digest": self.digest})
+        from nasbench_ws.tables.frames import to_xarray
+
+        return to_xarray(self)
 
     def _repr_html_(self) -> str:
         from nasbench_ws.markup import number, paragraph, table
 
         rows = [
-            (entry.name, number(entry.test_accuracy.mean, 4), number(entry.test_accuracy.std, 4), f"{entry.params:,}")
-            for entry in sorted(self, key=lambda entry: -np.nan_to_num(entry.test_accuracy.mean))[:5]
+            (entry.name, number(entry.truth.mean, 4), number(entry.truth.std, 4), f"{entry.params or 0:,}")
+            for entry in map(self.query, np.argsort(-np.nan_to_num(self.column(self.truth_name)), kind="stable")[:5])
         ]
-        return paragraph(repr(self)) + table(["best children", "test accuracy", "std of seeds", "parameters"], rows)
+        name = self.truth_name.replace("_", " ")
+        return paragraph(repr(self)) + table(["best children", name, "std of seeds", "parameters"], rows)
 
-    @cached_property
-    def _numbers(self) -> tuple[Any, ...]:
-        """As lists, which are far quicker to look into: params, macs, and (mean, std, by seed) of both accuracies."""
-        accuracies = []
-        for name in ("valid_accuracy", "test_accuracy"):
-            runs = self.by_seed(name)
-            std = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else np.full(len(self), np.nan)
-            accuracies.append((self.column(name).tolist(), std.tolist(), runs.tolist()))
-        return self.column("params").tolist(), self.column("macs").tolist(), accuracies
+    def statistic(self, name: str, index: int) -> Statistic:
+        """A column of one child at the last epoch, by seed."""
+        if not self.has(name):
+            return Statistic(math.nan, math.nan, (math.nan,) * len(self.seeds))
+        mean, std, runs = self._statistics(name)
+        return Statistic(mean.item(index), std.item(index), tuple(runs[index].tolist()))
+
+    def _statistics(self, name: str) -> tuple[NDArray[np.float64], ...]:
+        """(children,) mean, (children,) deviation and (children, seeds) of a column at the last epoch."""
+        known = self._known_statistics.get(name)
+        if known is None:
+            runs, mean = self.by_seed(name), self.column(name)
+            if self.foreign:
+                count = np.isfinite(runs).sum(axis=1)
+                squares = np.where(np.isfinite(runs), (runs - mean[:, None]) ** 2, 0.0).sum(axis=1)
+                std = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
+            else:
+                std = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else np.full(len(self), np.nan)
+            known = self._known_statistics[name] = mean, std, runs
+        return known
+
+    def _known(self) -> list[str]:
+        return [name for name in (*BY_CHILD, *CURVES) if self.has(name)]
 
     def _epoch(self, epoch: float | None) -> int:
         if epoch is None:
@@ -295,7 +313,9 @@ def load(name_or_path: str | os.PathLike[str]) -> Table:
     """A shipped table by its name, or the one in a file. TableError says what is wrong."""
     tables = shipped()
     if isinstance(name_or_path, str) and name_or_path in tables:
-        return Table(read_table(tables[name_or_path]), name_or_path)
+        content = read_table(tables[name_or_path])
+        content.source = name_or_path  # what errors name
+        return Table(content, name_or_path)
     path = Path(name_or_path)
     if not os.path.exists(path):  # Path's own raises for a name that is too long
         listed = ", ".join(tables) or "none"
@@ -304,7 +324,3 @@ def load(name_or_path: str | os.PathLike[str]) -> Table:
             f"shipped; shipped are {listed}; give one of these, or the path of a file"
         )
     return Table(read_table(path), str(path))
-
-
-def _number(x: float) -> float | None:
-    return None if math.isnan(x) else x

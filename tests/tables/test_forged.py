@@ -16,7 +16,8 @@ from forged import written
 
 from nasbench_ws.errors import TableError
 from nasbench_ws.space.cell import Space
-from nasbench_ws.tables.columns import Content, identity_problems
+from nasbench_ws.tables.columns import Content, canonical_json
+from nasbench_ws.tables.form import identity_problems
 from nasbench_ws.tables.table import load, verify, write_table
 
 ODD: tuple[Any, ...] = (
@@ -49,7 +50,8 @@ def test_equal_hashes_are_found_in_a_moment() -> None:
     hashes = np.arange(len(space)).astype("S16")
     hashes[-9:] = hashes[-1]
     started = time.perf_counter()
-    (found,) = identity_problems(space, {"hash": hashes})
+    cell = canonical_json({"name": space.name, "nodes": space.nodes, "operations": list(space.operations)})
+    (found,) = identity_problems(Content({"schema_version": 1, "space": cell}, {"hash": hashes}))
     assert time.perf_counter() - started < 1
     assert found == (
         "its hash 59048 stands in more than one row: [59040, 59041, 59042, 59043, 59044, 59045, 59046, 59047] and 1 "

@@ -297,10 +297,10 @@ BROKEN: list[tuple[Any, str]] = [
     (virtual, ELSEWHERE.format("a window on other files")),
     (big_chunk, ELSEWHERE.format("in chunks of (536870911,)")),
     (
-        lambda file: file.attrs.modify("schema_version", 2),
-        "{} has schema 2, this package reads 1; upgrade nasbench-ws to read it",
+        lambda file: file.attrs.modify("schema_version", 3),
+        "{} has schema 3, this package reads 1 and 2; upgrade nasbench-ws to read it",
     ),
-    (lambda file: file.attrs.modify("schema_version", 0), "{} has schema 0, this package reads 1; " + REMEDY),
+    (lambda file: file.attrs.modify("schema_version", 0), "{} has schema 0, this package reads 1 and 2; " + REMEDY),
     (
         lambda file: file.attrs.modify("format", "other"),
         "{} is HDF5, but not a table of nasbench-ws; name one that `merge` wrote",

@@ -1,0 +1,85 @@
+"""What a table knows of one child.
+
+    entry = load("fashion14").query("434")
+    entry.truth.mean, entry.params, entry.curve("valid_accuracy")
+
+Not here: the table (tables/table.py), which makes these.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nasbench_ws.space.cell import Architecture
+from nasbench_ws.tables.columns import STATUSES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nasbench_ws.tables.table import Table
+
+
+class Statistic(NamedTuple):
+    """One number by seed: NaN where there is none, and then the mean and the deviation are NaN too."""
+
+    mean: float
+    std: float  # of the sample (ddof 1); NaN with one seed
+    values: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: NaN is None."""
+        return {"mean": _number(self.mean), "std": _number(self.std), "values": [_number(x) for x in self.values]}
+
+
+class Entry:
+    """What a table knows of one child. Accuracies are those of the last epoch, in [0, 1]."""
+
+    def __init__(
+        self, table: Table, architecture: Architecture, params: int | None, macs: int | None, valid: Statistic,
+        test: Statistic,
+    ) -> None:  # fmt: skip
+        self._table, self.architecture = table, architecture
+        self.hash, self.name, self.spec = architecture.hash, architecture.name, architecture.spec
+        self.index = architecture.index
+        self.params, self.macs = params, macs  # of one image's forward pass; None where the table does not know
+        self.valid_accuracy, self.test_accuracy = valid, test
+
+    def __repr__(self) -> str:
+        what = self._table.truth_name
+        return f"Entry({self.name!r} of {self._table.name!r}, {what.replace('_', ' ')} {self.truth.mean:.4f})"
+
+    @cached_property
+    def truth(self) -> Statistic:
+        """What the child is worth: the accuracy, or loss, that is ground truth in this table."""
+        own = {"valid_accuracy": self.valid_accuracy, "test_accuracy": self.test_accuracy}
+        known = own.get(self._table.truth_name)
+        return self._table.statistic(self._table.truth_name, self.index) if known is None else known
+
+    @property
+    def status(self) -> tuple[str, ...]:
+        """How the run of each seed ended: ok, diverged, failed or missing."""
+        return tuple(STATUSES[code] for code in self._table.status[self.index])
+
+    def curve(self, name: str) -> NDArray[np.float64]:
+        """A column by seed and epoch, (seeds, epochs)."""
+        curve: NDArray[np.float64] = self._table.curves(name)[self.index]
+        return curve
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`."""
+        data = {key: getattr(self, key) for key in ("hash", "name", "spec", "index", "params", "macs")}
+        return {
+            **data,
+            "valid_accuracy": self.valid_accuracy.to_dict(),
+            "test_accuracy": self.test_accuracy.to_dict(),
+            "seeds": self._table.seeds.tolist(),
+            "epoch": float(self._table.epochs[-1]),
+            "status": list(self.status),
+        }
+
+
+def _number(x: float) -> float | None:
+    return None if math.isnan(x) else x
