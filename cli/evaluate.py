@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 @click.option("--average", default=0.0, metavar="DECAY", help="Score a moving average of the weights too.")
 @click.option("--fine-tune", default="", metavar="F,F,...", help="Score after F steps of each child alone too.")
 @click.option("--interference", default=0, type=click.IntRange(0), metavar="N", help="What N steps of a child do.")
+@click.option("--valid-images", type=click.IntRange(1), metavar="N", help="Score on the first N validation images.")
+@click.option("--quick", is_flag=True, help="In seconds: 1 instance, few steps, 1,000 images. It proves little.")
 @recipe_option
 @root_option
 @workers_option
@@ -63,8 +65,8 @@ if TYPE_CHECKING:
 def evaluate(
     ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
     batch_norm: tuple[str, ...], last: int, end_lr: float | None, average: float, fine_tune: str, interference: int,
-    changes: str, data_root: str | None, download: bool, workers: int | None, dask: str | None, work: str | None,
-    out: str | None, as_json: bool,
+    valid_images: int | None, quick: bool, changes: str, data_root: str | None, download: bool, workers: int | None,
+    dask: str | None, work: str | None, out: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a way of ranking orders the children: it trains super-nets.
 
@@ -75,12 +77,13 @@ def evaluate(
     \b
     Example:
       nasbench-ws evaluate full
+      nasbench-ws evaluate full --quick
       nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
       nasbench-ws evaluate params
     """
     from nasbench_ws.rankers.named import check_name
-    from nasbench_ws.rankers.plan import Plan
+    from nasbench_ws.rankers.plan import Plan, quick_look
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.batch_norm import BatchNorm
 
@@ -90,8 +93,10 @@ def evaluate(
         "full", truth.recipe.override(changes), match=match, schedule=schedule, batch_norm=batch_norm, last=last,
         end_lr=end_lr, average=average, fine_tune=_counts(fine_tune), interference=interference,
     )  # fmt: skip
-    if steps is not None:
-        plan = replace(plan, steps=steps)
+    if quick:
+        plan, instances = quick_look(plan, len(truth)), instances or 1
+        plan = replace(plan, batch_norm=batch_norm or plan.batch_norm)
+    plan = replace(plan, steps=steps or plan.steps, valid_images=valid_images or plan.valid_images)
     for mode in batch_norm:
         BatchNorm.parse(mode)
     check_name(ranker, truth.space, truth.macro)
@@ -109,7 +114,8 @@ def evaluate(
             bar.show(p.fraction, text, p.seconds_left, at_once=p.idle)
 
         try:
-            result = ready.run(workers=count, executor=executor, on_progress=on_progress)
+            here = quick and executor is None  # a worker would take longer to start than to work
+            result = ready.run(workers=None if here else count, executor=executor, on_progress=on_progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"

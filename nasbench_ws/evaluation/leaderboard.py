@@ -33,7 +33,7 @@ from nasbench_ws.rankers.named import curves
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.baselines import left_out
-from nasbench_ws.results.compare import matches, unusual, worst_last
+from nasbench_ws.results.compare import matches, refuse_quick, unusual, worst_last
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import LABELS
 from nasbench_ws.results.yardstick import REACHED, yardstick
@@ -76,7 +76,7 @@ class Leaderboard:
     bound: float  # the most that a ranking can be expected to reach; NaN where the metric has no bound
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
-    left_out: int = 0  # results of the folder that are of other images, networks or children
+    left_out: int = 0  # results of the folder of other images, networks or children, or scored on some images alone
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; without the results. NaN is None."""
@@ -133,8 +133,12 @@ class Leaderboard:
             f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
             "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
             "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
-            + (f"\nOf other images or networks, and left out: {self.left_out} results." if self.left_out else "")
+            + self._without()
         )
+
+    def _without(self) -> str:
+        count = self.left_out
+        return f"\nOf other images or networks, or some images: {count} results, left out." if count else ""
 
 
 def _mode(row: Row) -> tuple[bool, str]:
@@ -198,7 +202,7 @@ def leaderboard(
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     there = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
-    found = {name: one for name, one in there.items() if misfit(one.outcome.recipe, truth) is None}
+    found = {name: one for name, one in there.items() if _belongs(one, truth)}
     others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one)}
     steps = next((one.outcome.steps for one in [*found.values(), *results]), SCALE.steps)
@@ -209,6 +213,12 @@ def leaderboard(
                 f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
                 f"--steps {steps} --match {match}"
             )
+        refuse_quick([one])
+        if one.outcome.valid_images:
+            raise UsageError(
+                f"result {place} ({unusual(one)}) was scored on {one.outcome.valid_images:,} validation images, and "
+                "the leaderboard on all; evaluate it without --valid-images"
+            )
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
         found[f"given {place}"] = one
     found = {name: one.measured_by(truth) for name, one in found.items()}
@@ -218,6 +228,11 @@ def leaderboard(
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(truth).reach[metric].bound if metric in REACHED else math.nan
     return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
+
+
+def _belongs(one: Result, table: Table) -> bool:
+    """Is that of the table's images and networks, and scored on all validation images?"""
+    return misfit(one.outcome.recipe, table) is None and not (one.outcome.valid_images or one.outcome.quick)
 
 
 def _alike(results: Iterable[Result]) -> list[list[Result]]:

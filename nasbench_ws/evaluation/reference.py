@@ -51,6 +51,7 @@ def shipped_reference(result: Result) -> Result | None:
         there = one.outcome
         alike = (
             there.steps == outcome.steps
+            and there.valid_images == outcome.valid_images
             and there.end_lr == outcome.end_lr
             and unusual(one) == "full"
             and matches(one) & matches(result)

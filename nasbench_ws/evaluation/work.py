@@ -19,7 +19,7 @@ from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker
 from nasbench_ws.space.problem import Problem
 
-_loaded: dict[tuple[str, tuple[str, ...], str | None], Images] = {}  # of this process
+_loaded: dict[tuple[str, tuple[str, ...], str | None], Images] = {}  # of this process, whole
 
 
 def images_for(ranker: Ranker, problem: Problem, root: str | None) -> Images | None:
@@ -33,7 +33,17 @@ def images_for(ranker: Ranker, problem: Problem, root: str | None) -> Images | N
     which = (problem.images, tuple(ranker.splits), root)
     if which not in _loaded:
         _loaded[which] = load_images(problem.images, ranker.splits, root=root)
-    return _loaded[which]
+    return _first(_loaded[which], getattr(ranker, "valid_images", 0))
+
+
+def _first(images: Images, count: int) -> Images:
+    """With that many validation images; 0: all. UsageError where there are not so many."""
+    if not count:
+        return images
+    there = len(images.valid)
+    if count > there:
+        raise UsageError(f"{count:,} validation images of {images.name}: it has 1 to {there:,} (--valid-images)")
+    return images.first_valid(count)
 
 
 def run_piece(

@@ -59,7 +59,8 @@ class Ranker(Protocol):
     `name` is what a result calls it, `plan` all that it was asked for as JSON, with `steps` (of one super-net that
     shares everything; 0 where nothing is trained), `schedule` ("" likewise) and `last`; `recipe` how it trains, as
     JSON; `match` what is equal between evaluations of as many steps, "" where nothing is trained. `splits` are the
-    images it looks at, of "train" and "valid"; () where it looks at none.
+    images it looks at, of "train" and "valid"; () where it looks at none. One that has `valid_images` gets the first
+    so many validation images; 0: all.
     """
 
     @property

@@ -53,6 +53,24 @@ class Part:
     steps: int
 
 
+QUICK_UPDATES = 5  # of each child, in a quick look
+QUICK_IMAGES = 1000  # validation images, and training images that recalibrate batch norm
+
+
+def quick_look(plan: Plan, children: int) -> Plan:
+    """The plan at so few steps, under one mode and on so few images that an answer takes seconds and proves little.
+
+    >>> from nasbench_ws.recipe import Recipe
+    >>> plan = quick_look(Plan("full", Recipe()), 64)
+    >>> plan.steps, plan.valid_images, plan.batch_norm
+    (320, 1000, ('recalibrate:1000',))
+    """
+    modes = (f"recalibrate:{min(QUICK_IMAGES, plan.recipe.train_images)}",)
+    return dataclasses.replace(
+        plan, steps=QUICK_UPDATES * children, valid_images=QUICK_IMAGES, batch_norm=modes, quick=True
+    )
+
+
 def default_modes(recipe: Recipe) -> tuple[str, ...]:
     """Recalibrated first, and running beside it: the variance of `full`'s tau is less than half of that of running."""
     return f"recalibrate:{min(1024, recipe.train_images)}", "running"
@@ -75,9 +93,11 @@ class Plan:
     fine_tune: tuple[int, ...] = ()  # steps of each child alone after which it is scored (paper, figure 4)
     interference: int = 0  # steps of one child after which all are scored, for every child; 0: not measured
     extra_lr: float = 0.01  # learning rate of these steps
+    valid_images: int = 0  # score on the first so many validation images, while developing; 0: on all
+    quick: bool = False  # a look that proves little: it is never compared with anything
 
     def __post_init__(self) -> None:
-        for name in ("steps", "last", "last_images", "interference"):
+        for name in ("steps", "last", "last_images", "interference", "valid_images"):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
         object.__setattr__(self, "fine_tune", tuple(_integer("fine_tune", count) for count in self.fine_tune))
         if self.schedule is not None and not isinstance(self.schedule, str):
@@ -93,6 +113,8 @@ class Plan:
             object.__setattr__(self, "batch_norm", default_modes(self.recipe))
         if not self.batch_norm or isinstance(self.batch_norm, str):
             raise UsageError(f"batch_norm is {self.batch_norm!r}; give a tuple of at least one mode, as ('running',)")
+        if self.valid_images < 0:
+            raise UsageError(f"valid_images is {self.valid_images}; it is at least 1, or 0 for all")
         if self.last < 0 or self.last_images < 1:
             raise UsageError(
                 f"last is {self.last} steps on {self.last_images} images; give at least 0 steps and 1 image"
@@ -154,7 +176,8 @@ class Plan:
         return dataclasses.replace(self.recipe, lr_final=self.end_lr * self.recipe.lr)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. `end_lr` came later than the first files, and is left out where it is None, as it is there."""
+        """For JSON. What came later than the first files is left out where it is not asked for, as it is there."""
+        later = {"end_lr": None, "valid_images": 0, "quick": False}
         data = dataclasses.asdict(self)
-        return data if self.end_lr is not None else {key: value for key, value in data.items() if key != "end_lr"}
+        return {key: value for key, value in data.items() if key not in later or value != later[key]}
 

@@ -67,6 +67,10 @@ class WeightSharing:
         plan: dict[str, Any] = without_nan({**asked, "schedule": name_of(self.asked.schedule or strategy.schedule)})
         return plan
 
+    @property
+    def valid_images(self) -> int:
+        return self.asked.valid_images
+
     def instances(self) -> int | None:
         return None
 

@@ -113,9 +113,11 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     """
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
+    refuse_quick(results)
     _same("table", [result.assessment.table.digest for result in results], results)
     match = _match(results)
     _same("steps", [result.outcome.steps for result in results], results)
+    _same("number of validation images (0: all)", [result.outcome.valid_images for result in results], results)
     for result in results:
         if metric not in result.metrics:
             known = ", ".join(result.metrics)
@@ -186,6 +188,16 @@ def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
             )
 
 
+def refuse_quick(results: Sequence[Result]) -> None:
+    """UsageError where one of them is a quick look."""
+    for result in results:
+        if result.outcome.quick:
+            raise UsageError(
+                f"{name_of(result)} is a quick look, which proves too little to be compared; evaluate it without "
+                "--quick"
+            )
+
+
 def name_of(result: Result) -> str:
     """The strategy, with what is unusual of its plan."""
     mode = result.outcome.batch_norm
@@ -197,7 +209,8 @@ def unusual(result: Result) -> str:
     schedule, inactive = result.outcome.schedule, result.outcome.inactive
     asked = result.outcome.plan.get("end_lr")
     end = f"end-lr {asked:g}" if asked else ""
-    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else "", end]
+    some = f"valid-images {result.outcome.valid_images}" if result.outcome.valid_images else ""
+    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else "", end, some]
     return " ".join(part for part in (*parts, inactive if inactive != "frozen" else "") if part)
 
 

@@ -125,6 +125,16 @@ class Outcome:
         return float(self.recipe.get("lr_final", 0.0)) / float(self.recipe.get("lr", math.nan))
 
     @property
+    def valid_images(self) -> int:
+        """Validation images that it was scored on, the first; 0 for all."""
+        return int(self.plan.get("valid_images", 0))
+
+    @property
+    def quick(self) -> bool:
+        """Was it a quick look, which is never compared?"""
+        return bool(self.plan.get("quick", False))
+
+    @property
     def inactive(self) -> str:
         """What became of weights that a step did not use."""
         return str(self.recipe.get("inactive", "frozen"))

@@ -95,6 +95,8 @@ class _Plan:
     schedule: str
     last: int
     end_lr: float | None = None
+    valid_images: int = 0
+    quick: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -37,13 +37,25 @@ def render(outcome: Outcome, found: Assessment) -> str:
     parts = [f"{outcome.strategy} on {found.table.name}: {count} instance{'' if count == 1 else 's'}"]
     parts += [f"batch norm {outcome.batch_norm}"] if outcome.batch_norm else []
     parts += [f"schedule {outcome.schedule}"] if outcome.schedule else []
-    lines = [*_wrap(", ".join(parts)), "", *_measured(found), *_readouts(outcome, found)]
+    lines = [*_wrap(", ".join(parts)), *_caveat(outcome), "", *_measured(found), *_readouts(outcome, found)]
     if outcome.diverged:
         first = outcome.diverged[0]
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
     matched = f" (matched in {outcome.match})" if outcome.match else ""
     cost = cost_text(outcome.cost) if outcome.cost.steps else f"nothing is trained, {seconds_text(outcome.cost)}"
     return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost}")])
+
+
+def _caveat(outcome: Outcome) -> list[str]:
+    """What makes it less than an evaluation."""
+    if outcome.quick:
+        return _wrap(
+            f"A quick look: {outcome.steps:,} steps, {outcome.valid_images:,} validation images. It proves little, "
+            "and is compared with nothing."
+        )
+    if outcome.valid_images:
+        return _wrap(f"Scored on {outcome.valid_images:,} validation images: for developing, not for a leaderboard.")
+    return []
 
 
 def cost_text(cost: Cost) -> str:

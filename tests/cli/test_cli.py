@@ -225,6 +225,13 @@ def test_evaluate_for_people_fits_a_terminal_and_gives_a_verdict(run):
     assert all(len(line) <= 80 for line in out.splitlines()), max(out.splitlines(), key=len)
 
 
+def test_a_quick_look_says_what_it_is(run):
+    code, out, _ = run("evaluate", "full", "--quick", "--table", "small.h5", "--steps", "64", "--valid-images", "100")
+    assert code == 0
+    assert "A quick look: 64 steps, 100 validation images." in out
+    assert "full on small.h5: 1 instance, batch norm recalibrate:256" in out
+
+
 def test_compare_orders_results(run, tmp_path):
     scores = load("small.h5").truth
     run("evaluate", "full", *QUICK, "--out", "good.json")
