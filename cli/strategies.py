@@ -51,13 +51,13 @@ def strategies(name: str | None, table: str) -> None:
 
 def _describe(name: str, table: str) -> None:
     from nasbench_ws.sharing.keys import call_key, components
-    from nasbench_ws.sharing.strategies import resolve
+    from nasbench_ws.sharing.strategies import of_instance, resolve
     from nasbench_ws.space.child import child_network, parameter_count
     from nasbench_ws.tables.table import load
 
     opened = load(table)
     children = list(opened.space)
-    strategy = resolve(name, opened.space, opened.macro)
+    strategy = resolve(of_instance(name, 0), opened.space, opened.macro)
     parts = components(opened.macro, children, strategy.key)
     sizes: dict[object, int] = {}  # of each distinct (slot, key)
     for arch in children:
@@ -69,7 +69,8 @@ def _describe(name: str, table: str) -> None:
     least, most = min(map(len, parts)), max(map(len, parts))
     sizes_text = f"{least}" if least == most else f"{least} to {most}"
     what = "one super-net" if len(parts) == 1 else f"{len(parts)} super-nets that share nothing with one another"
-    click.echo(f"{name} on {opened.name}: {what}, of {sizes_text} children; schedule {schedule}")
+    where = "" if of_instance(name, 0) == name else ", as instance 0 divides them"
+    click.echo(f"{name} on {opened.name}{where}: {what}, of {sizes_text} children; schedule {schedule}")
     click.echo(f"{distinct:,} distinct parameters for {whole:,} of the children together ({distinct / whole:.1%})")
     for part, _ in strategy.later:
         click.echo(f"shares less after {part:.0%} of the steps")

@@ -111,9 +111,11 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
     """Instances and minutes that a difference needs. UsageError where nothing ships of that strategy, or at all."""
     usual = shipped_prior()
     if not usual.applies(vars(table.recipe)):
+        known = usual.learnt_from["problem"]
         raise UsageError(
-            f"how much instances differ is known for {usual.learnt_from['problem']} only, and {table.name} is another "
-            "problem: evaluate a strategy with five instances, and take the standard deviation that it prints"
+            f"how much instances differ is known for {known['images']}, space {known['space']}, macro {known['macro']} "
+            f"only, and {table.name} is of something else: evaluate a strategy with five instances, and take the "
+            "standard deviation that it prints"
         )
     prior = usual.by_metric(batch_norm)[METRIC]
     full = next(one for _, one in shipped("full"))

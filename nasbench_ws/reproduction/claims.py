@@ -148,7 +148,8 @@ def _of_full(result: Result, table: Table) -> list[Finding]:
         one = minus_params(scores, table, mode)
         gap, ends = theirs - paper.PARAMETER_COUNT, one.interval
         text = f"GT-Tau of full sharing minus parameter count's ({kendall_tau(params, table.truth):.2f}), {mode}"
-        found.append(Finding(2, text, f"{gap:+.2f}", one.mean, *ends, one.n[0], -1 if gap < 0 else 1, one.p_value))
+        side = -1 if gap < 0 else 1
+        found.append(Finding(2, text, f"{gap:+.2f}", one.mean, *ends, one.n[0], side, one.p_value, one.detectable))
     first, *others = result.outcome.scores
     for mode in others:
         gain = taus(result, first) - taus(result, mode)

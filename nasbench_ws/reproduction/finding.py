@@ -41,6 +41,7 @@ class Finding:
     n: int
     side: int = 0  # of 0, on which the paper's figure lies; 0 where nothing is tested
     p_value: float = math.nan
+    detectable: float = math.nan  # the difference that the test would have found with a chance of 80 %
     adjusted: float = math.nan  # Holm's p over the page
     verdict: str = ""  # "" where it is a figure alone
     why: str = ""  # it is not testable
@@ -65,7 +66,7 @@ def asked(claim: int, what: str, theirs: str, side: float, told: Difference, why
     """A difference from 0, or of two means, and on which side of 0 it should lie (the sign of `side`)."""
     n = min(told.n) if min(told.n) > 1 else max(told.n)
     sign = int(math.copysign(1, side))
-    return Finding(claim, what, theirs, told.mean, told.low, told.high, n, sign, told.p_value, why=why)
+    return Finding(claim, what, theirs, told.mean, told.low, told.high, n, sign, told.p_value, told.detectable, why=why)
 
 
 def from_zero(values: Sequence[float] | Array, prior: Prior | None = None, zero: float = 0.0) -> Difference:

@@ -132,7 +132,7 @@ def _best(results: Mapping[str, Result], table: Table) -> Finding:
         f"too high for that) minus parameter count ({params:.2f})"
     )
     many = min(told.p_value * best.among, 1.0)  # Bonferroni, for the choice; Holm's over the page comes on top
-    return Finding(4, text, theirs, told.mean, best.low - params, best.high - params, one.n, 1, many)
+    return Finding(4, text, theirs, told.mean, best.low - params, best.high - params, one.n, 1, many, told.detectable)
 
 
 # -- what these use --------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ RULE = (
     "test holds on the paper's side and does not hold on the other; between, it is undecided. A test whose control "
     "fails is not testable at this scale, and the reason stands beside it. A claim holds where every test that decides "
     "holds, does not hold where every one says so, and is mixed where they disagree. Strategies are compared unpaired, "
-    "with variances drawn towards those that are usual, at every match and way of batch norm that was run."
+    "with variances drawn towards those that are usual, at every match and way of batch norm that was run. Each test "
+    "that was made has the difference that it could have told, with a chance of 80 % and before the correction."
 )
 
 
@@ -31,7 +32,7 @@ def render(found: Sequence[Finding]) -> str:
         for finding in own:
             ours = f"{number(finding.mean, short=True)} {_interval(finding)} n={finding.n}"
             lines += textwrap.wrap(finding.what, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
-            lines.append(f"      ours {ours:36} {finding.verdict}{_corrected(finding, ', ')}".rstrip())
+            lines.append(f"      ours {ours:36} {finding.verdict}{_corrected(finding, ', ')}{_told(finding)}".rstrip())
             lines.append(f"      paper {finding.paper}")
             if finding.why:
                 lines += textwrap.wrap(finding.why, WIDTH - 6, initial_indent=" " * 6, subsequent_indent=" " * 8)
@@ -54,7 +55,8 @@ def page(found: Sequence[Finding], scale: Scale, table: Table, absent: Sequence[
         for one in own:
             ours = f"{number(one.mean, short=True)} {_interval(one)}"
             why = f": {one.why}" if one.why else ""
-            lines.append(f"| {one.what} | {ours} | {one.n} | {one.paper} | {one.verdict}{_corrected(one, ', ')}{why} |")
+            verdict = f"{one.verdict}{_corrected(one, ', ')}{_told(one)}{why}"
+            lines.append(f"| {one.what} | {ours} | {one.n} | {one.paper} | {verdict} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -70,6 +72,12 @@ def _by_claim(found: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
 
 def _corrected(one: Finding, before: str) -> str:
     return "" if not one.verdict or one.adjusted != one.adjusted else f"{before}p {one.adjusted:.2g}"
+
+
+def _told(one: Finding) -> str:
+    """What a test that was made could have found."""
+    known = one.verdict and not one.why and one.detectable == one.detectable
+    return f"; could have told {number(one.detectable, short=True)}" if known else ""
 
 
 def _interval(finding: Finding) -> str:

@@ -6,13 +6,16 @@
 
 Differences are unpaired: two strategies with one seed share neither order nor augmentation (over the results that ship,
 the correlation of their metrics by seed is -.01), and pairing costs half the degrees of freedom. Variances are drawn
-towards what is usual (metrics/estimates.py). The table is the same for both sides, and its noise is left out.
+towards what is usual (metrics/estimates.py). The table is the same for both sides, and its noise is left out. What
+shares no weights (counts, chance, a file of scores) has no match and no steps, and stands beside anything; one ranking
+of which nobody knows that it varies is taken as it is.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -22,10 +25,11 @@ import numpy as np
 from nasbench_ws.errors import UsageError
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number
-from nasbench_ws.metrics.estimates import Estimate, estimate
+from nasbench_ws.metrics.estimates import Estimate, estimate, exact
+from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.standing import gap, usual_of
+from nasbench_ws.results.standing import gap, usual_of, varies
 from nasbench_ws.results.text import gap_text
 
 LOW_IS_GOOD = ("top_rank", "regret")
@@ -57,6 +61,7 @@ class Row:
     n: int
     macs: int
     seconds: float
+    fixed: bool = False  # one ranking of which nobody knows that it varies
 
 
 @dataclass(frozen=True)
@@ -87,14 +92,14 @@ class Comparison:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.metric}, matched in {self.match}; "
+            f"{self.metric}{f', matched in {self.match}' if self.match else ''}; "
             + ("" if math.isnan(self.bound) else f"bound {number(self.bound)}, ")
             + f"parameter count {number(self.params)}",
             "",
             f"{'strategy':30}{'mean':>7}{'std':>7}  {'95 % interval':16}{'n':>3}{'T mult-adds':>12}",
         ]
         for row in self.rows:
-            interval = f"[{', '.join(map(number, row.interval))}]"
+            interval = "" if math.isnan(row.interval[0]) else f"[{', '.join(map(number, row.interval))}]"
             lines.append(
                 f"{row.name[:29]:30}{number(row.mean):>7}{number(row.std):>7}  {interval:16}{row.n:>3}"
                 f"{row.macs / 1e12:>12.2f}"
@@ -102,7 +107,12 @@ class Comparison:
         lines.append("")
         for pair in self.pairs:
             a, b = pair.difference.n
-            lines.append(f"{pair.first} - {pair.second} ({a} and {b} instances): {gap_text(pair.difference)}")
+            text = f"{pair.first} - {pair.second} ({a} and {b} instances): {gap_text(pair.difference)}"
+            lines += textwrap.wrap(text, 79, subsequent_indent="  ", break_on_hyphens=False)
+        fixed = [row.name for row in self.rows if row.fixed]
+        if fixed:
+            text = f"One ranking, taken as it is, without a spread between instances: {', '.join(fixed)}."
+            lines += ["", *textwrap.wrap(text, 79, break_on_hyphens=False)]
         return "\n".join(lines)
 
 
@@ -115,9 +125,10 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
         raise UsageError(f"{len(results)} result to compare; give at least 2")
     refuse_quick(results)
     _same("table", [result.assessment.table.digest for result in results], results)
-    match = _match(results)
-    _same("steps", [result.outcome.steps for result in results], results)
-    _same("number of validation images (0: all)", [result.outcome.valid_images for result in results], results)
+    matched = [result for result in results if result.outcome.match]
+    match = _match(matched) if matched else ""
+    _same("steps", [result.outcome.steps for result in matched], matched)
+    _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], matched)
     for result in results:
         if metric not in result.metrics:
             known = ", ".join(result.metrics)
@@ -140,7 +151,7 @@ def _row(result: Result, metric: str) -> Row:
     outcome, one = result.outcome, result.metrics[metric]
     return Row(
         name_of(result), outcome.strategy, outcome.batch_norm, one.mean, one.std, one.interval, one.n,
-        outcome.cost.macs, outcome.cost.seconds,
+        outcome.cost.macs, outcome.cost.seconds, not varies(rankable(outcome.own), outcome.batch_norm),
     )  # fmt: skip
 
 
@@ -153,6 +164,8 @@ def gap_between(a: Result, b: Result, metric: str, mode: str | None = None) -> G
 def _estimate(result: Result, metric: str, mode: str) -> Estimate:
     measured = result.under(mode)[metric]
     values = np.array(measured.values)
+    if np.isfinite(values).all() and not varies(rankable(result.outcome.scores[mode]), mode):
+        return exact(float(values[0]))
     if not np.isfinite(values).all():
         return Estimate(measured.mean, math.nan, math.nan, measured.std, len(values), measured.reason)
     one = estimate(values, usual_of(result.outcome.recipe, mode).get(metric))

@@ -68,6 +68,8 @@ def verdict(
         more = f" ({', '.join(beside)})" if beside else ""
         interval = f" {_interval(beyond)}" if beyond.reason is None else ""
         sentences.append(f"Beyond parameter count: partial tau {beyond.mean:.2f}{interval}{more}.")
+    elif beyond is not None and beyond.reason is not None:
+        sentences.append(f"Beyond parameter count: no partial tau, for {beyond.reason}.")
     far = _far_from_trained(found)
     return " ".join([*sentences, far] if far else sentences)
 

@@ -22,7 +22,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import none
-from nasbench_ws.sharing.strategies import resolve
+from nasbench_ws.sharing.strategies import of_instance, resolve
 from nasbench_ws.space.blocks import Block, Head, Network
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
@@ -100,7 +100,7 @@ class SuperNetModule(nn.Module):
         with time, this is how it begins.
         """
         space, macro = get_space(recipe.space), macro_for(recipe, images)
-        return cls(Weights(macro, list(space), resolve(strategy, space, macro).key, seed, dtype))
+        return cls(Weights(macro, list(space), resolve(of_instance(strategy, seed), space, macro).key, seed, dtype))
 
     def child(self, number: int) -> ChildModule:
         """One child as a module of its own: its layers are this super-net's, under the same names."""

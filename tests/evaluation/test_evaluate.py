@@ -35,6 +35,7 @@ from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.rankers.weight_sharing import WeightSharing
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.result import Result
+from nasbench_ws.sharing.strategies import of_instance
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count
@@ -109,6 +110,27 @@ def test_64_groups_are_none_and_one_group_is_full(run: Callable[..., Result]) ->
         assert {**one["budget"], "seconds": 0} == {**other["budget"], "seconds": 0}
         first.append(one.scores.tobytes())
     assert first[0] != first[1]
+
+
+def test_random_groups_differ_from_instance_to_instance(run: Callable[..., Result], tiny_loaded: Any) -> None:
+    """One division for all instances would say something of that division, and nothing of random groups."""
+
+    def divisions(name: str) -> list[frozenset[tuple[int, ...]]]:
+        ranker = WeightSharing(Plan(name, tiny_loaded.recipe, steps=64))
+        problem = Problem.of(tiny_loaded.recipe, DEEPER64)
+        pieces = ranker.tasks(problem, tiny_loaded.images, range(5))
+        return [frozenset(p.work.part.children for p in pieces if p.seed == seed) for seed in range(5)]
+
+    drawn = divisions("groups:random:4")
+    assert len(set(drawn)) == 5
+    assert all(len(division) == 4 for division in drawn)
+    assert len(set(divisions("groups:random:4:7"))) == 1
+    assert len(set(divisions("groups:similar:4"))) == 1
+    both = run("groups:random:4", instances=2)
+    for seed in (0, 1):  # each instance is what its own division gives by name, and the other division is not
+        named = run(of_instance("groups:random:4", seed), first_seed=seed)
+        assert both.scores[seed].tobytes() == named.scores[0].tobytes()
+        assert both.scores[seed].tobytes() != run("groups:random:4:0", first_seed=seed).scores[0].tobytes()
 
 
 def test_an_edge_is_four_groups(run: Callable[..., Result]) -> None:

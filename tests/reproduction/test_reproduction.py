@@ -19,6 +19,7 @@ from nasbench_ws.errors import MetricError, ResultError, UsageError
 from nasbench_ws.evaluation import evaluate as evaluation
 from nasbench_ws.evaluation.catalogue import EQUAL
 from nasbench_ws.evaluation.experiment import hours, lacking
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.corrections import holm
 from nasbench_ws.metrics.estimates import difference, estimate, exact
 from nasbench_ws.metrics.rank import stability_tau
@@ -205,8 +206,11 @@ def test_a_verdict_is_on_which_side_the_papers_figure_lies(values: list[float], 
     if len(set(values)) > 2:
         low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
         assert (found.low, found.high) == pytest.approx((low, high))
+        assert found.detectable == from_zero(values).detectable > 0
+        assert f"; could have told {number(found.detectable, short=True)}" in render([found])
     (untestable,) = decided([asked(1, "what", "0.1", side, from_zero(values), "no control")])
     assert (untestable.verdict, untestable.why) == ("not testable at this scale", "no control")
+    assert "could have told" not in render([untestable])
 
 
 def test_p_values_are_corrected_over_all_that_can_be_tested() -> None:

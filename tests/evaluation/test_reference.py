@@ -1,0 +1,84 @@
+"""What an evaluation is compared with at once, and what a difference would need: instances and minutes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nasbench_ws import Result, load
+from nasbench_ws.errors import UsageError
+from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.reference import beside_full, needed, shipped_full, shipped_reference
+from nasbench_ws.metrics.power import instances_needed
+from nasbench_ws.metrics.prior import shipped_prior
+
+
+@pytest.fixture(scope="module")
+def similar() -> Result:
+    return Result.load(shipped_results() / "similar-2-child-updates.json")
+
+
+def changed(result: Result, **changes: Any) -> Result:
+    return Result(replace(result.outcome, **changes), result.assessment)
+
+
+def test_a_result_stands_beside_the_shipped_full_of_its_plan(similar: Result) -> None:
+    full = shipped_full(load("fashion14"))
+    assert full is not None
+    assert (full.outcome.strategy, full.outcome.schedule, full.outcome.inactive) == ("full", "shuffle", "frozen")
+    reference = shipped_reference(similar)
+    assert reference is not None
+    assert reference.data == full.data
+    line = beside_full(similar)
+    assert line is not None
+    assert max(map(len, line.splitlines())) <= 79
+    mode = similar.outcome.batch_norm
+    ours, theirs = (one.under(mode)["kendall_tau"] for one in (similar, full))
+    words = " ".join(line.split())
+    assert words.startswith(f"full ({theirs.n} instances that ship): {theirs.mean:.2f}; difference ")
+    assert f"{ours.mean - theirs.mean:+.3f} [" in words
+    assert "could have told " in words
+
+
+def test_it_stands_beside_nothing_of_another_plan(similar: Result) -> None:
+    outcome = similar.outcome
+    assert shipped_reference(changed(similar, plan={**outcome.plan, "steps": 640})) is None
+    assert shipped_reference(changed(similar, plan={**outcome.plan, "end_lr": 0.04})) is None  # trained otherwise
+    assert shipped_reference(changed(similar, recipe={**outcome.recipe, "channels": 3})) is None
+    full = shipped_full(load("fashion14"))
+    assert full is not None
+    assert shipped_reference(full) is None
+    assert beside_full(full) is None
+
+
+def test_what_a_difference_needs(similar: Result) -> None:
+    table = load("fashion14")
+    prior = shipped_prior().by_metric("recalibrate:1024")["kendall_tau"]
+    found = needed(0.1, table, "full")
+    assert found.each == instances_needed(0.1, prior.std, prior_df=prior.df)
+    full = shipped_full(table)
+    assert full is not None
+    assert found.minutes == pytest.approx(full.outcome.cost.seconds / 60, rel=1)
+    text = found.text()
+    assert f"{found.each} instances of each of two strategies: {found.each * 2 * found.minutes:.0f} minutes" in text
+    assert f" beside the {found.against_instances} of full that ship" in text
+    assert needed(0.05, table).each > found.each
+    assert "that ship" not in needed(0.05, table).text()
+
+
+def test_what_is_not_known_of_a_need(tiny: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        needed(0.1, load("fashion14"), "mine")
+    assert str(caught.value) == (
+        "nothing of 'mine' ships under batch norm recalibrate:1024; `nasbench-ws leaderboard` lists what does"
+    )
+    with pytest.raises(UsageError) as caught:
+        needed(0.1, tiny.table)
+    assert str(caught.value) == (
+        "how much instances differ is known for fashion14, space deeper64, macro small only, and tiny is of something "
+        "else: evaluate a strategy with five instances, and take the standard deviation that it prints"
+    )
+
+
