@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import click
 
@@ -33,6 +34,7 @@ def strategies(name: str | None, table: str) -> None:
     import importlib.metadata
 
     from nasbench_ws.rankers.named import NAMED
+    from nasbench_ws.rankers.rows import ROWS
     from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
 
     for built_in in BUILT_IN.values():
@@ -42,6 +44,10 @@ def strategies(name: str | None, table: str) -> None:
             click.echo(usage)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         click.echo(f"{point.name:26} installed: {point.value}")
+    click.echo("\nOther ways to train shared weights, at the multiply-adds of as many steps of full:\n")
+    for row in ROWS.values():
+        click.echo(f"{row.usage:26} {row.help}")
+    click.echo("`nasbench-ws strategies NAME` says how each differs from its paper.")
     click.echo("\nRankings that share no weights, for `nasbench-ws evaluate` as well:\n")
     for one in NAMED.values():
         click.echo(f"{one.usage:26} {one.help}")
@@ -50,6 +56,14 @@ def strategies(name: str | None, table: str) -> None:
 
 
 def _describe(name: str, table: str) -> None:
+    from nasbench_ws.rankers.rows import ROWS
+
+    row = ROWS.get(name.partition(":")[0])
+    if row is not None:
+        click.echo(f"{row.usage}: {row.help}\n{row.paper}\n\nDifferences:")
+        for text in row.differences:
+            click.echo(textwrap.fill(text, 79, initial_indent="* ", subsequent_indent="  "))
+        return
     from nasbench_ws.sharing.keys import call_key, components
     from nasbench_ws.sharing.strategies import of_instance, resolve
     from nasbench_ws.space.child import child_network, parameter_count

@@ -81,7 +81,7 @@ class Recipe:
         points = min(self.points, self.steps)
         return tuple(round((i + 1) * self.steps / points) for i in range(points))
 
-    def learning_rate(self, step: int, steps: int) -> float:
+    def learning_rate(self, step: float, steps: int) -> float:
         """Rate of a step (from 0) among `steps`: linear warm-up, then half a cosine down to `lr_final`."""
         rise = self.warmup * steps
         if step < rise:

@@ -170,6 +170,7 @@ class Evaluation:
             trained=(ranking.trained,),
             versions={name: different([one[name] for one in made]) for name in made[0]},
             device=different(devices) if devices else None,
+            trace=ranking.trace,
         )
 
 

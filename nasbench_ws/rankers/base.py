@@ -50,6 +50,7 @@ class Ranking:
     readouts: Readouts = field(default_factory=Readouts)
     diverged: tuple[Divergence, ...] = ()
     trained: Mapping[str, int] = field(default_factory=dict)  # how often each child was trained, by its name
+    trace: Mapping[str, Array] = field(default_factory=dict)  # as an outcome's, of this one instance: (1, points, ...)
 
 
 @runtime_checkable

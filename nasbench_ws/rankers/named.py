@@ -15,6 +15,7 @@ from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.rankers.alone import Curves, alone
 from nasbench_ws.rankers.base import Ranker
 from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.rankers.scored import Known, RandomOrder, Scored
 from nasbench_ws.rankers.scores_file import read_scores
 from nasbench_ws.sharing.strategies import BUILT_IN as STRATEGIES
@@ -83,18 +84,25 @@ NAMED = {
 def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
     """The ranker that a name, an object or a class means; sharing strategies are trained as `plan` says.
 
-    StrategyError for what is neither, UsageError for a name that is not written as it should be.
+    A way to train shared weights otherwise (rows.py, or an object with `start` and `iterate`) takes its budget from the
+    plan. StrategyError for what is neither, UsageError for a name that is not written as it should be.
     """
     if isinstance(given, str):
         head, _, rest = given.partition(":")
         if head in NAMED:
             return NAMED[head].make(rest, table)
+        if head in ROWS:
+            return _trained(replace(plan, strategy=given), None)
         if head in STRATEGIES or ":" not in given:
             return _sharing(replace(plan, strategy=given), None)
         found = PLUGINS.find(given)
+        if _trains(found):
+            return _trained(replace(plan, strategy=given), None)
         if _ranks(found):
             return ByName(given)
         return _sharing(replace(plan, strategy=given), None)
+    if _trains(given):
+        return _trained(replace(plan, strategy=_name(given)), given)
     if _ranks(given):
         return _adopted(given, None)
     if not (callable(given) or callable(getattr(given, "key", None))):
@@ -109,7 +117,7 @@ def check_name(name: str, space: Space, macro: Macro) -> None:
     """Refuse a mistyped name of what is built in before anything that trains is imported. Errors as of `ranker`."""
     if name.partition(":")[0] in STRATEGIES:
         resolve(name, space, macro)
-    elif name.partition(":")[0] not in NAMED:
+    elif name.partition(":")[0] not in NAMED.keys() | ROWS.keys():
         PLUGINS.find(name)
 
 
@@ -117,6 +125,17 @@ def _sharing(plan: Plan, thing: Any) -> Ranker:
     from nasbench_ws.rankers.weight_sharing import WeightSharing  # torch, which counting does without
 
     return WeightSharing(plan, thing)
+
+
+def _trained(plan: Plan, thing: Any) -> Ranker:
+    from nasbench_ws.rankers.trained import Trained  # torch
+
+    return Trained(plan, thing)
+
+
+def _trains(thing: Any) -> bool:
+    """Whether it is a way to train shared weights (trained.py)."""
+    return callable(getattr(thing, "start", None)) and callable(getattr(thing, "iterate", None))
 
 
 def _name(thing: Any) -> str:

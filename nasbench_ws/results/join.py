@@ -84,6 +84,7 @@ def stack(outcomes: Sequence[Outcome]) -> Outcome:
         trained=tuple(one for outcome in outcomes for one in outcome.trained),
         versions={name: different([outcome.versions.get(name, "none") for outcome in outcomes]) for name in names},
         device=different(devices) if devices else None,
+        trace=_stacked([outcome.trace for outcome in outcomes]),
     )
 
 

@@ -76,6 +76,7 @@ class Outcome:
     trained: tuple[Mapping[str, int], ...] = ()  # by instance: how often each child was trained
     versions: Mapping[str, str] = field(default_factory=dict)  # of libraries, by name
     device: str | None = None  # processors and path that computed; None in files written before it was kept
+    trace: Mapping[str, Array] = field(default_factory=dict)  # on the way, by name: (instances, points, ...)
 
     @property
     def instances(self) -> int:

@@ -117,6 +117,7 @@ class _File(Derived):
     recipe: dict[str, Any]
     versions: dict[str, str]
     device: str | None = None
+    trace: dict[str, list[Any]] | None = None
 
 
 # -- writing ---------------------------------------------------------------------------------------------
@@ -156,6 +157,7 @@ def to_json(outcome: Outcome, found: Assessment) -> dict[str, Any]:
         "recipe": outcome.recipe,
         "versions": outcome.versions,
         "device": outcome.device,
+        "trace": outcome.trace or None,
     }
     later = {one.name for kind in (Derived, _File) for one in fields(kind) if one.default is None}
     plain: dict[str, Any] = _plain({key: x for key, x in data.items() if not (x is None and key in later)})
@@ -237,6 +239,7 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         trained=file.trained,
         versions=file.versions,
         device=file.device,
+        trace={name: _traced(name, one) for name, one in (file.trace or {}).items()},
     )
     found = Assessment(
         **{one.name: getattr(file, one.name) for one in fields(Derived)},
@@ -259,6 +262,13 @@ def _window_taus(window: _OtherWindow) -> WindowTaus:
         {name: _array(taus) for name, taus in window.readouts.items()},
         {mode: _window_taus(one) for mode, one in others.items()},
     )
+
+
+def _traced(name: str, values: list[Any]) -> Array:
+    try:
+        return _array(values)
+    except (TypeError, ValueError):
+        raise ResultError(f"trace.{name} is {str(values)[:LONGEST]}..., not a table of numbers") from None
 
 
 def _match(name: str) -> str:
@@ -342,6 +352,9 @@ def _contradictions(file: _File) -> Iterator[str]:
                 yield f"{name}.scores[{i}] are not of {instances} instances and {children} children"
         if [len(one) for one in window.scores] != [file.plan.last] * instances:
             yield f"{name}.scores are not of {instances} instances and {file.plan.last} steps"
+    for name, points in (file.trace or {}).items():
+        if len(points) != instances or any(not isinstance(one, list) for one in points):
+            yield f"trace.{name} is not of {instances} instances"
     for i, parts in enumerate(file.window.trained if file.window else ()):
         if i >= instances or any(
             len(part) != file.plan.last or not all(0 <= n < children for step in part for n in step) for part in parts

@@ -25,6 +25,7 @@ from nasbench_ws.results.assessment import Gap, Standing
 from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
+from nasbench_ws.training.batch_norm import is_mode
 
 CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
@@ -38,7 +39,7 @@ def usual(table: GroundTruth, batch_norm: str | None) -> Mapping[str, Prior]:
 
 def usual_of(problem: Mapping[str, Any], batch_norm: str | None) -> Mapping[str, Prior]:
     """As `usual`, by what was trained: a recipe's fields, or its JSON."""
-    if not batch_norm or not problem:
+    if not batch_norm or not problem or not is_mode(batch_norm):
         return {}
     known = shipped_prior()
     return known.by_metric(batch_norm) if known.applies(problem) else {}
@@ -58,7 +59,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Stand
     """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
     params, truth = table.column("params").astype(np.float64), table.truth
     pairs, children = _pairs(table), math.nan
-    if batch_norm:
+    if batch_norm and is_mode(batch_norm):
         children = float(scores.mean())  # accuracies; what another ranker gives is of any kind
     images = getattr(getattr(table, "recipe", None), "images", "")
     return Standing(

@@ -16,6 +16,7 @@ from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.results.assessment import Assessment, Gap
 from nasbench_ws.results.outcome import Outcome
+from nasbench_ws.training.batch_norm import labelled
 
 LABELS = {
     "kendall_tau": "Kendall tau", "spearman": "Spearman", "pearson": "Pearson", "weighted_tau": "weighted tau",
@@ -35,7 +36,7 @@ def render(outcome: Outcome, found: Assessment) -> str:
     """The human form, at most 80 columns wide."""
     count = outcome.instances
     parts = [f"{outcome.strategy} on {found.table.name}: {count} instance{'' if count == 1 else 's'}"]
-    parts += [f"batch norm {outcome.batch_norm}"] if outcome.batch_norm else []
+    parts += [labelled(outcome.batch_norm)] if outcome.batch_norm else []
     parts += [f"schedule {outcome.schedule}"] if outcome.schedule else []
     lines = [*_wrap(", ".join(parts)), *_caveat(outcome), "", *_measured(found), *_readouts(outcome, found)]
     if outcome.diverged:
@@ -148,9 +149,9 @@ def _readouts(outcome: Outcome, found: Assessment) -> list[str]:
     for mode, metrics in found.other_batch_norm.items():
         one = metrics.get("kendall_tau")
         if one is None:
-            lines.append(f"batch norm {mode}: every instance diverged")
+            lines.append(f"{labelled(mode)}: every instance diverged")
         else:
-            lines.append(f"batch norm {mode}: Kendall tau {_short(one.mean)} {_interval(one.interval)}")
+            lines.append(f"{labelled(mode)}: Kendall tau {_short(one.mean)} {_interval(one.interval)}")
     return lines
 
 

@@ -19,6 +19,24 @@ from nasbench_ws.errors import UsageError, near_misses
 MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
 
 
+def is_mode(name: str) -> bool:
+    """Whether scores of that name are accuracies under a way of batch norm, and not another readout.
+
+    >>> is_mode("recalibrate:1024"), is_mode("logp")
+    (True, False)
+    """
+    return name.partition(":")[0] in MODES
+
+
+def labelled(name: str) -> str:
+    """What scores of that name were read off by, in words.
+
+    >>> labelled("running"), labelled("logp")
+    ('batch norm running', 'readout logp')
+    """
+    return f"{'batch norm' if is_mode(name) else 'readout'} {name}"
+
+
 @dataclass(frozen=True)
 class BatchNorm:
     """How batch norm normalises while scoring; `images` is n of `batch:n` and `recalibrate:n`."""

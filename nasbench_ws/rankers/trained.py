@@ -1,0 +1,234 @@
+"""Ways to train shared weights as rankers: `darts` is evaluated as `full` is, at the multiply-adds of as many steps.
+
+    ranker = Trained(Plan("darts", recipe))               # a built-in way by its name
+    ranker = Trained(Plan("mine", recipe), Mine)          # your own: a class with start(run) and iterate(run)
+
+A way (a class that is made without arguments, or an object that may be copied) has
+
+    start(run), iterate(run)     at first, and until the budget is spent (run.py says what a run can do)
+    readouts                     names, the first its own: "onehot" (the default), "logp", "perturbation", "gates",
+                                 "sampled:N", or any other, which read(run, name) gives
+    hold                         part of the training images that moves gates alone; 0 where it says nothing
+    probabilities()              (edges, operations) of operations; None or absent where there are none
+    log_probabilities(run)       (n,) of children, where edges are not drawn apart
+    mixture()                    the gates at the end, a Draw, for "perturbation"
+    read(run, name), temperature of further readouts; for the trace
+
+Not here: how anything is trained (relaxed/), and the arithmetic of readouts (readouts.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nasbench_ws.cost import Cost
+from nasbench_ws.errors import UsageError
+from nasbench_ws.images.dataset import Images
+from nasbench_ws.json_files import without_nan
+from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.base import OnStep, Piece, Ranking, checked_scores
+from nasbench_ws.rankers.plan import BACKWARD, Plan
+from nasbench_ws.rankers.readouts import additive, entropy, expected_best, log_probability, perturbation
+from nasbench_ws.rankers.rows import ROWS, made
+from nasbench_ws.rankers.run import DivergedError, Run
+from nasbench_ws.results.outcome import Divergence
+from nasbench_ws.sharing.strategies import PLUGINS
+from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.space.macro import macro_for
+from nasbench_ws.space.problem import Problem
+from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.loop import one_thread
+from nasbench_ws.training.scoring import Scorer
+
+POINTS = 10  # of the trace, evenly spaced over the budget
+TRACED_IMAGES = 500  # of the validation images, with their own statistics: children's accuracies at each point
+ADDITIVE = ("logp", "perturbation", "gates")  # readouts that add up over edges
+
+
+class Trained:
+    """A `Ranker`. `thing` is the way itself, an object or a class; None: as the plan's name says."""
+
+    splits = ("train", "valid")
+    match = "group-compute"  # as many multiply-adds as full sharing in so many steps
+
+    def __init__(self, asked: Plan, thing: Any = None) -> None:
+        self.asked, self.thing, self.name = asked, thing, asked.strategy
+        for what in ("last", "average", "fine_tune", "interference"):
+            if getattr(asked, what):
+                raise UsageError(
+                    f"{self.name} has no readout {what}; it has {', '.join(self._readouts())}: leave {what} out"
+                )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Trained, (self.asked, self.thing)
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return self.asked.recipe.to_dict()
+
+    def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
+        way = self._way()
+        names = self._readouts(way)
+        own = {"steps", "batch_norm", "last_images"}
+        plan: dict[str, Any] = {key: value for key, value in self.asked.to_dict().items() if key in own}
+        added = [name for name in names if name in ADDITIVE and not hasattr(way, "log_probabilities")]
+        plan |= {"strategy": self.name, "schedule": "", "last": 0, "readouts": names, "additive": added}
+        found: dict[str, Any] = without_nan(plan)
+        return found
+
+    def instances(self) -> int | None:
+        return None
+
+    def sources(self) -> Sequence[Any]:
+        return [] if self.thing is None and self.name.partition(":")[0] in ROWS else [self.thing or self.name]
+
+    def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
+        assert images is not None
+        for mode in self.asked.batch_norm:
+            Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
+            if BatchNorm.parse(mode).mode == "private":
+                raise UsageError(f"{self.name}: batch norm private takes steps of single children; give another mode")
+        self._way()
+
+    def tasks(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> list[Piece]:
+        assert images is not None
+        steps = self.asked.steps
+        scoring = len(problem.space) * len(images.valid.labels) / self.asked.recipe.batch_size / BACKWARD
+        size = steps + len(self.asked.batch_norm) * scoring
+        macro = macro_for(self.asked.recipe, images)
+        mean = float(np.mean([mac_count(child_network(macro, child)) for child in problem.children]))
+        return [Piece(seed, 0, None, size, size * mean * self.asked.recipe.batch_size) for seed in seeds]
+
+    @one_thread()
+    def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
+        assert images is not None
+        started = time.perf_counter()
+        way = self._way()
+        run = Run(self.asked, problem, images, piece.seed, getattr(way, "hold", 0.0))
+        trace = _Trace(run, way)
+        diverged = None
+        way.start(run)
+        try:
+            while run.progress < 1:
+                trace.take()
+                way.iterate(run)
+                on_step(min(run.progress, 1.0) * self.asked.steps)
+        except DivergedError:
+            diverged = run.meter.weight_steps
+        scores = self._scores(run, way, diverged is not None)
+        trace.take(last=True)
+        on_step(piece.size)
+        meter, children = run.meter, problem.children
+        outcome: dict[str, Any] = without_nan({
+            "seed": piece.seed, "scores": {name: one.tolist() for name, one in scores.items()},
+            "diverged_at": diverged, "trace": trace.found, "steps": meter.weight_steps, "images": meter.images,
+            "child_updates": meter.child_updates, "macs": meter.macs, "gate_steps": meter.gate_steps,
+            "weight_bytes": run.net.supernet.weights.bytes, "parameters": run.net.supernet.weights.values.numel(),
+            "seconds": time.perf_counter() - started,
+            "device": run.net.supernet.backend.description(run.net.macro.channels),
+            "trained": {children[number].name: times for number, times in sorted(meter.trained.items())},
+        })  # fmt: skip
+        return outcome
+
+    def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
+        (outcome,) = outcomes
+        count = len(problem.space)
+        names = ("steps", "images", "child_updates", "macs", "weight_bytes", "seconds", "parameters")
+        at = outcome["diverged_at"]
+        return Ranking(
+            scores={name: checked_scores(self.name, one, count) for name, one in outcome["scores"].items()},
+            cost=Cost(**{name: outcome[name] for name in names}, super_nets=1),
+            diverged=() if at is None else (Divergence(outcome["seed"], tuple(range(count)), at),),
+            trained=outcome["trained"],
+            trace={name: np.array(one, dtype=np.float64)[None] for name, one in outcome["trace"].items()},
+        )
+
+    def _way(self) -> Any:
+        if self.thing is None and self.name.partition(":")[0] in ROWS:
+            return made(self.name)
+        thing = PLUGINS.find(self.name) if self.thing is None else self.thing
+        return thing() if isinstance(thing, type) else copy.deepcopy(thing)
+
+    def _readouts(self, way: Any = None) -> list[str]:
+        return list(getattr(way or self._way(), "readouts", ("onehot",)))
+
+    def _scores(self, run: Run, way: Any, diverged: bool) -> dict[str, Array]:
+        """By the names that a result has: modes of batch norm for "onehot", and the other readouts' own."""
+        found: dict[str, Array] = {}
+        modes = getattr(way, "modes", ()) or self.asked.batch_norm
+        accuracies: dict[str, Array] = {}
+        for name in self._readouts(way):
+            if name == "onehot":
+                for mode in dict.fromkeys((*modes, *self.asked.batch_norm)):
+                    scorer = Scorer(run.images, "valid", BatchNorm.parse(mode))
+                    accuracies[mode] = scorer.score(run.net.supernet).accuracy
+                found |= accuracies
+            else:
+                found[name] = np.empty(0)  # in its place; what it is may depend on the accuracies
+        own = next(iter(accuracies.values()), np.empty(0))
+        for name in (name for name, one in found.items() if not len(one)):
+            found[name] = np.asarray(read(run, way, name, own), dtype=np.float64)
+        nothing = np.full(len(run.choices), np.nan)
+        return {name: nothing if diverged else one for name, one in found.items()}
+
+
+def chances(run: Run, way: Any) -> Array | None:
+    """(n,) log-probabilities of children; None where a way has none."""
+    if hasattr(way, "log_probabilities"):
+        whole: Array = way.log_probabilities(run)
+        return whole
+    own = way.probabilities() if hasattr(way, "probabilities") else None
+    return None if own is None else log_probability(own, run.choices)
+
+
+def read(run: Run, way: Any, name: str, accuracies: Array) -> Array:
+    """(n,) scores of a readout but "onehot", whose `accuracies` are those under the first mode of batch norm."""
+    head, _, count = name.partition(":")
+    log_probabilities = chances(run, way)
+    if name == "logp" and log_probabilities is not None:
+        return log_probabilities
+    if head == "sampled" and len(accuracies):
+        even = np.zeros(len(run.choices)) if log_probabilities is None else log_probabilities
+        return expected_best(accuracies, even, int(count))
+    if name == "perturbation":
+        return additive(perturbation(run, way.mixture()), run.choices)
+    scores: Array = way.read(run, name)
+    return scores
+
+
+class _Trace:
+    """How far it was at some points: gates, entropy, and accuracies of children on the first validation images."""
+
+    def __init__(self, run: Run, way: Any) -> None:
+        self.run, self.way = run, way
+        self.found: dict[str, list[Any]] = {}
+        count = min(TRACED_IMAGES, len(run.images.valid.labels))
+        self._scorer = Scorer(run.images.first_valid(count), "valid", BatchNorm("batch", count))
+
+    def take(self, last: bool = False) -> None:
+        """At the first moment at or after each point; as many points, whatever an iteration costs."""
+        there = len(self.found.get("progress", ()))
+        points = POINTS + 1 if last else min(POINTS, int(self.run.progress * POINTS + 1e-9) + 1)
+        if there < points:
+            for name, value in self._now().items():
+                self.found.setdefault(name, []).extend([value] * (points - there))
+
+    def _now(self) -> dict[str, Any]:
+        run, way = self.run, self.way
+        now: dict[str, Any] = {"progress": run.progress}
+        own = way.probabilities() if hasattr(way, "probabilities") else None
+        log_probabilities = chances(run, way)
+        if own is not None:
+            now["gates"] = np.asarray(own).tolist()
+        if log_probabilities is not None:
+            now["logp"] = log_probabilities.tolist()
+            now["entropy"] = entropy(log_probabilities)
+        if hasattr(way, "temperature"):
+            now["temperature"] = way.temperature
+        now["accuracy"] = self._scorer.score(run.net.supernet).accuracy.tolist()
+        return now

@@ -1,0 +1,237 @@
+"""What every way to train shared weights keeps, and how its readouts are computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from relaxed_runs import run_on, trained
+
+from nasbench_ws.errors import UsageError
+from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.rankers.plan import BACKWARD, Plan
+from nasbench_ws.rankers.readouts import additive, expected_best, perturbation
+from nasbench_ws.rankers.relaxed.darts import Darts, unrolled
+from nasbench_ws.rankers.rows import ROWS, made
+from nasbench_ws.rankers.run import Run
+from nasbench_ws.results.result import Result
+from nasbench_ws.sharing.keys import full
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.problem import Problem
+from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.testing import check_ranker
+from nasbench_ws.training.mixed import Draw
+from nasbench_ws.training.supernet import SuperNet
+
+pytestmark = pytest.mark.usefixtures("quick", "one_thread")
+VARIANTS = ("darts", "darts:second")  # every built-in way, and each of its flags
+
+
+def test_every_way_is_among_these() -> None:
+    assert {name.partition(":")[0] for name in VARIANTS} == set(ROWS)
+
+
+@pytest.fixture(scope="module")
+def ended(tiny: Any) -> Any:
+    """The run of each variant on the tiny images when its budget is spent, by name; trained once."""
+    known: dict[str, tuple[Run, Any]] = {}
+
+    def ended(name: str) -> tuple[Run, Any]:
+        if name not in known:
+            way = made(name)
+            known[name] = trained(run_on(tiny, hold=getattr(way, "hold", 0.0)), way), way
+        return known[name]
+
+    return ended
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_is_spent_is_the_budget_and_at_most_an_iteration_more(ended: Any, name: str) -> None:
+    """L17, to the multiply-add: what a run counts is the sum of its iterations' costs."""
+    run, _ = ended(name)
+    assert run.budget == 64 * 64 * BACKWARD * int(run.child_macs.sum()) // 64
+    assert run.meter.macs >= run.budget  # and before the last iteration it was not
+
+
+def test_darts_spends_two_relaxed_steps_an_iteration(tiny: Any) -> None:
+    for name, passes in (("darts", 2), ("darts:second", 5)):
+        run, way = run_on(tiny), made(name)
+        way.start(run)
+        way.iterate(run)
+        assert run.meter.macs == passes * 64 * BACKWARD * run.net.macs()
+        assert (run.meter.weight_steps, run.meter.gate_steps, run.meter.images) == (1, 1, passes * 64)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_it_starts_as_full_sharing_and_leaves_global_randomness_alone(tiny: Any, name: str) -> None:
+    """L18."""
+    state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]
+    way = made(name)
+    run = run_on(tiny, hold=getattr(way, "hold", 0.0))
+    way.start(run)
+    other = SuperNet(run.recipe, run.net.macro, list(DEEPER64), full, 0, torch.float64)
+    for ours, theirs in zip(run.net.supernet.weights.snapshot(), other.weights.snapshot(), strict=True):
+        assert torch.equal(ours, theirs)
+    way.iterate(run)
+    assert torch.equal(state, torch.get_rng_state())
+    assert np.array_equal(numbers, np.random.get_state()[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_operations_in_another_order_give_the_same_children_the_same(tiny: Any, ended: Any, name: str) -> None:
+    """L16: nothing depends on where an operation stands in the space's list."""
+    order = [2, 0, 3, 1]
+    space = Space("deeper64", 2, tuple(DEEPER64.operations[o] for o in order))
+    way, run = made(name), run_on(tiny, steps=12, hold=getattr(made(name), "hold", 0.0))
+    plan = run.plan
+    other = Run(plan, Problem.of(tiny.recipe, space), tiny.images, 0, getattr(way, "hold", 0.0), torch.float64)
+    trained(run, way)
+    again = made(name)
+    trained(other, again)
+    if getattr(way, "probabilities", lambda: None)() is not None:
+        assert np.allclose(way.probabilities()[:, order], again.probabilities(), atol=1e-6)
+    where = {storage.slot: storage for storage in other.net.supernet.weights.storages}
+    for storage in run.net.supernet.weights.storages:
+        there = where[storage.slot]
+        values = run.net.supernet.weights.values[storage.offset : storage.offset + storage.size]
+        theirs = other.net.supernet.weights.values[there.offset : there.offset + there.size]
+        assert torch.allclose(values, theirs, atol=1e-6)
+
+
+# -- DARTS ---------------------------------------------------------------------------------------------
+
+
+def test_second_order_without_a_step_is_first_order(tiny: Any) -> None:
+    """L13: xi = 0."""
+    run = run_on(tiny)
+    way = made("darts:second")
+    way.start(run)
+    for _ in range(3):
+        way.iterate(run)
+    batch, held, draw = run.weight_batch(), run.gate_batch(), way.mixture()
+    assert torch.equal(unrolled(run, draw, batch, held, xi=0.0), run.gate_gradient(held, draw))
+
+
+def test_second_order_is_the_gradient_of_the_unrolled_loss(tiny: Any) -> None:
+    """L13: against central differences of L_A(w'(a), a), and it leaves the weights bit for bit."""
+    run = run_on(tiny)
+    way = Darts(second=True)
+    way.start(run)
+    for _ in range(2):
+        way.iterate(run)
+    batch, held, draw = run.weight_batch(), run.gate_batch(), way.mixture()
+    weights, xi = run.net.supernet.weights, 0.02
+    before = weights.snapshot()
+    found = unrolled(run, draw, batch, held, xi)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights.snapshot(), strict=True))
+
+    def loss(gates: torch.Tensor) -> float:
+        own, _ = run.net.weights_gradient(*batch, Draw.of(gates))
+        start = weights.values.clone()
+        decay, momentum = run.recipe.weight_decay, run.recipe.momentum
+        weights.values -= xi * (momentum * weights.momentum + own + decay * start)
+        try:
+            return run.net.weights_gradient(*held, Draw.of(gates))[1].loss
+        finally:
+            weights.values.copy_(start)
+
+    first = run.gate_gradient(held, draw)
+    for e, o in ((0, 1), (1, 3), (2, 0)):
+        step = torch.zeros_like(draw.gates)
+        step[e, o] = 1e-5
+        expected = (loss(draw.gates + step) - loss(draw.gates - step)) / 2e-5
+        assert float(found[e, o]) == pytest.approx(expected, rel=0.05, abs=2e-4)
+        assert abs(float(found[e, o]) - expected) < 0.5 * abs(float(first[e, o]) - expected) + 2e-4
+
+
+# -- readouts -------------------------------------------------------------------------------------------
+
+
+def test_perturbation_is_what_the_mixture_loses(tiny: Any, ended: Any) -> None:
+    run, way = ended("darts")
+    before = run.net.supernet.weights.snapshot()
+    draw = way.mixture()
+    found = perturbation(run, draw)
+    gates = draw.gates.clone()
+    gates[1, 2] = 0
+    gates[1] /= gates[1].sum()
+    images = run.images.valid
+    from nasbench_ws.training.batches import normalised
+
+    pixels = normalised(images.pixels, run.images.mean, run.images.std, torch.float64)
+    labels = torch.from_numpy(images.labels)
+    active = np.ones((3, 4), dtype=bool)
+    active[1, 2] = False
+    whole, without = (run.net.score(pixels, labels, one)[1] for one in (draw, Draw.of(gates, active)))
+    assert found[1, 2] == pytest.approx(whole - without, abs=1e-12)
+    assert all(torch.equal(a, b) for a, b in zip(before, run.net.supernet.weights.snapshot(), strict=True))
+    scores = additive(found, run.choices)
+    assert scores[DEEPER64.architecture("234").index] == pytest.approx(found[0, 1] + found[1, 2] + found[2, 3])
+
+
+def test_the_best_of_some_draws_by_enumeration() -> None:
+    rng = np.random.default_rng(0)
+    accuracies, p = np.array([0.3, 0.1, 0.3, 0.7, np.nan]), rng.dirichlet(np.ones(5))
+    found = expected_best(accuracies, np.log(p), 2)
+    order = np.where(np.isnan(accuracies), -1, accuracies)
+    best_level = {level: sum(p[i] * p[j] for i in range(5) for j in range(5) if max(order[i], order[j]) == level)
+                  for level in set(order)}  # fmt: skip
+    for level, chance in best_level.items():
+        assert found[order == level].sum() == pytest.approx(chance)
+    assert found.sum() == pytest.approx(1)
+    assert found[0] / found[2] == pytest.approx(p[0] / p[2])
+
+
+# -- as an evaluation ------------------------------------------------------------------------------------
+
+
+def test_darts_is_evaluated_as_full_is(tiny_loaded: Any, tmp_path: Any) -> None:
+    plan = Plan("full", tiny_loaded.recipe, steps=64, batch_norm=("recalibrate:64", "running"))
+    result = evaluate("darts", tiny_loaded.table, plan=plan, instances=2, folder=tmp_path / "work")
+    outcome = result.outcome
+    assert list(outcome.scores) == ["logp", "recalibrate:64", "running", "perturbation"]
+    assert {len(one) for one in outcome.scores.values()} == {2}
+    assert outcome.plan["additive"] == ["logp", "perturbation"]
+    assert outcome.cost.super_nets == 1
+    assert outcome.match == "group-compute"
+    trace = outcome.trace
+    assert trace["gates"].shape == (2, 11, 3, 4)
+    assert np.allclose(trace["gates"].sum(axis=-1), 1)
+    assert trace["progress"][0, 0] == 0
+    assert (trace["progress"][:, -1] >= 1).all()
+    assert trace["logp"].shape == trace["accuracy"].shape == (2, 11, 64)
+    assert np.array_equal(trace["logp"][:, -1], outcome.scores["logp"])
+    assert np.isnan(result.assessment.standing.children_accuracy)  # type: ignore[union-attr]  # no accuracy
+    assert str(result).startswith("darts on tiny: 2 instances, readout logp\n")
+    assert "readout perturbation: Kendall tau" in str(result)
+    result.save(tmp_path / "darts.json")
+    assert Result.load(tmp_path / "darts.json") == result
+    again = evaluate("darts", tiny_loaded.table, plan=plan, instances=2, folder=tmp_path / "work")
+    assert np.array_equal(again.scores, result.scores)
+
+
+def test_a_readout_of_shared_steps_is_refused(tiny_loaded: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        evaluate("darts", tiny_loaded.table, plan=Plan("full", tiny_loaded.recipe, steps=64, last=3))
+    assert str(caught.value) == ("darts has no readout last; it has logp, onehot, perturbation: leave last out")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("darts:third", "darts:third is not written like darts[:second][:lr=RATE]"),
+        ("darts:secnd", "darts:secnd is not written like darts[:second][:lr=RATE] (did you mean second?)"),
+        ("darts:lr=x", "darts:lr=x: lr is 'x', not a number; write darts[:second][:lr=RATE]"),
+        ("darts:second=1", "darts:second=1 is not written like darts[:second][:lr=RATE] (did you mean second?)"),
+    ],
+)
+def test_a_name_that_is_not_written_so(name: str, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        made(name)
+    assert str(caught.value) == text
+
+
+def test_the_suites_own_way_is_checked_as_yours_would_be() -> None:
+    check_ranker("darts")
