@@ -30,6 +30,8 @@ from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 @click.argument("folder")
 @click.option("--seeds", "seed_text", default="0-9", show_default=True, metavar="LIST", help="Seed indices, as 0-9.")
 @click.option("--archs", metavar="LIST", help="Only these children, as 111,434.")
+@click.option("--space", "space_name", default="deeper64", show_default=True, metavar="NAME", help="Whose children.")
+@click.option("--unique", is_flag=True, help="Of children that are the same network, only the first.")
 @recipe_option
 @root_option
 @workers_option
@@ -40,28 +42,31 @@ from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 @click.option("--lockstep", type=click.IntRange(1), metavar="N", help="N runs in one program instead of workers: GPUs.")
 @click.option("--device", default="cuda", show_default=True, metavar="DEVICE", help="Of --lockstep, as torch names it.")
 def build(
-    folder: str, seed_text: str, archs: str | None, changes: str, data_root: str | None, download: bool,
+    folder: str, seed_text: str, archs: str | None, space_name: str, unique: bool, changes: str,
+    data_root: str | None, download: bool,
     workers: int | None, dask: str | None, shard_text: str, resume_from: str | None, retries: int,
     lockstep: int | None, device: str,
 ) -> None:  # fmt: skip
     """Train every child standalone; each finished run is a file in FOLDER.
 
-    The same command goes on where it stopped. Make a table of the runs with
+    --space begins with that space's own recipe, which --recipe changes. The
+    same command goes on where it stopped. Make a table of the runs with
     `nasbench-ws merge`.
 
     \b
     Example:
       nasbench-ws build runs --seeds 0-2 --recipe epochs=8
+      nasbench-ws build runs --space topology729 --unique --seeds 0-2
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
       nasbench-ws build runs --lockstep 64 --device cuda
     """
-    from nasbench_ws.recipe import Recipe
+    from nasbench_ws.recipe import recipe_of
 
     for many, value in (("--workers", workers), ("--dask", dask)):
         if lockstep is not None and value is not None:
             raise UsageError(f"--lockstep {lockstep} is one program, and {many} {value} are many; give one of them")
 
-    recipe, indices, part = Recipe().override(changes), seeds(seed_text), shard(shard_text)
+    recipe, indices, part = recipe_of(space_name).override(changes), seeds(seed_text), shard(shard_text)
     require("torch")
 
     from nasbench_ws.building.builder import Progress, build_together
@@ -85,7 +90,7 @@ def build(
         found = make(
             recipe, indices, folder,
             resume_from=resume_from, shard=part, progress=on_progress, root=data_root,
-            architectures=[part.strip() for part in archs.split(",")] if archs else None,
+            architectures=[part.strip() for part in archs.split(",")] if archs else None, unique=unique,
         )  # fmt: skip
     diverged = f", {found.diverged} of them diverged" if found.diverged else ""
     click.echo(f"{found.done} of {found.total} runs are finished in {folder}{diverged}; make a table of them with")

@@ -135,3 +135,15 @@ class Recipe:
         """First 16 hex digits of SHA-256 over the canonical JSON."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Of the spaces whose tables ship, or are to: chosen in pilots (data/PILOT.md, data/PILOT-topology.md).
+RECIPES = {
+    "deeper64": Recipe(),
+    "topology729": Recipe(space="topology729", output="last", cells=3, channels=8, epochs=2.5, points=5),
+}
+
+
+def recipe_of(space: str) -> Recipe:
+    """The recipe that children of a space are trained with unless something else is said; of others, the default."""
+    return RECIPES.get(space) or dataclasses.replace(Recipe(), space=space)

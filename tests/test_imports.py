@@ -40,8 +40,8 @@ PUBLIC = {
         "private", "shared",
     },
     "nasbench_ws.space": {
-        "DEEPER64", "NO_EDGE", "SPACES", "Architecture", "ArchitectureLike", "Edge", "Space", "get_space", "isomorphic",
-        "isomorphism_classes", "register_space",
+        "DEEPER64", "NO_EDGE", "SPACES", "TOPOLOGY729", "Architecture", "ArchitectureLike", "Edge", "Space",
+        "get_space", "isomorphic", "isomorphism_classes", "register_space", "representatives", "same_network_classes",
     },
 }  # fmt: skip
 CHECKS = {

@@ -37,6 +37,7 @@ from nasbench_ws.json_files import check_writable
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture, ArchitectureLike
 from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.space.isomorphism import representatives
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.registry import get_space, register_space
 from nasbench_ws.tables.merge import Source
@@ -78,8 +79,12 @@ def plan(
     seeds: Iterable[int],
     architectures: Iterable[ArchitectureLike] | None = None,
     shard: tuple[int, int] = (0, 1),
+    unique: bool = False,
 ) -> list[Job]:
-    """The runs of shard i of n (i from 0), in their order. Finished or not: shards never depend on that."""
+    """The runs of shard i of n (i from 0), in their order. Finished or not: shards never depend on that.
+
+    `unique` takes one child, the first, of those that are the same network (space/isomorphism.py).
+    """
     if not isinstance(seeds, Iterable):
         raise UsageError(f"seeds is {seeds!r}; give the seed indices, such as range({seeds!r})")
     indices = list(dict.fromkeys(seeds))
@@ -90,8 +95,11 @@ def plan(
     if not 0 <= i < n:
         raise UsageError(f"there is no shard {i}/{n}; shards count from 0, so i is at least 0 and less than n")
     space = get_space(recipe.space)
-    chosen = space if architectures is None else dict.fromkeys(map(space.architecture, architectures))
-    children = [(mac_count(child_network(macro, arch)), arch) for arch in chosen]
+    chosen: Iterable[Architecture] = space if architectures is None else map(space.architecture, architectures)
+    if unique:
+        first = representatives(space, macro.output)
+        chosen = (space[first[arch.index]] for arch in chosen)
+    children = [(mac_count(child_network(macro, arch)), arch) for arch in dict.fromkeys(chosen)]
     children.sort(key=lambda child: (-child[0], child[1].index))
     jobs = [Job(arch, seed, macs) for seed in map(operator.index, indices) for macs, arch in children][i::n]
     if not jobs:
@@ -111,6 +119,7 @@ def build(
     resume_from: Source | None = None,
     shard: tuple[int, int] = (0, 1),
     architectures: Iterable[ArchitectureLike] | None = None,
+    unique: bool = False,
     retries: int = 1,
     progress: Callable[[Progress], None] | None = None,
     executor: Executor | None = None,
@@ -120,14 +129,17 @@ def build(
 ) -> Progress:
     """Make every run that `folder` lacks, `workers` of them at a time; return how many are done and failed.
 
-    `resume_from` is a folder or table whose runs are taken over first. `executor` is any Executor in the place of
+    `resume_from` is a folder or table whose runs are taken over first. `unique` trains one child of those that are the
+    same network. `executor` is any Executor in the place of
     processes here, such as `dask.distributed.Client.get_executor()`. `train` is `standalone.train_run` unless
     given; `load` and `root` find the images. UsageError for a folder of another recipe, OutputError where it cannot be
     written, RunError where workers keep dying, BuildInterrupted on Ctrl-C and SIGTERM: all keep what is finished.
     """
     if workers < 1 or retries < 0:
         raise UsageError(f"{workers} workers and {retries} retries; give at least 1 worker and 0 retries")
-    _, jobs, shelf = _prepared(recipe, seeds, Path(folder), load, root, resume_from, shard, architectures)
+    _, jobs, shelf = _prepared(
+        recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
+    )
     make = _Make(train, load, recipe, root)
     if executor is None:
         make.check_travels()
@@ -162,6 +174,7 @@ def build_together(
     resume_from: Source | None = None,
     shard: tuple[int, int] = (0, 1),
     architectures: Iterable[ArchitectureLike] | None = None,
+    unique: bool = False,
     progress: Callable[[Progress], None] | None = None,
     root: str | Path | None = None,
 ) -> Progress:
@@ -174,7 +187,9 @@ def build_together(
         raise UsageError(f"{together} runs together; give at least 1")
     from nasbench_ws.building.together import train_together  # torch, which `build` leaves to its workers
 
-    images, jobs, shelf = _prepared(recipe, seeds, Path(folder), load_images, root, resume_from, shard, architectures)
+    images, jobs, shelf = _prepared(
+        recipe, seeds, Path(folder), load_images, root, resume_from, shard, architectures, unique
+    )
     waiting = [job for job in jobs if job not in shelf.done]
     begun, made = time.monotonic(), 0
 
@@ -213,12 +228,13 @@ def build_together(
 def _prepared(
     recipe: Recipe, seeds: Iterable[int], folder: Path, load: Load, root: str | Path | None,
     resume_from: Source | None, shard: tuple[int, int], architectures: Iterable[ArchitectureLike] | None,
+    unique: bool,
 ) -> tuple[Images, list[Job], Shelf]:  # fmt: skip
     """What is refused before any work, refused; what is finished elsewhere, taken over."""
     check_writable(folder)
     images = load(recipe.images, SPLITS, root)
     macro = macro_for(recipe, images)
-    jobs = plan(recipe, macro, seeds, architectures, shard)
+    jobs = plan(recipe, macro, seeds, architectures, shard, unique)
     if resume_from is not None:
         take_over(resume_from, folder, recipe, images.digest, jobs)
     return images, jobs, Shelf(folder, recipe, macro, images.digest, jobs)

@@ -9,10 +9,17 @@ relabellings, exchange.py speaks to optimisers; macro.py, blocks.py and child.py
 
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Edge, Space
 from nasbench_ws.space.exchange import config_space, parameter_names, space_json
-from nasbench_ws.space.isomorphism import NO_EDGE, isomorphic, isomorphism_classes
-from nasbench_ws.space.registry import DEEPER64, SPACES, get_space, register_space
+from nasbench_ws.space.isomorphism import (
+    NO_EDGE,
+    isomorphic,
+    isomorphism_classes,
+    representatives,
+    same_network_classes,
+)
+from nasbench_ws.space.registry import DEEPER64, SPACES, TOPOLOGY729, get_space, register_space
 
 __all__ = [
-    "DEEPER64", "NO_EDGE", "SPACES", "Architecture", "ArchitectureLike", "Edge", "Space", "config_space", "get_space",
-    "isomorphic", "isomorphism_classes", "parameter_names", "register_space", "space_json",
+    "DEEPER64", "NO_EDGE", "SPACES", "TOPOLOGY729", "Architecture", "ArchitectureLike", "Edge", "Space", "config_space",
+    "get_space", "isomorphic", "isomorphism_classes", "parameter_names", "register_space", "representatives",
+    "same_network_classes", "space_json",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ from small_builds import (
 from nasbench_ws.building.builder import BuildInterrupted, Job, Progress, build, plan
 from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableError, UsageError
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.recipe import Recipe
+from nasbench_ws.recipe import Recipe, recipe_of
+from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import finished, read_runs, run_path, write_run
@@ -57,6 +59,16 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # -- the plan -------------------------------------------------------------------------------------
+
+
+def test_one_child_of_those_that_are_the_same_network() -> None:
+    recipe = recipe_of("topology729")
+    macro = build_macro(recipe, 14, 14, 1, 10)
+    jobs = plan(recipe, macro, range(3), unique=True)
+    assert (len(jobs), len({job.arch for job in jobs}), len(plan(recipe, macro, [0]))) == (3 * 99, 99, 729)
+    named = plan(recipe, macro, [0], ["212111", "222111", "311111"], unique=True)  # none sees the image
+    assert [job.arch.name for job in named] == ["111111"]
+    assert len(plan(recipe, replace(macro, output="concat"), [0], unique=True)) == 216
 
 
 def test_seeds_come_first_and_the_longest_lead() -> None:
