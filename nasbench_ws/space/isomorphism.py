@@ -46,6 +46,8 @@ def same_network_classes(space: Space, output: str = "concat") -> list[tuple[Arc
 @lru_cache(maxsize=16)
 def representatives(space: Space, output: str = "concat") -> tuple[int, ...]:
     """By child: the index of the first child that is the same network, its own where there is none before it."""
+    if space.form == "full" and not {NO_EDGE, IDENTITY} & {*space.operations}:
+        return tuple(range(len(space)))  # see `isomorphic`; and every node is read
     first: dict[_Form, int] = {}
     return tuple(first.setdefault(_canonical(*_cell(child, output)), child.index) for child in space)
 

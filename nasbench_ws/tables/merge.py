@@ -4,7 +4,8 @@
     extract_runs(load("table.h5"))                           # RunRecords, from which a build can go on
 
 A run that several sources have must be the same in all: every number but the seconds, which no machine repeats.
-Nothing is averaged, preferred or filled in. Not here: how a table is stored (tables/file.py).
+Nothing is averaged, preferred or filled in, but that children which are the same network as an earlier one have that
+one's runs (tables/isomorphs.py). Not here: how a table is stored (tables/file.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from nasbench_ws.space.registry import get_space
 from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, MISSING, PUBLISHED, STATUSES, Content
 from nasbench_ws.tables.file import write_table
+from nasbench_ws.tables.isomorphs import copied, with_isomorphs
 from nasbench_ws.tables.run import RunRecord, read_runs
 from nasbench_ws.tables.table import Table, load
 
@@ -89,7 +91,10 @@ def extract_runs(table: Table) -> list[RunRecord]:
     recipe, epochs = content.recipe.to_dict(), tuple(table.epochs.tolist())
     curves = {name: table.curves(name).tolist() for name in CURVES}
     records = []
+    copies = copied(content)
     for i, child in enumerate(content.space):
+        if copies[i]:
+            continue
         for j, code in enumerate(columns["status"][i].tolist()):
             if code in (MISSING, PUBLISHED):  # nobody's run
                 continue
@@ -180,7 +185,7 @@ def _content(
     attributes = root_attributes(
         recipe, space, macro, records[0].images_digest, [json.loads(text) for text in environments], licence, citation
     )
-    return Content(attributes, columns)
+    return Content(*with_isomorphs(attributes, columns, space, macro))
 
 
 def _environment(record: RunRecord) -> dict[str, Any]:
