@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float64]
 DELTA = 0.001  # differences in truth below it do not count in sparse tau: a tenth of a percentage point of accuracy
 ROUNDING = 1e-9  # part of a tolerance: .862 - .861 in binary is 1e-18 off .001, and is a difference of .001
 
+MANY = 2048  # children, from which on pairs are counted and not looked at
+
 # Pair signs held at once. Half a MiB of float32 stays in a core's cache, and keeps every partial sum
 # of a float32 product far below 2**24, up to which float32 counts exactly.
 _SIGNS_AT_ONCE = 2**17
@@ -39,6 +41,11 @@ def tau_b(rows: Array, columns: Array | None = None, tolerance: float = 0.0) -> 
     """
     split = len(rows)
     margin: Array | None = None
+    if rows.shape[1] > MANY:
+        from nasbench_ws.metrics.large import tau_b_of_many
+
+        least = checked_tolerance(tolerance) * (1 - ROUNDING) if tolerance else 0.0
+        return tau_b_of_many(rows, rows if columns is None else columns, least)
     if tolerance:
         margin = np.zeros(split if columns is None else split + len(columns))
         margin[:split] = checked_tolerance(tolerance) * (1 - ROUNDING)
@@ -145,6 +152,10 @@ def _centred(rows: Array) -> Array:
 def _weighted_tau(truths: Truths, scores: Array) -> Array:
     """Weights that add make a sum over pairs a sum over children: with h_i the weight of child i,
     sum over i < j of (h_i + h_j) s_ij t_ij = sum over i of h_i (sum over j of s_ij t_ij)."""
+    if scores.shape[1] > MANY:
+        from nasbench_ws.metrics.large import weighted_taus_of_many
+
+        return weighted_taus_of_many(truths.y, scores)
     (low, high), (score_low, score_high) = truths.ranks, _places(scores)
     n = scores.shape[1]
     y, x = high.astype(np.float32), score_high.astype(np.float32)

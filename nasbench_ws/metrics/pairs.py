@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import MetricError
-from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.arithmetic import MANY, Array
 from nasbench_ws.metrics.intervals import accuracies
 from nasbench_ws.metrics.values import check_labels, checked_control, checked_matrix, checked_vector
 
+DRAWN_PAIRS = 2**20
 STANDARD_ERRORS = 2.0  # apart by more, and the table counts as having decided
 
 
@@ -50,7 +51,8 @@ class Pairs:
 def decidable(accuracy_by_seed: npt.ArrayLike) -> Pairs:
     """Pairs whose means over seeds differ by more than 2 standard errors, from (n, seeds) accuracies.
 
-    A child with one seed has no standard error of its own and is in no pair.
+    A child with one seed has no standard error of its own and is in no pair. Of more than 2,048 children, 2**20 pairs
+    drawn at random (the same for everyone) stand for all.
 
     >>> len(decidable([[0.5, 0.6], [0.7, 0.8], [0.95, 0.96]]))
     3
@@ -59,11 +61,20 @@ def decidable(accuracy_by_seed: npt.ArrayLike) -> Pairs:
     counts, means = np.isfinite(seeds).sum(axis=1), np.nanmean(seeds, axis=1)
     squares = np.nansum((seeds - means[:, None]) ** 2, axis=1)
     variance = np.where(counts > 1, squares / np.maximum(counts - 1, 1) / counts, np.inf)
-    i, j = np.triu_indices(len(means), 1)
+    i, j = _every_pair(len(means))
     apart = np.abs(means[i] - means[j]) > STANDARD_ERRORS * np.sqrt(variance[i] + variance[j])
     i, j = i[apart], j[apart]
     first = means[i] > means[j]
     return Pairs(len(means), np.where(first, i, j), np.where(first, j, i))
+
+
+def _every_pair(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    if n <= MANY:
+        return np.triu_indices(n, 1)
+    rng = np.random.Generator(np.random.PCG64(n))
+    i = rng.integers(n, size=DRAWN_PAIRS)
+    j = (i + rng.integers(1, n, size=DRAWN_PAIRS)) % n
+    return np.minimum(i, j), np.maximum(i, j)
 
 
 def undecided_by(control: npt.ArrayLike, pairs: Pairs) -> Pairs:

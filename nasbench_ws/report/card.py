@@ -49,7 +49,7 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         against: other tables, to state how far they agree with it.
         net: a super-net's result on it, to state what its scores follow.
     """
-    recipe, by_seed, truth = table.recipe, table.by_seed("test_accuracy"), table.truth
+    recipe, by_seed, truth = table.recipe, table.by_seed("truth"), table.truth
     children, seeds, points = table.content.shape
     params = table.column("params").astype(float)
     seconds = table.by_seed("seconds")

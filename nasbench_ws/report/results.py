@@ -231,6 +231,6 @@ def _names(truth: Table) -> list[str]:
 
 
 def _spread(truth: Table) -> Array:
-    by_seed = truth.by_seed("test_accuracy")
+    by_seed = truth.by_seed("truth")
     spread: Array = by_seed.std(axis=1, ddof=1) if by_seed.shape[1] > 1 else np.zeros(len(by_seed))
     return spread

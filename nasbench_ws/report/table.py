@@ -29,7 +29,7 @@ DRAWN = 3  # children at either end
 def table_page(truth: Table, net: Result | None = None) -> str:
     """HTML; `net` is a super-net's result, for what its scores follow. TableError where a child has no accuracy."""
     accuracy, names = truth.truth, [child.name for child in truth.space]
-    by_seed = truth.by_seed("test_accuracy")
+    by_seed = truth.by_seed("truth")
     children, seeds, points = truth.content.shape
     recipe, absent = truth.recipe, truth.absent()
     best, worst = truth.best("test_accuracy"), min(truth, key=lambda entry: entry.test_accuracy.mean)

@@ -68,7 +68,7 @@ def _windows(results: Mapping[str, Result]) -> _Windows:
 
 def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
     found = []
-    seeds = rankable(table.by_seed("test_accuracy").T)
+    seeds = rankable(table.by_seed("truth").T)
     alone = stability_tau(seeds).mean
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):

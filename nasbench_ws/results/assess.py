@@ -37,7 +37,7 @@ from nasbench_ws.results.baselines import figure
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
 from nasbench_ws.results.standing import standing, usual, varies
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, sizes
 from nasbench_ws.results.verdict import verdict
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
@@ -104,11 +104,12 @@ def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None =
     if not len(usable):
         return {}
     rng = np.random.Generator(np.random.PCG64(derive("intervals")))
-    params, names = table.column("params").astype(np.float64), reported(usable.shape[1])
+    params, names = sizes(table), reported(usable.shape[1])
     values = measure(usable, table.truth, names, control=params)
     found = intervals(
-        usable, table.by_seed("test_accuracy"), names, rng=rng, control=params,
-        prior=usual(table, batch_norm), varies=varies(usable, batch_norm), resamples=effort.EFFORT.resamples,
+        usable, table.by_seed("truth"), names, rng=rng, control=params,
+        prior=usual(table, batch_norm), varies=varies(usable, batch_norm),
+        resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
     return {name: metric(interval, values[name]) for name, interval in found.items()}
 

@@ -12,16 +12,16 @@ from nasbench_ws.metrics.intervals import Interval, intervals
 from nasbench_ws.metrics.rank import measure, reported
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, sizes
 from nasbench_ws.seeds import derive
 
 
 def baselines(table: GroundTruth) -> dict[str, dict[str, Figure]]:
     """The metrics of rankings that train nothing: `params`, `macs` and `random`. Computed; `yardstick` keeps them."""
-    by_seed = table.by_seed("test_accuracy")
-    control = table.column("params").astype(np.float64)
-    found = {name: _deterministic(table.column(name), by_seed, control, name) for name in ("params", "macs")}
-    return {**found, "random": _random(table.truth, control, effort.EFFORT.rankings)}
+    by_seed = table.by_seed("truth")
+    control = sizes(table)
+    found = {name: _deterministic(sizes(table, name), by_seed, control, name) for name in ("params", "macs")}
+    return {**found, "random": _random(table.truth, control, effort.effort_for(len(table)).rankings)}
 
 
 def figure(interval: Interval) -> Figure:
@@ -33,8 +33,9 @@ def figure(interval: Interval) -> Figure:
 def _deterministic(scores: Array, by_seed: Array, control: Array, name: str) -> dict[str, Figure]:
     rng = np.random.Generator(np.random.PCG64(derive("baseline", name)))
     row = np.asarray(scores, dtype=np.float64)[None]
+    resamples = effort.effort_for(len(scores)).resamples
     found = intervals(
-        row, by_seed, reported(row.shape[1]), rng=rng, control=control, varies=False, resamples=effort.EFFORT.resamples
+        row, by_seed, reported(row.shape[1]), rng=rng, control=control, varies=False, resamples=resamples
     )
     return {metric: figure(interval) for metric, interval in found.items()}
 
@@ -60,10 +61,10 @@ def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
     Without an interval, for the seeds are the table's own. NaN with a reason where there is no other seed, or the
     children are equal with all of them.
     """
-    truths = table.by_seed("test_accuracy").T  # (seeds, n)
+    truths = table.by_seed("truth").T  # (seeds, n)
     if len(truths) < 2:
         return _unknown(f"{table.name} has one seed, which leaves none to measure it against")
-    control = table.column("params").astype(np.float64)
+    control = sizes(table)
     values = [
         float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric], control=control)[metric][0])
         for seed, row in enumerate(scores)

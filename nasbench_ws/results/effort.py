@@ -7,7 +7,7 @@ Not here: what is drawn (metrics/intervals.py, metrics/ceiling.py, metrics/bound
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 
 @dataclass(frozen=True)
@@ -21,3 +21,15 @@ class Effort:
 
 
 EFFORT = Effort()
+FULL = 512  # children up to which all draws are made
+LEAST = 0.02  # of the draws: 40 for an interval
+
+
+def effort_for(children: int) -> Effort:
+    """Of many children each estimate is a sum over so many pairs that it hardly varies: fewer draws tell as much.
+
+    >>> effort_for(64) == EFFORT, effort_for(15_625).resamples
+    (True, 66)
+    """
+    part = min(1.0, max(LEAST, FULL / children))
+    return EFFORT if part == 1 else Effort(*(round(part * number) for number in astuple(EFFORT)))

@@ -22,7 +22,7 @@ from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Gap, Standing
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, sizes
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 from nasbench_ws.training.batch_norm import is_mode
@@ -33,7 +33,7 @@ BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 
 def usual(table: GroundTruth, batch_norm: str | None) -> Mapping[str, Prior]:
     """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables."""
-    recipe = getattr(table, "recipe", None)
+    recipe = _recipe(table)
     return usual_of({} if recipe is None else vars(recipe), batch_norm)
 
 
@@ -57,11 +57,11 @@ def estimated(values: Array, scores: Array, prior: Prior | None, batch_norm: str
 
 def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Standing:
     """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
-    params, truth = table.column("params").astype(np.float64), table.truth
+    params, truth = sizes(table), table.truth
     pairs, children = _pairs(table), math.nan
     if batch_norm and is_mode(batch_norm):
         children = float(scores.mean())  # accuracies; what another ranker gives is of any kind
-    images = getattr(getattr(table, "recipe", None), "images", "")
+    images = getattr(_recipe(table), "images", "")
     return Standing(
         reach=yardstick(table).reach,
         params_ties_random=tau_ties_random(params, truth),
@@ -79,15 +79,17 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Stand
 
 def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None) -> Gap:
     """GT-Tau minus that of parameter counts, the table's noise on the difference included."""
-    params, name = table.column("params").astype(np.float64), "kendall_tau"
+    params, name = sizes(table), "kendall_tau"
     ours = kendall_taus(scores, table.truth)
+    if not np.ptp(params) > 0:
+        return _gap_unknown(len(ours), "parameter counts are all equal, or the table does not know them")
     if not np.isfinite(ours).all():
         return _gap_unknown(len(ours), "a ranking of equal scores has no tau")
     rng = np.random.Generator(np.random.PCG64(derive("minus params")))
     weights = [*[1 / len(scores)] * len(scores), -1.0]
     noise = table_deviations(
-        np.vstack([scores, params]), table.by_seed("test_accuracy"), weights, [name], rng=rng,
-        resamples=effort.EFFORT.resamples,
+        np.vstack([scores, params]), table.by_seed("truth"), weights, [name], rng=rng,
+        resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
     one = estimated(ours, scores, usual(table, batch_norm).get(name), batch_norm)
     theirs = exact(kendall_tau(params, table.truth))
@@ -109,18 +111,23 @@ def _gap_unknown(n: int, reason: str) -> Gap:
 
 def _pairs(table: GroundTruth) -> tuple[int, Any]:
     """How many pairs the table decides, and those of them that parameter counts do not."""
-    every = decidable(table.by_seed("test_accuracy"))
-    return len(every), undecided_by(table.column("params").astype(np.float64), every)
+    every = decidable(table.by_seed("truth"))
+    return len(every), undecided_by(sizes(table), every)
 
 
 def _standalone_macs(table: GroundTruth) -> float:
     """Multiply-adds of one standalone training of every child; NaN of tables that others made."""
-    recipe = getattr(table, "recipe", None)
+    recipe = _recipe(table)
     try:
-        steps = recipe.steps_per_epoch * recipe.epochs  # type: ignore[union-attr]
-        return float(steps * recipe.batch_size * BACKWARD * table.column("macs").sum())  # type: ignore[union-attr]
+        steps = recipe.steps_per_epoch * recipe.epochs
+        return float(steps * recipe.batch_size * BACKWARD * table.column("macs").sum())
     except (AttributeError, TypeError, ValueError):
         return math.nan
+
+
+def _recipe(table: GroundTruth) -> Any:
+    """None of a table that others made, or of parts of one."""
+    return None if getattr(table, "foreign", False) else getattr(table, "recipe", None)
 
 
 def _mean(table: GroundTruth, column: str) -> float:

@@ -26,13 +26,17 @@ class GroundTruth(Protocol):
 
     @property
     def truth(self) -> NDArray[np.float64]:
-        """(n,) mean test accuracy over seeds, a fraction. TableError where a child has none."""
+        """(n,) mean over seeds of what is ground truth, test accuracy if not others had another. TableError where a
+        child has none.
+        """
 
     def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
-        """(n, seeds) of "test_accuracy" or another column, at the last epoch or the one given; NaN where missing."""
+        """(n, seeds) of "truth" or another column, at the last epoch or the one given; NaN where missing."""
 
     def column(self, name: str) -> NDArray[Any]:
-        """(n,) of "params" (trainable parameters) or "macs" (multiply-adds of one image's forward pass)."""
+        """(n,) of "params" (trainable parameters), "macs" (multiply-adds of one image's forward pass), or "truth", as
+        the property, but NaN where a child has none. UsageError where the table does not know it.
+        """
 
     def __len__(self) -> int: ...
 
@@ -49,7 +53,7 @@ class Without:
             )
         self._whole, self._left = whole, left
         self.seeds = whole.seeds[left]
-        self.space, self.digest = whole.space, whole.digest
+        self.space, self.digest, self.foreign = whole.space, whole.digest, getattr(whole, "foreign", False)
         seeds = ", ".join(str(whole.seeds[place]) for place in places)
         self.name = f"{whole.name} without seed{'s' if len(places) > 1 else ''} {seeds}"
 
@@ -57,8 +61,7 @@ class Without:
     def truth(self) -> NDArray[np.float64]:
         """(n,) mean test accuracy over the seeds that are left."""
         _ = self._whole.truth  # which refuses a table that lacks runs
-        truth: NDArray[np.float64] = self.by_seed("test_accuracy").mean(axis=1)
-        return truth
+        return _means(self._whole, self.by_seed("truth"))
 
     def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
         """As of the whole, of the seeds that are left."""
@@ -87,6 +90,7 @@ class Among:
             raise UsageError(f"{len(self.places)} children of {whole.name} make no ranking; name 2 or more")
         self._whole = whole
         self.seeds, self.space, self.digest = whole.seeds, whole.space, whole.digest
+        self.foreign = getattr(whole, "foreign", False)
         self.name = f"{len(self.places)} of {len(whole)} children of {whole.name}"
 
     @classmethod
@@ -95,20 +99,25 @@ class Among:
         if not 0 < fraction <= 1:
             raise UsageError(f"the top {fraction:g} of the children: give a part in (0, 1], as 0.25")
         known = cls.known(whole).places
-        means = whole.by_seed("test_accuracy").mean(axis=1)[known]
+        means = whole.column("truth")[known]
         count = round(fraction * len(whole))
         return cls(whole, [known[i] for i in np.argsort(-means, kind="stable")[:count]])
 
     @classmethod
     def known(cls, whole: GroundTruth) -> Among:
-        """The children without a missing or diverged run."""
-        return cls(whole, np.flatnonzero(np.isfinite(whole.by_seed("test_accuracy")).all(axis=1)).tolist())
+        """The children without a missing or diverged run; of a table that others made, those with a run."""
+        return cls(whole, np.flatnonzero(np.isfinite(whole.column("truth"))).tolist())
+
+    @classmethod
+    def unique(cls, whole: GroundTruth) -> Among:
+        """Of children that compute the same, the first. UsageError where the table does not mark them."""
+        return cls(whole, np.unique(whole.column("isomorph")[cls.known(whole).places]).tolist())
 
     @property
     def truth(self) -> NDArray[np.float64]:
         """(children,) mean test accuracy over seeds. UsageError where one of these lacks a run."""
         # The whole's means, to the last bit: a sum in another order would part children that tie.
-        truth: NDArray[np.float64] = self._whole.by_seed("test_accuracy").mean(axis=1)[self.places]
+        truth: NDArray[np.float64] = self._whole.column("truth")[self.places]
         lacking = [self.space[self.places[i]].name for i in np.flatnonzero(np.isnan(truth))]
         if lacking:
             raise UsageError(
@@ -128,3 +137,19 @@ class Among:
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:
+    """(n,) parameters, or multiply-adds. All 1 in a table that does not know them: equal sizes explain nothing."""
+    try:
+        return table.column(name).astype(np.float64)
+    except UsageError:
+        return np.ones(len(table))
+
+
+def _means(whole: GroundTruth, runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over seeds: of all, or in a table that others made of those there are."""
+    if not getattr(whole, "foreign", False):
+        return np.asarray(runs.mean(axis=1))
+    count = np.isfinite(runs).sum(axis=1)
+    return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)

@@ -47,7 +47,9 @@ def verdict(
     interval = f" {_interval(tau)}" if tau.reason is None else ""
     sentences = [f"GT-Tau {tau.mean:.2f}{interval} over {whole}."]
     params = measures["params"]["kendall_tau"].mean
-    sentences.append(f"Counting parameters: {params:.2f} ({found.params_ties_random:.2f} with ties broken at random).")
+    if not math.isnan(params):
+        random = f"{found.params_ties_random:.2f} with ties broken at random"
+        sentences.append(f"Counting parameters: {params:.2f} ({random}).")
     reach, partial = found.reach["kendall_tau"], found.reach["partial_tau"]
     if not math.isnan(reach.standalone):
         cost = ""

@@ -24,7 +24,7 @@ from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Ceiling, Ceilings, Figure, Reach, Spread
 from nasbench_ws.results.baselines import baselines
 from nasbench_ws.results.kept import kept
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, sizes
 from nasbench_ws.seeds import derive
 
 REACHED = ("kendall_tau", "partial_tau")  # metrics with a bound and a reference
@@ -62,13 +62,13 @@ def identity(table: GroundTruth) -> str:
 
     Two tables of the same numbers share one; parts of one table (truth.Among, truth.Without) do not.
     """
-    digest = hashlib.sha256(repr(effort.EFFORT).encode())
+    digest = hashlib.sha256(repr(effort.effort_for(len(table))).encode())
     for one in (
         table.truth,
-        table.by_seed("test_accuracy"),
+        table.by_seed("truth"),
         table.by_seed("valid_accuracy"),
-        table.column("params"),
-        table.column("macs"),
+        sizes(table),
+        sizes(table, "macs"),
     ):
         values = np.ascontiguousarray(one, dtype=np.float64)
         digest.update(repr(values.shape).encode() + values.tobytes())
@@ -77,7 +77,7 @@ def identity(table: GroundTruth) -> str:
 
 def measure_table(table: GroundTruth) -> Yardstick:
     """The yardstick, computed."""
-    return Yardstick(baselines(table), ceilings(table.by_seed("test_accuracy")), reach(table))
+    return Yardstick(baselines(table), ceilings(table.by_seed("truth")), reach(table))
 
 
 def ceilings(by_seed: Array) -> Ceilings:
@@ -85,7 +85,8 @@ def ceilings(by_seed: Array) -> Ceilings:
     found = {}
     for name, fraction in (("all", 1.0), ("top_quarter", 0.25), ("top_tenth", 0.1)):
         rng = np.random.Generator(np.random.PCG64(derive("ceiling", name)))
-        found[name] = _ceiling(noise.noise_ceiling(by_seed, fraction, rng=rng, simulations=effort.EFFORT.simulations))
+        draws = effort.effort_for(len(by_seed)).simulations
+        found[name] = _ceiling(noise.noise_ceiling(by_seed, fraction, rng=rng, simulations=draws))
     return Ceilings(**found)
 
 
@@ -97,10 +98,10 @@ def _ceiling(found: noise.Ceiling) -> Ceiling:
 
 def reach(table: GroundTruth) -> dict[str, Reach]:
     """The bound and the standalone reference of Kendall tau and of partial tau."""
-    params = table.column("params").astype(np.float64)
+    params = sizes(table)
     rng = np.random.Generator(np.random.PCG64(derive("bound")))
-    by_seed = table.by_seed("test_accuracy")
-    most = bound(by_seed, REACHED, rng=rng, control=params, simulations=effort.EFFORT.bounds)
+    by_seed = table.by_seed("truth")
+    most = bound(by_seed, REACHED, rng=rng, control=params, simulations=effort.effort_for(len(table)).bounds)
     alone = None
     if len(table.seeds) > 1:
         valid = table.by_seed("valid_accuracy")

@@ -138,12 +138,13 @@ class Table:
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
 
     def curves(self, name: str) -> NDArray[np.float64]:
-        """A column by child, seed and epoch.
+        """A column by child, seed and epoch; `truth` is the one that is ground truth.
 
         >>> table = load("fashion14")
         >>> table.curves("test_accuracy").shape == (len(table), len(table.seeds), len(table.epochs))
         True
         """
+        name = self.truth_name if name == "truth" else name
         if name not in CURVES:
             self._refuse(name, CURVES)
         curves = self._curves.get(name)
@@ -172,7 +173,7 @@ class Table:
                 raise UsageError(f"{self.name} does not know {name}; it has {', '.join(self._known())}")
             values = self.whole(self.content.columns[name], -1)
             return values.astype("U") if name in NAMES else values
-        if name not in CURVES:
+        if name not in (*CURVES, "truth"):
             self._refuse(name, tuple(self._known()))
         runs = self.by_seed(name, epoch)  # (children, seeds)
         if seed is not None:
@@ -207,11 +208,6 @@ class Table:
                 "column('test_accuracy', skip_missing=True) and say so"
             )
         return truth
-
-    @property
-    def truth_by_seed(self) -> NDArray[np.float64]:
-        """(children, seeds) of what `truth` is the mean of; NaN where a run is missing."""
-        return self.by_seed(self.truth_name)
 
     def absent(self) -> list[tuple[Architecture, int, str]]:
         """Every run that did not end well, of the children that have a row: its child, its seed and its status.

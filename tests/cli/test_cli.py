@@ -22,7 +22,7 @@ from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, Content
-from nasbench_ws.tables.table import load, write_table
+from nasbench_ws.tables.table import load, shipped, write_table
 
 COMMAND = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()"]
 SMALL = Recipe(train_images=256, batch_size=64, channels=4, cells=1, epochs=1, points=1)
@@ -350,13 +350,11 @@ def test_an_unknown_table(run):
     assert code == 4
     assert err == (
         "Error: there is no table 'fashion15' (did you mean fashion14?): neither a file nor shipped; shipped are "
-        "fashion14; give one of these, or the path of a file\n"
+        f"{', '.join(shipped())}; give one of these, or the path of a file\n"
     )
 
 
 def test_a_truncated_table(run):
-    from nasbench_ws.tables.table import shipped
-
     Path("cut.h5").write_bytes(shipped()["fashion14"].read_bytes()[:5000])
     code, _, err = run("verify", "cut.h5")
     assert code == 4

@@ -69,7 +69,7 @@ def nasbench201(path: str | Path, images: str) -> Content:
     keys = sorted(data)
     expected = [np.base_repr(index, 5).zfill(6) for index in range(len(NASBENCH201))]
     if keys != expected:
-        odd = next((key for key in [*keys, *expected] if (key in data) != (key in set(expected))), "")
+        odd = min({*keys} ^ {*expected})
         raise TableError(
             f"{path} has {len(keys):,} children and not the 15,625 of NAS-Bench-201 (see {odd!r}); fetch it again"
         )
