@@ -110,12 +110,17 @@ def locate(table: str) -> Path:
 
 def seeds(text: str) -> list[int]:
     """`0-2,5` is [0, 1, 2, 5]."""
+    from nasbench_ws.limits import MOST_SEEDS, check_most, shown, whole
+
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UsageError(f"seeds {text!r} cannot be read at {part!r}; write 0-9 or 0,1,5")
-        found += range(int(first), int(last or first) + 1)
+        low, high = whole(first), whole(last if dash else first)
+        if low is None or high is None:
+            raise UsageError(f"seeds {shown(text)} cannot be read at {shown(part)}; write 0-9 or 0,1,5")
+        more = range(low, high + 1)
+        check_most(f"the number of seeds in {shown(text)}", len(found) + more.stop - more.start, MOST_SEEDS)
+        found += more
     if not found:
         raise UsageError(f"seeds {text!r} are none; the last of a range is at least its first, as in 0-9")
     return found
@@ -123,10 +128,13 @@ def seeds(text: str) -> list[int]:
 
 def shard(text: str) -> tuple[int, int]:
     """`2/8` is (2, 8)."""
+    from nasbench_ws.limits import shown, whole
+
     first, slash, second = text.partition("/")
-    if not slash or not first.isdecimal() or not second.isdecimal():
-        raise UsageError(f"shard {text!r} cannot be read; write i/n, counted from 0, such as 0/8")
-    return int(first), int(second)
+    i, n = whole(first), whole(second)
+    if not slash or i is None or n is None:
+        raise UsageError(f"shard {shown(text)} cannot be read; write i/n, counted from 0, such as 0/8")
+    return i, n
 
 
 def check_output(path: str | None) -> None:

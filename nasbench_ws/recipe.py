@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.limits import MOST_STEPS, check_most
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Recipe:
             raise UsageError(
                 f"a batch of {self.batch_size} images is more than the {self.train_images} training images"
             )
+        check_most(f"the number of steps in {self.epochs:g} epochs", self.epochs * self.steps_per_epoch, MOST_STEPS)
 
     @property
     def steps_per_epoch(self) -> int:

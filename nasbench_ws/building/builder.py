@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import operator
 import os
 import pickle
@@ -34,6 +35,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.json_files import check_writable
+from nasbench_ws.limits import LARGEST_SEED, MOST_RUNS, MOST_SEEDS, check_most
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture, ArchitectureLike
 from nasbench_ws.space.child import child_network, mac_count
@@ -87,10 +89,13 @@ def plan(
     """
     if not isinstance(seeds, Iterable):
         raise UsageError(f"seeds is {seeds!r}; give the seed indices, such as range({seeds!r})")
-    indices = list(dict.fromkeys(seeds))
+    indices = list(dict.fromkeys(itertools.islice(seeds, MOST_SEEDS + 1)))
+    if len(indices) > MOST_SEEDS:
+        raise UsageError(f"more than {MOST_SEEDS:,} seeds are asked for; ask for fewer")
     for seed in indices:
         if isinstance(seed, bool) or not isinstance(seed, SupportsIndex) or operator.index(seed) < 0:
             raise UsageError(f"{seed!r} is no seed index; give ints from 0")
+        check_most("a seed index", operator.index(seed), LARGEST_SEED, "give a smaller one")
     i, n = shard
     if not 0 <= i < n:
         raise UsageError(f"there is no shard {i}/{n}; shards count from 0, so i is at least 0 and less than n")
@@ -99,7 +104,9 @@ def plan(
     if unique:
         first = representatives(space, macro.output)
         chosen = (space[first[arch.index]] for arch in chosen)
-    children = [(mac_count(child_network(macro, arch)), arch) for arch in dict.fromkeys(chosen)]
+    some = dict.fromkeys(chosen)
+    check_most(f"{len(some)} children with {len(indices)} seeds", len(some) * len(indices), MOST_RUNS)
+    children = [(mac_count(child_network(macro, arch)), arch) for arch in some]
     children.sort(key=lambda child: (-child[0], child[1].index))
     jobs = [Job(arch, seed, macs) for seed in map(operator.index, indices) for macs, arch in children][i::n]
     if not jobs:

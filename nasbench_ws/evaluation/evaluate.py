@@ -21,16 +21,18 @@ from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
 from nasbench_ws.evaluation.work import check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import check_writable, read_record, write_record
+from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker, checked_scores
 from nasbench_ws.rankers.named import ranker as ranker_of
 from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.results.checked import checked
 from nasbench_ws.results.join import different, stack
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
@@ -41,6 +43,16 @@ from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds
 
 FORMAT = "nasbench-ws part"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What every piece is kept with, whatever the ranker gave."""
+
+    versions: dict[str, str]
+    device: str | None = None
+
+
 INSTANCES = 3  # where nothing is said
 
 
@@ -110,7 +122,7 @@ class Evaluation:
         for piece in self.pieces:
             path = self.place(piece)
             if path is not None and path.exists():
-                outcomes[piece.seed, piece.number] = read_record(path, FORMAT)
+                outcomes[piece.seed, piece.number] = self._kept_outcome(path, piece)
             else:
                 todo[piece.seed, piece.number] = piece
 
@@ -140,6 +152,20 @@ class Evaluation:
         looked_at = getattr(self.ranker, "looked_at", ())
         judge = Without(self.table, [looked_at[seed] for seed in self.seeds]) if looked_at else self.table
         return Result.of(stack([self._outcome(*one) for one in zip(self.seeds, instances, strict=True)]), judge)
+
+    def _kept_outcome(self, path: Path, piece: Piece) -> Mapping[str, Any]:
+        """ResultError names the file where it holds what that piece cannot have given."""
+        outcome = read_record(path, FORMAT)
+        try:
+            checked(outcome, _Made)
+            check: Any = getattr(self.ranker, "check_kept", None)
+            if check is not None:
+                check(piece, self.problem, {key: value for key, value in outcome.items() if key != "versions"})
+        except ResultError as error:
+            raise ResultError(
+                f"{path}: {error}; it is no part of this evaluation: delete it, and run the same command again"
+            ) from None
+        return outcome
 
     def forget(self) -> None:
         """Delete the files of the finished pieces, and of no other evaluation."""
@@ -217,6 +243,8 @@ def _seeds(ranker: Ranker, instances: int | None, first: int) -> range:
         count = most
     if count < 1:
         raise UsageError(f"instances is {count}; it must be at least 1")
+    check_most("instances", count, MOST_SEEDS)
+    check_most("the seed of the last instance", first + count - 1, LARGEST_SEED, "begin with a smaller one")
     if most is not None and first + count > most:
         what = "1 ranking, the same with every seed" if most == 1 else f"{most} rankings, seeds 0 to {most - 1}"
         raise UsageError(f"{ranker.name} has {what}, and {count} from seed {first} on were asked for; ask for fewer")

@@ -96,6 +96,9 @@ class Ranker(Protocol):
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         """The pieces of one instance, in order, together."""
 
+    # One that also has `check_kept(piece, problem, outcome)` is asked it of every piece that is read from a file, and
+    # raises ResultError for what `run` cannot have given.
+
 
 def merged(ranker: str, children: int, pieces: Sequence[tuple[Sequence[int], Any]]) -> Array:
     """(..., n) from (numbers of children, (..., that many) values) of each piece. StrategyError unless each has one.

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasbench_ws.errors import StrategyError, UsageError
+from nasbench_ws.limits import MOST_STEPS, check_most
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import components
 from nasbench_ws.sharing.schedules import SCHEDULES, get_schedule, realise, takes_over
@@ -100,6 +101,9 @@ class Plan:
         for name in ("steps", "last", "last_images", "interference", "valid_images"):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
         object.__setattr__(self, "fine_tune", tuple(_integer("fine_tune", count) for count in self.fine_tune))
+        for name in ("steps", "last", "interference"):
+            check_most(name, getattr(self, name), MOST_STEPS)
+        check_most("fine_tune", max(self.fine_tune, default=0), MOST_STEPS)
         if self.schedule is not None and not isinstance(self.schedule, str):
             raise UsageError(
                 f"schedule is {self.schedule!r}; a plan takes the name of one ({', '.join(SCHEDULES)}): give a "

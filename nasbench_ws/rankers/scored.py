@@ -19,6 +19,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, checked_scores
+from nasbench_ws.rankers.kept import check_scores
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.problem import Problem
 
@@ -66,6 +67,9 @@ class Scored:
             "cpu_seconds": time.process_time() - cpu_started,
         })
         return outcome
+
+    def check_kept(self, piece: Piece, problem: Problem, outcome: Mapping[str, Any]) -> None:
+        check_scores(outcome, len(problem.space))
 
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         (outcome,) = outcomes

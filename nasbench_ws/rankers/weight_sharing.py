@@ -21,6 +21,7 @@ from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, merged
 from nasbench_ws.rankers.cost import readout_modes, size_of
+from nasbench_ws.rankers.kept import check_part
 from nasbench_ws.rankers.part import run_part
 from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
@@ -112,6 +113,10 @@ class WeightSharing:
         strategy = self._strategy(problem, images, piece.seed)
         self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
         return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step)
+
+    def check_kept(self, piece: Piece, problem: Problem, outcome: Mapping[str, Any]) -> None:
+        part = piece.work.part
+        check_part(outcome, part, [problem.space[i].name for i in part.children], piece.seed, self.asked)
 
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         plan, children = self.asked, [outcome["children"] for outcome in outcomes]

@@ -8,12 +8,10 @@ Not here: what the keys mean (outcome.py, assessment.py, and README), and files 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from nasbench_ws.cost import Cost
@@ -29,16 +27,10 @@ from nasbench_ws.results.assessment import (
     ReadoutTaus,
     WindowTaus,
 )
+from nasbench_ws.results.checked import LONGEST, checked
 from nasbench_ws.results.outcome import Changes, Divergence, Outcome, Readouts, Trained, Window
 
-T = TypeVar("T")
-LONGEST = 40  # characters shown of a value
 Scores = list[list[Number]]  # (instances, children)
-WORDS = {
-    "array": "a list", "object": "an object", "str": "a text", "int": "a whole number", "bool": "true or false",
-    "float": "a number", "float | null": "a number or null", "object | null": "an object or null",
-    "str | null": "a text or null",
-}  # fmt: skip
 
 
 # -- the file, key by key: msgspec checks these types ---------------------------------------------------
@@ -203,7 +195,7 @@ def _plain(value: Any) -> Any:
 
 def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
     """ResultError for the first key that is missing or has another type, and for values that contradict each other."""
-    file = _checked(data, _File)
+    file = checked(data, _File)
     problem = next(_contradictions(file), None)
     if problem is not None:
         raise ResultError(problem)
@@ -282,58 +274,6 @@ def _array(values: Any) -> Array:
 
 def _each(readouts: Mapping[str, _ReadOut], name: str) -> dict[str, Array]:
     return {key: _array(getattr(one, name)) for key, one in readouts.items()}
-
-
-def _checked(data: Mapping[str, Any], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise ResultError(_located(data, kind, str(error))) from None
-
-
-def _located(data: Any, kind: type[Any], message: str) -> str:
-    """msgspec's complaint with the whole path, keys of objects included, and the value met."""
-    said, _, path = message.partition(" - at `$")
-    where, value = "", data
-    for name, place, anywhere in re.findall(r"\.([\w]+)|\[(\d+)\]|(\[\.\.\.\])", path):
-        if anywhere:  # in an object, some key: the one without which all is well up to there
-            name = next(key for key in value if message == _complaint(_only(data, where, key), kind))
-        where += f".{name}" if name else f"[{place}]"
-        value = value[name if name else int(place)]
-    where = where.lstrip(".") or "it"
-    absent = re.match(r"Object missing required field `(.+)`", said)
-    if absent:
-        return f"{where} has no {absent[1]!r}"
-    shown = repr(value)
-    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
-    wanted = re.match(r"Expected `(.+?)`(?: of length (\d+))?", said)
-    if wanted is None:
-        return f"{where} is {shown}: {said}"
-    if wanted[2]:
-        return f"{where} is {shown}, not a list of {wanted[2]}"
-    return f"{where} is {shown}, not {WORDS.get(wanted[1], wanted[1])}"
-
-
-def _complaint(data: Any, kind: type[Any]) -> str:
-    try:
-        msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return ""
-
-
-def _only(data: Any, where: str, key: str) -> Any:
-    """The data with nothing but `key` in the object at that path."""
-    parts = re.findall(r"\.([^.\[]+)|\[(\d+)\]", where)
-    if not parts:
-        return {key: data[key]}
-    name, place = parts[0]
-    step = name if name else int(place)
-    rest = where[len(f".{name}" if name else f"[{place}]") :]
-    changed = _only(data[step], rest, key)
-    if isinstance(data, Mapping):
-        return {**data, step: changed}
-    return [changed if i == step else item for i, item in enumerate(data)]
 
 
 # -- what fits the types and yet cannot be -----------------------------------------------------------------

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws.errors import NasbenchError, SearcherError, UsageError
+from nasbench_ws.limits import MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
 from nasbench_ws.search.names import resolve_searcher
 from nasbench_ws.search.oracle import Oracle, Rules, World
@@ -89,6 +90,7 @@ def search_all(
     """
     if repetitions < 1:
         raise UsageError(f"repetitions={repetitions}: at least 1 is needed, and 500 to tell searchers apart")
+    check_most("repetitions", repetitions, MOST_SEEDS)
     wanted = range(first_seed, first_seed + repetitions)
     files = {} if files is None else files
     headers, kept, tasks = {}, {}, {}

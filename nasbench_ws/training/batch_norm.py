@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.limits import shown, whole
 
 MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
 
@@ -54,9 +55,10 @@ class BatchNorm:
             )
         if not number:
             return cls(mode, MODES[mode])
-        if not MODES[mode] or not number.isdecimal() or int(number) < 2:
-            raise UsageError(f"batch norm mode {text!r}: n must be a whole number of at least 2 images")
-        return cls(mode, int(number))
+        images = whole(number)
+        if not MODES[mode] or images is None or images < 2:
+            raise UsageError(f"batch norm mode {shown(text)}: n must be a whole number of at least 2 images")
+        return cls(mode, images)
 
     def __str__(self) -> str:
         return f"{self.mode}:{self.images}" if self.images else self.mode

@@ -99,6 +99,8 @@ class Crops:
 
     def __init__(self, split: Split, pad: int) -> None:
         _, height, width, channels = split.pixels.shape
+        if pad > max(height, width):
+            raise UsageError(f"a shift of {pad} pixels, and images of {height} x {width}: shift by at most their side")
         self.shape, self.pad = (height, width, channels), pad
         margin = ((0, 0), (pad, pad), (pad, pad), (0, 0))
         padded = np.pad(split.pixels, margin) if pad else split.pixels  # (N, H + 2 pad, W + 2 pad, C)

@@ -1,0 +1,37 @@
+"""The most of what is asked for by a number. More is a slip of the finger, and would take all memory before it ended.
+
+    check_most("steps", 10**12, MOST_STEPS)         # UsageError
+    whole("12"), whole("1e3"), whole("9" * 5000)    # 12, None, None
+
+They lie far above what anyone has trained, and are refused before anything is allocated.
+"""
+
+from __future__ import annotations
+
+from nasbench_ws.errors import UsageError
+
+MOST_STEPS = 10**8  # of one network: 800 MB as the numbers of the children that they train; days at a millisecond each
+MOST_SEEDS = 2**16  # of one child, or instances of one ranking
+MOST_RUNS = 2**22  # of one build: as many files, and some GB to list them
+LARGEST_SEED = 2**63 - 1  # which tables store
+
+
+def check_most(what: str, value: float, most: int, remedy: str = "ask for fewer") -> None:
+    """UsageError where `value` is more than `most`."""
+    if value > most:
+        written = f"{value:,}" if isinstance(value, int) and value < 10**30 else f"{value:.4g}"
+        raise UsageError(f"{what} is {written}; it must be at most {most:,}: {remedy}")
+
+
+def whole(text: str) -> int | None:
+    """The number that is written in digits; None for anything else, and for more digits than any number here has."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 20 else None
+
+
+def shown(text: str, most: int = 40) -> str:
+    """A user's text for a message, which it shall not fill.
+
+    >>> shown("0-9"), shown("9" * 5000, 5)
+    ("'0-9'", "'99999'...")
+    """
+    return repr(text) if len(text) <= most else f"{text[:most]!r}..."
