@@ -18,6 +18,7 @@ from nasbench_ws.cli.options import (
     root_option,
     seeds,
     shard,
+    space_option,
     table_option,
     where_to_run,
     workers_option,
@@ -30,7 +31,7 @@ from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 @click.argument("folder")
 @click.option("--seeds", "seed_text", default="0-9", show_default=True, metavar="LIST", help="Seed indices, as 0-9.")
 @click.option("--archs", metavar="LIST", help="Only these children, as 111,434.")
-@click.option("--space", "space_name", default="deeper64", show_default=True, metavar="NAME", help="Whose children.")
+@space_option
 @click.option("--unique", is_flag=True, help="Of children that are the same network, only the first.")
 @recipe_option
 @root_option
@@ -61,12 +62,13 @@ def build(
       nasbench-ws build runs --lockstep 64 --device cuda
     """
     from nasbench_ws.recipe import recipe_of
+    from nasbench_ws.space.registry import get_space
 
     for many, value in (("--workers", workers), ("--dask", dask)):
         if lockstep is not None and value is not None:
             raise UsageError(f"--lockstep {lockstep} is one program, and {many} {value} are many; give one of them")
 
-    recipe, indices, part = recipe_of(space_name).override(changes), seeds(seed_text), shard(shard_text)
+    recipe, indices, part = recipe_of(get_space(space_name).name).override(changes), seeds(seed_text), shard(shard_text)
     require("torch")
 
     from nasbench_ws.building.builder import Progress, build_together
@@ -150,15 +152,18 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="TABLE.h5", help="The table to write.")
-def merge(sources: tuple[str, ...], output: str) -> None:
+@space_option
+def merge(sources: tuple[str, ...], output: str, space_name: str) -> None:
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
 
     \b
     Example:
       nasbench-ws merge runs -o mine.h5
     """
+    from nasbench_ws.space.registry import get_space
     from nasbench_ws.tables.merge import merge as run
 
+    get_space(space_name)  # which makes one of a file known
     if Path(output).is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
     table = run(sources, output)
@@ -168,16 +173,19 @@ def merge(sources: tuple[str, ...], output: str) -> None:
 @click.command()
 @click.argument("table")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(table: str, as_json: bool) -> None:
+@space_option
+def verify(table: str, as_json: bool, space_name: str) -> None:
     """Check a table: digest, shapes, hashes, counts, ranges and statuses.
 
     \b
     Example:
       nasbench-ws verify fashion14
     """
+    from nasbench_ws.space.registry import get_space
     from nasbench_ws.tables.table import load
     from nasbench_ws.tables.table import verify as check
 
+    get_space(space_name)  # which makes one of a file known
     path = locate(table)
     problems = check(path)
     if as_json:

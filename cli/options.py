@@ -97,6 +97,13 @@ def recipe_option(command: Command) -> Command:
     )(command)
 
 
+def space_option(command: Command) -> Command:
+    return click.option(
+        "--space", "space_name", default="deeper64", show_default=True, metavar="SPACE",
+        help="A name, or FILE.py:NAME for your own and its operations.",
+    )(command)  # fmt: skip
+
+
 def print_json(data: Mapping[str, Any]) -> None:
     click.echo(json.dumps(data, indent=1, allow_nan=False))
 

@@ -63,7 +63,7 @@ def train_run(
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
     diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
     seconds = time.perf_counter() - started
-    device = net.backend.description(macro.channels)
+    device = net.description()
     record = record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)
     return replace(record, cpu_seconds=time.process_time() - cpu_started)
 

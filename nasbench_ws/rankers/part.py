@@ -98,7 +98,7 @@ def run_part(
         "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
         "readouts": readouts,
         "trained": audit(own, sequence)["children"],
-        "device": net.backend.description(macro.channels),
+        "device": net.description(),
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
     }
     return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back

@@ -178,6 +178,9 @@ class Space:
         return self[self._index(choices_of(self, choices))]
 
     def __reduce__(self) -> tuple[Any, ...]:  # leaves the caches behind
+        if "made_again" in vars(self):  # of a file whose operations another process has to register as well
+            again: tuple[Any, ...] = vars(self)["made_again"]
+            return again
         return Space, (self.name, self.nodes, self.operations, self.form)
 
     @cached_property

@@ -19,11 +19,13 @@ Not here: how they become a network (child.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.plugins import raised, users_code
 from nasbench_ws.space.macro import Macro
 
 
@@ -41,9 +43,29 @@ class Layer:
     conv: int = 0
     groups: int = 1
 
+    def __post_init__(self) -> None:
+        for name, least in (("depthwise", 0), ("dilation", 1), ("conv", 0), ("groups", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise UsageError(f"a layer's {name} is {value!r}; it must be a whole number, at least {least}")
+        for name in ("depthwise", "conv"):
+            if getattr(self, name) and getattr(self, name) % 2 == 0:
+                raise UsageError(
+                    f"a layer's {name} kernel is {getattr(self, name)}; an even one changes height and width, which "
+                    "layers on an edge keep: take an odd one"
+                )
+        if self.pool not in ("", "max", "average"):
+            raise UsageError(f"a layer's pool is {self.pool!r}; allowed are '', 'max' and 'average'")
+        if bool(self.pool) == bool(self.depthwise or self.conv):
+            raise UsageError(
+                f"{self} is {'both pooling and convolution' if self.pool else 'neither pooling nor convolution'}; a "
+                "layer is one of the two, and the identity is () in the place of layers"
+            )
+
 
 Layers: TypeAlias = "tuple[Layer, ...] | None"  # None: the edge is absent
 GROUP_CHANNELS = 4  # of group_conv
+_WORD = re.compile(r"[a-z0-9_]+")
 
 
 def _group_conv(macro: Macro) -> Layers:
@@ -72,6 +94,34 @@ OPERATIONS: dict[str, Callable[[Macro], Layers]] = {
     "dil_conv_3x3": lambda macro: (Layer(depthwise=3, dilation=2, conv=1),),
     "group_conv": _group_conv,
 }
+BUILT_IN = frozenset(OPERATIONS)
+
+
+Maker = TypeVar("Maker", bound=Callable[[Macro], Layers])
+
+
+def register_operation(name: str) -> Callable[[Maker], Maker]:
+    """Make an operation of your own known, by the layers that a function of the macro returns.
+
+        @register_operation("wide_conv")
+        def wide_conv(macro):
+            return (Layer(depthwise=5, dilation=2, conv=1), Layer(conv=1))
+
+    In a file with a space that uses it (`--space my.py:SPACE`) it is known in every process that works on that space.
+    A name keeps its meaning: one that is built in is refused.
+    """
+
+    def register(make: Maker) -> Maker:
+        if not _WORD.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot name an operation; use lower-case letters, digits and _, as in sep_conv_3x3"
+            )
+        if name in BUILT_IN:
+            raise UsageError(f"the operation {name} is built in; give your own a name of its own")
+        OPERATIONS[name] = make
+        return make
+
+    return register
 
 
 def layers_of(operation: str, macro: Macro) -> Layers:
@@ -81,4 +131,17 @@ def layers_of(operation: str, macro: Macro) -> Layers:
             f"no network knows the operation {operation!r}{near_misses(operation, OPERATIONS)}; "
             f"known are {', '.join(OPERATIONS)}"
         )
-    return OPERATIONS[operation](macro)
+    make = OPERATIONS[operation]
+    if operation in BUILT_IN:
+        return make(macro)
+    with users_code():
+        try:
+            layers: object = make(macro)
+        except Exception as error:
+            raise UsageError(f"the operation {operation} raised {raised(error)}") from error
+    if layers is None or (isinstance(layers, tuple | list) and all(isinstance(one, Layer) for one in layers)):
+        return None if layers is None else tuple(layers)
+    raise UsageError(
+        f"the operation {operation} returned {type(layers).__name__} {str(layers)[:60]!r}; it must return a tuple of "
+        "Layer(...), () for the identity, or None for an edge that is absent"
+    )

@@ -7,14 +7,17 @@
 
     register_space(Space("mine", 2, ("max_pool_3x3", "sep_conv_3x3")))
     get_space("mine")
+    get_space("my.py:SPACE")          # of a file of your own, with whatever operations it registers
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError, near_misses
+from nasbench_ws.plugins import Plugins
 from nasbench_ws.space.cell import Space
 
 DEEPER64 = Space("deeper64", 2, ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"))
@@ -36,13 +39,35 @@ def register_space(space: Space) -> Space:
 
 
 def get_space(name: str) -> Space:
-    """The registered space of that name."""
+    """The registered space of that name; or a file's or module's, `FILE.py:NAME`, which it registers.
+
+    Such a space travels to other processes with the file: there it is run, so that its operations are known there.
+    """
+    if ":" in name:
+        return _of_a_file(name)
     if name not in SPACES:
         raise UsageError(
             f"there is no space {name!r}{near_misses(name, SPACES)}; known: {', '.join(SPACES)}; "
-            "make your own known with register_space(Space(...))"
+            "make your own known with register_space(Space(...)), or name it with its file, --space FILE.py:NAME"
         )
     return SPACES[name]
+
+
+_PLUGINS = Plugins("space", "nasbench_ws.spaces", UsageError, SPACES, SPACES, "nasbench-ws strategies")
+_files: dict[str, Space] = {}  # that have been run
+
+
+def _of_a_file(name: str) -> Space:
+    path, _, attribute = name.partition(":")
+    where = f"{Path(path).resolve()}:{attribute}" if path.endswith(".py") else name
+    if where not in _files:
+        found = _PLUGINS.find(where if Path(path).is_file() else name)
+        if not isinstance(found, Space):
+            raise UsageError(f"{name} is {type(found).__name__} {str(found)[:60]!r}, and must be a Space(...)")
+        space = register_space(found)
+        vars(space)["made_again"] = get_space, (where,)
+        _files[where] = space
+    return _files[where]
 
 
 def space_to_dict(space: Space) -> dict[str, Any]:

@@ -47,12 +47,12 @@ def copied(content: Content) -> NDArray[np.bool_]:
     if isomorph is None or content.foreign:
         return np.zeros(len(content.rows), dtype=bool)
     place = np.searchsorted(content.rows, isomorph)
-    same = place != np.arange(len(place))
+    same: NDArray[np.bool_] = place != np.arange(len(place))
     for name in _BY_RUN:
         values = content.columns[name]
         other = values[place]
         equal = (values == other) | ((values != values) & (other != other))  # NaN is NaN's like
-        same &= equal.reshape(len(values), -1).all(axis=1)
+        same &= np.asarray(equal).reshape(len(values), -1).all(axis=1)
     return same
 
 

@@ -16,9 +16,13 @@ import torch
 
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import Key
+from nasbench_ws.space.blocks import Network
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro
+from nasbench_ws.space.operations import BUILT_IN
 from nasbench_ws.training.backend import Backend, Bound, Updater, chosen
+from nasbench_ws.training.kernels.known import knows
+from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
 
 
@@ -33,7 +37,8 @@ class StepOutcome:
 class SuperNet:
     """Weights over `children`, with what is needed to train and run each (made when first asked for).
 
-    `backend` computes; None takes the compiled kernels where they can be used, else torch.
+    `backend` computes; None takes the compiled kernels where they can be used and know the layers, else torch: an
+    operation of a user's own may have others. Then children that have it run by torch, and the rest do not.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class SuperNet:
     ) -> None:
         self.recipe, self.macro, self.children = recipe, macro, tuple(children)
         self.backend = chosen() if backend is None else backend
+        self._strict = backend is not None
         self.weights = Weights(macro, children, key, seed, dtype)
         self._gradient = torch.zeros_like(self.weights.values)
         self._prepared: dict[int, Bound] = {}
@@ -66,13 +72,30 @@ class SuperNet:
         if key not in self._merged:
             if len(self._merged) > len(self.children):  # of use to who scores the same children again and again
                 self._merged.clear()
-            self._merged[key] = self.backend.bind(self.weights.network(key), self.weights, learns=False)
+            network = self.weights.network(key)
+            self._merged[key] = self.backend_of(network).bind(network, self.weights, learns=False)
         return self._merged[key]
 
     def _child(self, number: int) -> Bound:
         if number not in self._prepared:
-            self._prepared[number] = self.backend.bind(self.weights.network([number]), self.weights, learns=True)
+            network = self.weights.network([number])
+            self._prepared[number] = self.backend_of(network).bind(network, self.weights, learns=True)
         return self._prepared[number]
+
+    def backend_of(self, network: Network[int]) -> Backend:
+        """What computes that network: torch where the kernels do not know it, unless a backend was asked for."""
+        return self.backend if self._strict or self.backend is TORCH or knows(network) else TORCH
+
+    def description(self) -> str:
+        """The processor and the path that computes, for records; where paths differ, how many children take torch's."""
+        own = self.backend.description(self.macro.channels, self.weights.dtype)
+        if all(operation in BUILT_IN for child in self.children[:1] for operation in child.space.operations):
+            return own
+        networks = [self.weights.network([number]) for number in range(len(self.children))]
+        other = sum(self.backend_of(network) is not self.backend for network in networks)
+        if other == len(networks):
+            return TORCH.description(self.macro.channels, self.weights.dtype)
+        return f"{own}, {other} of {len(networks)} children by torch" if other else own
 
     def accumulate(self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor) -> StepOutcome:
         """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""

@@ -457,7 +457,7 @@ def test_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         get_space("deeper46")
     assert str(caught.value) == (
         "there is no space 'deeper46' (did you mean deeper64?); known: deeper64, topology729, nasbench201, quad; "
-        "make your own known with register_space(Space(...))"
+        "make your own known with register_space(Space(...)), or name it with its file, --space FILE.py:NAME"
     )
 
 

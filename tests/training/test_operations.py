@@ -12,11 +12,13 @@ from written_out import WrittenOut
 
 from nasbench_ws.building import standalone as alone
 from nasbench_ws.building.together import train_together
+from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
+from nasbench_ws.space import operations
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import OUTPUTS, Macro
-from nasbench_ws.space.operations import OPERATIONS
+from nasbench_ws.space.operations import OPERATIONS, Layer, register_operation
 from nasbench_ws.space.registry import NASBENCH201, TOPOLOGY729
 from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.training.backend import chosen, usable
@@ -124,6 +126,22 @@ def test_a_child_that_does_not_see_the_image_learns_how_frequent_classes_are() -
         outcome = net.step([0], images, labels, lr=0.05)
     assert outcome.loss == pytest.approx(1.5 * np.log(2), rel=1e-6)  # the entropy of 1/2, 1/4, 1/4
     assert outcome.accuracy == 0.5
+
+
+def test_layers_that_the_kernels_do_not_know_run_by_torch(monkeypatch) -> None:
+    """Children with such an operation alone; and the record says so."""
+    monkeypatch.setattr(operations, "OPERATIONS", dict(OPERATIONS))
+    register_operation("huge_conv")(lambda macro: (Layer(depthwise=7, conv=1),))
+    children = list(Space("huge", 1, ("huge_conv", "conv_3x3")))
+    net = SuperNet(Recipe(), MACRO, children, full, 0, DOUBLE)
+    backends = [net.backend_of(net.weights.network([number])) for number in (0, 1)]
+    assert backends == [TORCH, chosen()]
+    outcomes = [net.step([number], *batch(8), lr=0.05) for number in (0, 1, 0, 1)]
+    assert all(np.isfinite(outcome.loss) for outcome in outcomes)
+    if chosen() is not TORCH:
+        assert net.description() == f"{chosen().description(MACRO.channels, DOUBLE)}, 1 of 2 children by torch"
+        with pytest.raises(UsageError, match="the compiled kernels do not know block 2, kernel 7"):
+            SuperNet(Recipe(), MACRO, children, full, 0, DOUBLE, chosen()).step([0], *batch(8), lr=0.05)
 
 
 def test_a_wider_cell_has_groups_of_four() -> None:

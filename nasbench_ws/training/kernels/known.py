@@ -9,6 +9,15 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.space.blocks import IMAGE, Block, Inputs, Network
 
 
+def knows(network: Network[int]) -> bool:
+    """Whether the kernels know every block."""
+    try:
+        check_network(network)
+    except UsageError:
+        return False
+    return True
+
+
 def check_network(network: Network[int]) -> None:
     """UsageError for a network that the kernels do not know: they trust every number of their plan."""
     channels: list[int] = []
