@@ -27,6 +27,7 @@ from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.effort import Effort, drawing
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.macro import build_macro
@@ -107,35 +108,14 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def tiny_loaded(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Tiny:
-    """Evaluations in this process get the tiny images."""
-    load_tiny(monkeypatch, tiny)
-    return tiny
-
-
-def load_tiny(patch: pytest.MonkeyPatch, tiny: Tiny) -> None:
-    load_instead(patch, tiny.load)
-
-
-def load_instead(patch: pytest.MonkeyPatch, load: Any) -> None:
-    """Evaluations in this process get their images so."""
-    from nasbench_ws.evaluation import work
-
-    patch.setattr(work, "load_images", load)
-    patch.setattr(work, "_loaded", {})
+LITTLE = Effort(rankings=20, resamples=20, simulations=20, bounds=20)
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick() -> Iterator[None]:
     """Fewer resamples: intervals and baselines less exact, in a thirtieth of the time."""
-    resample_little(monkeypatch)
-
-
-def resample_little(patch: pytest.MonkeyPatch) -> None:
-    from nasbench_ws.results import effort
-
-    patch.setattr(effort, "EFFORT", effort.Effort(rankings=20, resamples=20, simulations=20, bounds=20))
+    with drawing(LITTLE):
+        yield
 
 
 COST = Cost(

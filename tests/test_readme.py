@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import load_instead
 from installed import clone
 
 import nasbench_ws
@@ -60,7 +59,7 @@ def _smaller(monkeypatch):
     from nasbench_ws.evaluation import work
 
     load, execute = work.load_images, evaluation.execute
-    load_instead(monkeypatch, lambda *a, **k: load(*a, **k).first_valid(200))
+    monkeypatch.setattr(work, "load_images", lambda *a, **k: load(*a, **k).first_valid(200))
     monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
 
 

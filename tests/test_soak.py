@@ -245,7 +245,7 @@ def test_many_readers_beside_a_builder(disk: Callable[[str], Path], tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_fifty_instances_take_no_more_memory_than_ten(tmp_path: Path, tiny_loaded: Any) -> None:
+def test_fifty_instances_take_no_more_memory_than_ten(tmp_path: Path, tiny: Any) -> None:
     """In one process: what it holds after each super-net."""
     held: list[int] = []
 
@@ -254,8 +254,8 @@ def test_fifty_instances_take_no_more_memory_than_ten(tmp_path: Path, tiny_loade
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             held.append(pages * os.sysconf("SC_PAGE_SIZE"))
 
-    plan = Plan("full", tiny_loaded.recipe, steps=640, last=8, batch_norm=("running", "recalibrate:64"))
-    evaluate("full", tiny_loaded.table, plan=plan, instances=50, folder=tmp_path, on_progress=note)
+    plan = Plan("full", tiny.recipe, steps=640, last=8, batch_norm=("running", "recalibrate:64"))
+    evaluate("full", tiny.table, plan=plan, instances=50, folder=tmp_path, load=tiny.load, on_progress=note)
     print(f"{held[9] / 2**20:.1f} MiB after 10 instances, {held[-1] / 2**20:.1f} after {len(held)}")
     assert len(held) == 50
     assert held[-1] < held[9] + 4 * 2**20

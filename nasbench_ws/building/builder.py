@@ -33,7 +33,7 @@ from typing import SupportsIndex
 from nasbench_ws.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
-from nasbench_ws.images.loaders import load_images
+from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.json_files import check_writable
 from nasbench_ws.limits import LARGEST_SEED, MOST_RUNS, MOST_SEEDS, check_most
 from nasbench_ws.recipe import Recipe
@@ -51,7 +51,6 @@ from nasbench_ws.workers.progress import training_seconds
 
 STANDALONE = "nasbench_ws.building.standalone"  # needs torch, which is left to the workers
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
-Load = Callable[..., Images]  # called as load_images is: name, splits, root
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from typing import Any
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
-from nasbench_ws.evaluation.work import check_travels, images_for, run_piece
+from nasbench_ws.evaluation.work import Source, check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
+from nasbench_ws.images.loaders import Load
 from nasbench_ws.json_files import check_writable, read_record, write_record
 from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
@@ -38,7 +39,8 @@ from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import Without
 from nasbench_ws.space.problem import Problem
-from nasbench_ws.tables.table import Table, load
+from nasbench_ws.tables.table import Table
+from nasbench_ws.tables.table import load as load_table
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds
 
@@ -64,6 +66,7 @@ def evaluate(
     first_seed: int = 0,
     plan: Plan | None = None,
     root: str | None = None,
+    load: Load | None = None,
     workers: int | None = None,
     folder: str | Path | None = None,
     executor: Any = None,
@@ -80,6 +83,8 @@ def evaluate(
         first_seed: seed of the first instance.
         plan: how super-nets are trained and read out (steps, match, schedule, batch norm); the table's recipe.
         root: where data sets that do not ship are.
+        load: reads images in the place of `load_images`, and is called like it: load(name, splits, root=root). With
+            worker processes, a function at the top level of a module.
         workers: processes of one thread each; None: all in this process.
         folder: where finished pieces are kept, to be used again by the very same evaluation.
         executor: any `concurrent.futures.Executor` in the place of worker processes.
@@ -89,7 +94,9 @@ def evaluate(
         StrategyError, DataError, TableError, UsageError, OutputError: before anything is trained.
         RunError: a worker died for good.
     """
-    ready = prepare(ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, folder=folder)
+    ready = prepare(
+        ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, load=load, folder=folder
+    )
     return ready.run(workers=workers, executor=executor, on_progress=on_progress)
 
 
@@ -101,7 +108,7 @@ class Evaluation:
     table: Table
     problem: Problem
     images: Images | None
-    root: str | None
+    source: Source
     pieces: Sequence[Piece]
     kept: Path | None
 
@@ -135,10 +142,10 @@ class Evaluation:
         if not any(piece.size for piece in todo.values()):
             workers, executor = None, None  # not worth a process
         elif workers and executor is None:
-            check_travels(self.ranker, self.problem)
+            check_travels(self.ranker, self.problem, self.source)
         execute(
             run_piece,
-            {name: Task((self.ranker, self.problem, self.root, piece), piece.size) for name, piece in todo.items()},
+            {name: Task((self.ranker, self.problem, self.source, piece), piece.size) for name, piece in todo.items()},
             on_done,
             workers=workers,
             executor=executor,
@@ -208,14 +215,16 @@ def prepare(
     first_seed: int = 0,
     plan: Plan | None = None,
     root: str | None = None,
+    load: Load | None = None,
     folder: str | Path | None = None,
 ) -> Evaluation:
     """Check everything that can be checked before hours of training. Arguments and errors as of `evaluate`."""
-    truth = table if isinstance(table, Table) else load(table)
+    truth = table if isinstance(table, Table) else load_table(table)
     chosen = ranker_of(ranker, plan or Plan("full", truth.recipe), truth)
     problem = problem_of(chosen.recipe, truth)
     seeds = _seeds(chosen, instances, first_seed)
-    images = images_for(chosen, problem, root)
+    source = Source(root, load)
+    images = images_for(chosen, problem, source)
     _check_images(images, truth)
     _ = truth.truth  # which refuses a table that lacks runs
     chosen.check(problem, images, seeds)
@@ -223,7 +232,7 @@ def prepare(
     if folder is not None:
         check_writable(Path(folder))
     kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
-    return Evaluation(chosen, truth, problem, images, root, pieces, kept)
+    return Evaluation(chosen, truth, problem, images, source, pieces, kept)
 
 
 def _check_images(images: Images | None, table: Table) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.rankers.cost import work_of
@@ -24,6 +25,9 @@ from nasbench_ws.space.cell import Edge
 from nasbench_ws.tables.table import Table
 from nasbench_ws.workers.pool import Progress
 from nasbench_ws.workers.progress import training_seconds
+
+if TYPE_CHECKING:
+    from nasbench_ws.images.loaders import Load
 
 VALID_IMAGES, TUNING_MODES = 10_000, 2  # for an estimate, before images are read
 
@@ -143,6 +147,7 @@ def run(
     workers: int | None = None,
     executor: Executor | None = None,
     root: str | None = None,
+    load: Load | None = None,
     on_progress: Callable[[str, int, int, Progress], None] | None = None,
 ) -> dict[str, Result]:
     """Every experiment's result by name; instances that the folder or (`shipped`) the package has are not run again.
@@ -165,7 +170,7 @@ def run(
 
         more = evaluate(
             one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=one.plan, root=root,
-            workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
+            load=load, workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
         )  # fmt: skip
         results[one.name] = join([there, more], table) if there else more
         results[one.name].save(Path(folder) / f"{one.name}.json")

@@ -1,28 +1,36 @@
 """One piece of an evaluation, wherever it runs: images loaded once a process, and what it was made with beside it.
 
-    run_piece(ranker, problem, root, piece, on_step=print)      # a JSON object
+    run_piece(ranker, problem, Source(), piece, on_step=print)      # a JSON object
 
 There is no table here: a worker could not open one.
 """
 
 from __future__ import annotations
 
+import functools
 import pickle
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.images.loaders import load_images
+from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker
 from nasbench_ws.space.problem import Problem
 
-_loaded: dict[tuple[str, tuple[str, ...], str | None], Images] = {}  # of this process, whole
+
+@dataclass(frozen=True)
+class Source:
+    """Where images come from: `load` is called as `load_images` is, with the data set's name, splits and `root`."""
+
+    root: str | None = None
+    load: Load | None = None  # None: `load_images`
 
 
-def images_for(ranker: Ranker, problem: Problem, root: str | None) -> Images | None:
+def images_for(ranker: Ranker, problem: Problem, source: Source) -> Images | None:
     """The images that a ranker looks at; None where it looks at none. UsageError where it asks for test images."""
     if not ranker.splits:
         return None
@@ -30,10 +38,13 @@ def images_for(ranker: Ranker, problem: Problem, root: str | None) -> Images | N
         raise UsageError(
             f"{ranker.name} asks for the images {', '.join(ranker.splits)}; a ranker may look at train and valid only"
         )
-    which = (problem.images, tuple(ranker.splits), root)
-    if which not in _loaded:
-        _loaded[which] = load_images(problem.images, ranker.splits, root=root)
-    return _first(_loaded[which], getattr(ranker, "valid_images", 0))
+    loaded = _loaded(source.load or load_images, problem.images, tuple(ranker.splits), source.root)
+    return _first(loaded, getattr(ranker, "valid_images", 0))
+
+
+@functools.lru_cache(maxsize=2)  # in a worker, one data set; in a notebook, perhaps a small one beside it
+def _loaded(load: Load, name: str, splits: tuple[str, ...], root: str | None) -> Images:
+    return load(name, splits, root=root)
 
 
 def _first(images: Images, count: int) -> Images:
@@ -47,15 +58,15 @@ def _first(images: Images, count: int) -> Images:
 
 
 def run_piece(
-    ranker: Ranker, problem: Problem, root: str | None, piece: Piece, on_step: Callable[[float], None]
+    ranker: Ranker, problem: Problem, source: Source, piece: Piece, on_step: Callable[[float], None]
 ) -> Mapping[str, Any]:
     """The piece's outcome, with the versions of what made it."""
-    outcome = ranker.run(piece, problem, images_for(ranker, problem, root), on_step)
+    outcome = ranker.run(piece, problem, images_for(ranker, problem, source), on_step)
     return {**outcome, "versions": versions()}
 
 
-def check_travels(ranker: Ranker, problem: Problem) -> None:
-    """UsageError where a worker process could not be sent the ranker, with the way out."""
+def check_travels(ranker: Ranker, problem: Problem, source: Source) -> None:
+    """UsageError where a worker process could not be sent the ranker, or what loads images, with the way out."""
     thing = getattr(ranker, "thing", None)
     kind: Any = thing if hasattr(thing, "__qualname__") else type(thing)
     why = ""
@@ -63,7 +74,7 @@ def check_travels(ranker: Ranker, problem: Problem) -> None:
         why = f"{kind.__name__} exists in this session only"
     else:
         try:
-            pickle.dumps((ranker, problem))
+            pickle.dumps((ranker, problem, source))
         except Exception as error:
             why = f"{type(error).__name__}: {error}"
     if why:

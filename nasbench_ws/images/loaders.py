@@ -13,7 +13,7 @@ import importlib.resources
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ from nasbench_ws.images.shipped import SHIPPED_FILE, read_shipped
 VALID_ONE_IN = {"fashion-mnist": 6, "cifar10": 5, "cifar100": 5}
 IDX_FILES = {True: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),  # by "is it the training part"
              False: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}  # fmt: skip
+Load = Callable[..., Images]  # called as load_images is: name, splits, root
 
 
 def load_images(

@@ -1,12 +1,17 @@
 """How many draws each estimate of an assessment takes: fixed, so that two people get one number.
 
-    EFFORT.resamples          # 2,000 tables redrawn for an interval
+    effort_for(64).resamples                 # 2,000 tables redrawn for an interval
+    with drawing(Effort(resamples=20)):      # coarser, to try something out: other numbers than everybody else's
+        result = evaluate("full")
 
 Not here: what is drawn (metrics/intervals.py, metrics/ceiling.py, metrics/bound.py).
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import astuple, dataclass
 
 
@@ -23,6 +28,21 @@ class Effort:
 EFFORT = Effort()
 FULL = 512  # children up to which all draws are made
 LEAST = 0.02  # of the draws: 40 for an interval
+_CHOSEN: ContextVar[Effort] = ContextVar("effort", default=EFFORT)
+
+
+@contextlib.contextmanager
+def drawing(chosen: Effort) -> Iterator[None]:
+    """In here, assessments of this thread draw so often: of tables of up to FULL children, and less of larger ones.
+
+    Args:
+        chosen: numbers of draws. Results that were made with others than EFFORT are nobody else's numbers.
+    """
+    before = _CHOSEN.set(chosen)
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(before)
 
 
 def effort_for(children: int) -> Effort:
@@ -32,4 +52,5 @@ def effort_for(children: int) -> Effort:
     (True, 66)
     """
     part = min(1.0, max(LEAST, FULL / children))
-    return EFFORT if part == 1 else Effort(*(round(part * number) for number in astuple(EFFORT)))
+    whole = _CHOSEN.get()
+    return whole if part == 1 else Effort(*(max(1, round(part * number)) for number in astuple(whole)))

@@ -38,10 +38,10 @@ N = 64
 
 
 @pytest.fixture
-def run(tiny_loaded: Any) -> Callable[..., Result]:
+def run(tiny: Any) -> Callable[..., Result]:
     def run(ranker: Any, **options: Any) -> Result:
-        plan = Plan("full", tiny_loaded.recipe, steps=64)
-        return evaluate(ranker, tiny_loaded.table, **({"plan": plan} | options))
+        plan = Plan("full", tiny.recipe, steps=64)
+        return evaluate(ranker, tiny.table, load=tiny.load, **({"plan": plan} | options))
 
     return run
 
@@ -298,7 +298,7 @@ def test_pieces_come_together_in_their_places() -> None:
 CHANGES: dict[str, Any] = {
     "strategy": "none", "recipe": Recipe(lr=0.2), "steps": 640, "match": "steps", "schedule": "cycle",
     "batch_norm": ("batch",), "last": 3, "last_images": 7, "average": 0.9, "fine_tune": (1, 2), "interference": 1,
-    "extra_lr": 0.1,
+    "extra_lr": 0.1, "end_lr": 0.5, "valid_images": 9, "quick": True,
 }  # fmt: skip
 
 
@@ -370,11 +370,11 @@ def test_an_object_without_a_file_is_not_kept() -> None:
     )
 
 
-def test_one_evaluation_does_not_delete_what_another_keeps(tiny_loaded: Any, tmp_path: Path) -> None:
+def test_one_evaluation_does_not_delete_what_another_keeps(tiny: Any, tmp_path: Path) -> None:
     """Of the same strategy with other steps, and of the very same with other seeds."""
-    short, long = (Plan("full", tiny_loaded.recipe, steps=steps) for steps in (64, 128))
+    short, long = (Plan("full", tiny.recipe, steps=steps) for steps in (64, 128))
     kept = [
-        prepare("full", tiny_loaded.table, plan=plan, instances=1, first_seed=seed, folder=tmp_path)
+        prepare("full", tiny.table, plan=plan, instances=1, first_seed=seed, folder=tmp_path, load=tiny.load)
         for plan, seed in ((short, 0), (short, 1), (long, 0))
     ]
     for one in kept:

@@ -187,9 +187,9 @@ def test_the_best_of_some_draws_by_enumeration() -> None:
 # -- as an evaluation ------------------------------------------------------------------------------------
 
 
-def test_darts_is_evaluated_as_full_is(tiny_loaded: Any, tmp_path: Any) -> None:
-    plan = Plan("full", tiny_loaded.recipe, steps=64, batch_norm=("recalibrate:64", "running"))
-    result = evaluate("darts", tiny_loaded.table, plan=plan, instances=2, folder=tmp_path / "work")
+def test_darts_is_evaluated_as_full_is(tiny: Any, tmp_path: Any) -> None:
+    plan = Plan("full", tiny.recipe, steps=64, batch_norm=("recalibrate:64", "running"))
+    result = evaluate("darts", tiny.table, plan=plan, instances=2, folder=tmp_path / "work", load=tiny.load)
     outcome = result.outcome
     assert list(outcome.scores) == ["logp", "recalibrate:64", "running", "perturbation"]
     assert {len(one) for one in outcome.scores.values()} == {2}
@@ -208,13 +208,13 @@ def test_darts_is_evaluated_as_full_is(tiny_loaded: Any, tmp_path: Any) -> None:
     assert "readout perturbation: Kendall tau" in str(result)
     result.save(tmp_path / "darts.json")
     assert Result.load(tmp_path / "darts.json") == result
-    again = evaluate("darts", tiny_loaded.table, plan=plan, instances=2, folder=tmp_path / "work")
+    again = evaluate("darts", tiny.table, plan=plan, instances=2, folder=tmp_path / "work", load=tiny.load)
     assert np.array_equal(again.scores, result.scores)
 
 
-def test_a_readout_of_shared_steps_is_refused(tiny_loaded: Any) -> None:
+def test_a_readout_of_shared_steps_is_refused(tiny: Any) -> None:
     with pytest.raises(UsageError) as caught:
-        evaluate("darts", tiny_loaded.table, plan=Plan("full", tiny_loaded.recipe, steps=64, last=3))
+        evaluate("darts", tiny.table, plan=Plan("full", tiny.recipe, steps=64, last=3), load=tiny.load)
     assert str(caught.value) == ("darts has no readout last; it has logp, onehot, perturbation: leave last out")
 
 

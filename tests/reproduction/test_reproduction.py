@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import load_tiny, resample_little, scored
+from conftest import LITTLE, scored
 from scipy import stats
 
 from nasbench_ws.errors import MetricError, ResultError, UsageError
@@ -28,6 +28,7 @@ from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, finding
 from nasbench_ws.reproduction.claims import _by_distance
 from nasbench_ws.reproduction.finding import Finding, asked, decided, from_zero, jackknifed, overall
 from nasbench_ws.reproduction.sharing import _spreads
+from nasbench_ws.results.effort import drawing
 from nasbench_ws.results.join import join
 from nasbench_ws.results.outcome import Divergence
 from nasbench_ws.results.result import Result
@@ -41,10 +42,8 @@ TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4,), (4,), (0, 1), (0, 2), 1, "Fo
 def reproduced(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, Any]]:
     folder, recipe = tmp_path_factory.mktemp("reproduced"), replace(tiny.recipe, channels=2, batch_size=16)
     smaller = replace(tiny, recipe=recipe, table=tiny.remade(recipe))
-    with pytest.MonkeyPatch.context() as patch:
-        load_tiny(patch, tiny)
-        resample_little(patch)
-        yield smaller, folder, run(smaller.table, experiments(smaller.table, TINY), folder)
+    with drawing(LITTLE):
+        yield smaller, folder, run(smaller.table, experiments(smaller.table, TINY), folder, load=tiny.load)
 
 
 def test_everything_is_run_once_and_has_something_to_say(
@@ -103,14 +102,15 @@ def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], 
     tiny, _, results = reproduced
     fewer, wanted = (experiments(tiny.table, replace(TINY, instances=n), [3]) for n in (1, 2))
     folder = tmp_path / "later"
-    first = run(tiny.table, fewer, folder)
+    first = run(tiny.table, fewer, folder, load=tiny.load)
     assert [one.instances for one in lacking(wanted, folder)] == [1] * len(wanted)
-    later = run(tiny.table, wanted, folder)
+    later = run(tiny.table, wanted, folder, load=tiny.load)
     assert lacking(wanted, folder) == []
     for one in wanted:
         assert Result.load(folder / f"{one.name}.json").data == later[one.name].data
         assert first[one.name]["seeds"] == [0]
-        timeless = [{**r.data, "budget": {**r["budget"], "seconds": 0}} for r in (later[one.name], results[one.name])]
+        both = (later[one.name], results[one.name])
+        timeless = [{**r.data, "budget": {**r["budget"], "seconds": 0, "cpu_seconds": 0}} for r in both]
         assert timeless[0] == timeless[1]
     with pytest.raises(ResultError) as caught:
         join([later["seeds"], first["seeds"]], tiny.table)

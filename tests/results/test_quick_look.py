@@ -90,17 +90,17 @@ def test_the_leaderboard_has_whole_results_alone(
         assert str(caught.value) == text
 
 
-def test_scores_are_those_of_the_first_images(tiny_loaded: Any, quick: None):
-    plan = Plan("full", tiny_loaded.recipe, steps=64, batch_norm=("running",), valid_images=16)
-    result = prepare("full", tiny_loaded.table, plan=plan, instances=1).run()
+def test_scores_are_those_of_the_first_images(tiny: Any, quick: None):
+    plan = Plan("full", tiny.recipe, steps=64, batch_norm=("running",), valid_images=16)
+    result = prepare("full", tiny.table, plan=plan, instances=1, load=tiny.load).run()
     assert {round(score * 16, 6) % 1 for score in result.scores[0]} == {0}
     assert result.outcome.valid_images == 16
 
 
-def test_more_images_than_there_are(tiny_loaded: Any):
+def test_more_images_than_there_are(tiny: Any):
     with pytest.raises(UsageError) as caught:
-        prepare("full", tiny_loaded.table, plan=Plan("full", tiny_loaded.recipe, valid_images=65))
+        prepare("full", tiny.table, plan=Plan("full", tiny.recipe, valid_images=65), load=tiny.load)
     assert str(caught.value) == "65 validation images of tiny: it has 1 to 64 (--valid-images)"
     with pytest.raises(UsageError) as caught:
-        Plan("full", tiny_loaded.recipe, valid_images=-1)
+        Plan("full", tiny.recipe, valid_images=-1)
     assert str(caught.value) == "valid_images is -1; it is at least 1, or 0 for all"

@@ -11,9 +11,10 @@ import pytest
 
 from nasbench_ws import load
 from nasbench_ws.json_files import read_record, write_record
-from nasbench_ws.results import effort, yardstick
 from nasbench_ws.results import kept as module
+from nasbench_ws.results import yardstick
 from nasbench_ws.results.assessment import Figure
+from nasbench_ws.results.effort import Effort, drawing
 from nasbench_ws.results.kept import FORMAT, as_json, kept, place
 from nasbench_ws.results.truth import Among, Without
 from nasbench_ws.results.yardstick import identity, measure_table
@@ -112,7 +113,7 @@ def test_the_code_counts(tmp_path, monkeypatch):
     assert module.code.__wrapped__() != before
 
 
-def test_identities_tell_parts_of_a_table_and_numbers_of_draws_apart(tiny, monkeypatch):
+def test_identities_tell_parts_of_a_table_and_numbers_of_draws_apart(tiny):
     """As many children under one name are not the same children."""
     table = tiny.table
     some = [
@@ -122,8 +123,9 @@ def test_identities_tell_parts_of_a_table_and_numbers_of_draws_apart(tiny, monke
     names = [identity(one) for one in some]
     assert len(set(names)) == len(names)
     assert identity(tiny.remade(tiny.recipe)) == names[0]
-    monkeypatch.setattr(effort, "EFFORT", effort.Effort(rankings=20))
-    assert identity(table) not in names
+    with drawing(Effort(rankings=20)):
+        assert identity(table) not in names
+    assert identity(table) == names[0]
 
 
 def test_parts_of_as_many_children_have_baselines_of_their_own(quick, tiny):
