@@ -6,8 +6,10 @@
     world("434", epochs=3).cost
 
 An `Oracle` is a table as arrays, so that it travels to a worker; a `World` is one repetition of it: for each child an
-order of the table's runs, drawn from the repetition's number alone, so that all searchers meet the same worlds. Test
-accuracies are kept for the judge: no answer holds one. Not here: who asks (searcher.py), the loop (run.py). No torch.
+order of the table's runs, drawn from the repetition's number alone, so that all searchers meet the same worlds. What is
+ground truth is kept for the judge: no answer holds a test accuracy. In a table that others made, whose truth may be
+validation accuracy, searchers see one seed's and are judged by the others'. Not here: who asks (searcher.py), the loop
+(run.py), prices (costs.py). No torch.
 """
 
 from __future__ import annotations
@@ -21,15 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import SearcherError, TableError, UsageError, near_misses
+from nasbench_ws.search.costs import BACKWARD, Unit, costs, train_images
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.cell import ArchitectureLike, Space
 from nasbench_ws.tables.columns import MISSING
 from nasbench_ws.tables.table import Table
 
 Array = NDArray[np.float64]
-Unit = Literal["evaluations", "epochs", "macs", "seconds"]
 Signal = Literal["valid_accuracy", "valid_loss", "train_loss"]
-BACKWARD = 3  # multiply-adds of a training step, in those of its forward pass
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Rules:
     Args:
         unit: of costs and budget. evaluations: full trainings; epochs: passes over the training images; macs:
             multiply-adds of training, forward and backward; seconds: a line fitted to each child's fastest run
-            against its multiply-adds, because stored times hold whatever else the machine did.
+            against its multiply-adds, because stored times hold whatever else the machine did; in a table that others
+            made, the seconds that they give.
         budget: in that unit; None: 64 mean evaluations.
         noise: seed: every observation is one run's; mean: the mean over seeds, a world without noise.
         repeats: fresh: asking again is paid and shows the next seed; cached: it is free and shows the same.
@@ -98,30 +100,39 @@ class Oracle:
     evaluation: float  # mean cost of a full training
     evaluation_macs: float  # the same in multiply-adds; NaN where the table does not know its images
     params: NDArray[np.int64]
-    macs: NDArray[np.int64]
+    macs: NDArray[np.int64]  # parameters where the table does not know multiply-adds, and 1 where neither
     one_run: bool = False  # a repetition shows one run of all children: a super-net's instance
     start: Array = field(default_factory=lambda: np.zeros(1))  # (1,) or (S,): what a repetition pays at first
+    truth_name: str = "test_accuracy"  # what judges
 
     @classmethod
     def of(cls, table: Table, rules: Rules | None = None) -> Oracle:
-        """A table under `rules`. TableError without test accuracies, UsageError without what costs need."""
+        """A table under `rules`. TableError without ground truth, UsageError without signals, or what costs need."""
         rules = Rules() if rules is None else rules
+        if not table.has(rules.signal):
+            known = [name for name in get_args(Signal) if table.has(name)]
+            raise UsageError(
+                f"{table.name} does not know {rules.signal}, the signal that searchers are to see; it has "
+                f"{', '.join(known) or 'none of the signals, so that there is nothing to search by'}"
+            )
         columns = {name: table.curves(name) for name in get_args(Signal)}
         signal = columns[rules.signal] * (1.0 if rules.signal.endswith("accuracy") else -1.0)
         shown = {"signal": signal, **columns}
-        exists = table.content.columns["status"] != MISSING
+        exists = table.status != MISSING
         if rules.noise == "mean":
             shown = {name: _mean(values, 1)[:, None] for name, values in shown.items()}
             exists = exists.any(axis=1, keepdims=True)
-        test = table.by_seed("test_accuracy")
+        test = table.by_seed("truth") * (1.0 if table.truth_name.endswith("accuracy") else -1.0)
         if not np.isfinite(test).any():
-            raise TableError(f"{table.name} has no test accuracy, so that nothing can be judged; take another table")
-        macs = table.column("macs")
-        cost, images = _costs(table, rules.unit), _train_images(table)
+            what = table.truth_name.replace("_", " ")
+            raise TableError(f"{table.name} has no {what}, so that nothing can be judged; take another table")
+        params = _sizes(table, "params", np.ones(len(table), np.int64))
+        macs = _sizes(table, "macs", params)
+        cost, images = costs(table, rules.unit), train_images(table)
         whole = float(table.epochs[-1]) * images * BACKWARD * float(macs.mean())
         return cls(
             table.space, table.name, table.digest, rules, table.epochs, shown, exists, test, cost,
-            float(cost[:, -1].mean()), whole, table.column("params"), macs,
+            float(cost[:, -1].mean()), whole, params, macs, truth_name=table.truth_name,
         )  # fmt: skip
 
     @property
@@ -249,46 +260,17 @@ class World:
         return self.oracle.truth.item(child) if math.isnan(mean) else mean
 
 
+def _sizes(table: Table, name: str, otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) params or macs; the median where the table has no row of a child."""
+    if not table.has(name):
+        return otherwise
+    sizes: NDArray[np.int64] = table.column(name)
+    return sizes if table.part is None else np.where(sizes < 0, np.int64(np.median(sizes[table.part])), sizes)
+
+
 def _mean(values: Array, axis: int) -> Array:
     """Over what is not NaN; NaN where nothing is."""
     there = np.isfinite(values)
     count = there.sum(axis=axis)
     mean: Array = np.where(count > 0, np.where(there, values, 0.0).sum(axis=axis) / np.maximum(count, 1), np.nan)
     return mean
-
-
-def _train_images(table: Table) -> float:
-    return float(getattr(table.recipe, "train_images", math.nan))
-
-
-def _costs(table: Table, unit: Unit) -> Array:
-    """(n, E) in the unit."""
-    epochs = table.epochs[None, :] * np.ones((len(table), 1))
-    macs = table.column("macs").astype(np.float64)
-    if unit == "epochs":
-        return epochs
-    if unit == "evaluations":
-        return epochs / epochs[:, -1:]
-    if unit == "macs":
-        cost = epochs * macs[:, None] * BACKWARD * _train_images(table)
-    else:
-        cost = epochs / epochs[:, -1:] * modelled_seconds(table)[:, None]
-    if not (np.isfinite(cost).all() and (cost > 0).all()):
-        raise UsageError(f"{table.name} does not know its {unit}; charge in evaluations or epochs")
-    return cost
-
-
-def modelled_seconds(table: Table) -> Array:
-    """(n,) seconds of a full training: a line through each child's fastest run against its multiply-adds.
-
-    On fashion14 18.5 s + 5.57e-5 s x multiply-adds. Stored times themselves say what else the machine did: a child's
-    slowest run took up to 93 times its fastest.
-    """
-    seconds, macs = table.by_seed("seconds"), table.column("macs").astype(np.float64)
-    there = np.isfinite(seconds).any(axis=1)
-    if there.sum() < 3 or not np.ptp(macs[there]) > 0:
-        return np.full(len(macs), np.nan)
-    fastest = np.nanmin(seconds[there], axis=1)
-    slope, constant = np.polyfit(macs[there], fastest, 1)
-    fitted: Array = constant + slope * macs
-    return fitted

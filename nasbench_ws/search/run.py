@@ -314,6 +314,7 @@ def _header(make: str | Make, oracle: Oracle) -> dict[str, Any]:
         "best": float(np.nanmax(oracle.truth)),
         "seed_std": seed_deviation(oracle),
         "versions": versions(),
+        **({} if oracle.truth_name == "test_accuracy" else {"truth": oracle.truth_name}),  # as older files have it
     }
 
 

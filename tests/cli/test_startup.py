@@ -97,7 +97,8 @@ def test_choices_are_those_of_the_package():
     from nasbench_ws.rankers.plan import MATCHES
     from nasbench_ws.report.results import FIGURES
     from nasbench_ws.reproduction.claims import CLAIMS
-    from nasbench_ws.search.oracle import Signal, Unit
+    from nasbench_ws.search.costs import Unit
+    from nasbench_ws.search.oracle import Signal
     from nasbench_ws.sharing.schedules import SCHEDULES
 
     assert get_args(Unit) == choices.UNITS

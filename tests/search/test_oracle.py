@@ -10,7 +10,8 @@ from small import oracle
 
 from nasbench_ws.errors import SearcherError, UsageError
 from nasbench_ws.search import Oracle, Rules, World
-from nasbench_ws.search.oracle import Seen, modelled_seconds
+from nasbench_ws.search.costs import modelled_seconds
+from nasbench_ws.search.oracle import Seen
 from nasbench_ws.tables.table import load
 
 
