@@ -22,6 +22,9 @@ EVERYWHERE = (
     "rates of gates are the authors', times their number of updates over that of the budget, at most .1",
 )
 """Differences that all relaxed rows share."""
+HALF = (
+    "half of the training images, the last in the data set's order, moves the gates, as in the paper a random half does"
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,106 @@ ROWS: dict[str, Row] = {
         "Liu, Simonyan, Yang, DARTS, ICLR 2019",
         (
             *EVERYWHERE,
-            "half of the training images moves the gates, as in the paper, but in the order of the data set",
+            HALF,
             "running statistics move in weight steps only; the authors' move in gate steps too",
             "no clipping of the weights' gradient (authors: norm 5), and no operations skip and none",
+        ),
+    ),
+    "gdas": Row(
+        "gdas[:lr=RATE]",
+        "one drawn operation an edge, with the gradient of a Gumbel-softmax",
+        "relaxed.gdas:Gdas",
+        "Dong, Yang, Searching for a Robust Neural Architecture in Four GPU Hours, CVPR 2019",
+        (
+            *EVERYWHERE,
+            HALF,
+            "the gradient flows through the drawn gate alone (the authors' gdas_v1); their first code added the other "
+            "gates to the feature map as numbers",
+        ),
+    ),
+    "snas": Row(
+        "snas[:lr=RATE]",
+        "Gumbel-softmax gates that grow colder; the same batch moves weights and gates",
+        "relaxed.snas:Snas",
+        "Xie, Zheng, Liu, Lin, SNAS, ICLR 2019",
+        (*EVERYWHERE, "gates by Adam, as the authors' distributed code; without its term for resources"),
+    ),
+    "fbnet": Row(
+        "fbnet[:macs][:lr=RATE]",
+        "Gumbel-softmax gates on held-back images; :macs adds the paper's cost term",
+        "relaxed.fbnet:Fbnet",
+        "Wu et al., FBNet, CVPR 2019",
+        (
+            *EVERYWHERE,
+            "the authors' code was not published: constants are those of the paper and of unofficial codes",
+            "one draw for a batch, not for an image; four weight steps to a gate step, not whole epochs",
+            ":macs counts multiply-adds exactly, in place of a table of latencies, and in the gates' loss alone",
+        ),
+    ),
+    "proxyless": Row(
+        "proxyless[:two | :rl][:lr=RATE]",
+        "drawn children are trained; gates move by gradient (full, two) or REINFORCE (rl)",
+        "relaxed.proxyless:Proxyless",
+        "Cai, Zhu, Han, ProxylessNAS, ICLR 2019",
+        (
+            *EVERYWHERE,
+            "the authors' full_v2 also moves the running statistics of operations that were not drawn; not here",
+            "without terms for latency, and without label smoothing",
+        ),
+    ),
+    "dso": Row(
+        "dso[:gamma=PENALTY]",
+        "gates under an L1 penalty; what stays at 0 is dropped",
+        "relaxed.dso:Dso",
+        "Zhang, Huang, Wang, Xiang, Pan, You Only Search Once, TPAMI 2020",
+        (
+            *EVERYWHERE[:2],
+            HALF,
+            "gates scale an operation's output, not its input; half of the budget is trained with gates of 1",
+            "the penalty is such that a gate without gradient falls by 1.3 over all its steps",
+        ),
+    ),
+    "autodeeplab": Row(
+        "autodeeplab[:lr=RATE]",
+        "DARTS of the first order whose gates begin to move at half time",
+        "relaxed.autodeeplab:AutoDeepLab",
+        "Liu et al., Auto-DeepLab, CVPR 2019",
+        (*EVERYWHERE, HALF, "the cell's search alone: there is one network around the cells, and no level to choose"),
+    ),
+    "enas": Row(
+        "enas[:micro][:lr=RATE]",
+        "a controller writes children, and learns from their accuracy on shared weights",
+        "relaxed.enas:Enas",
+        "Pham, Guan, Zoph, Le, Dean, ENAS, ICML 2018",
+        (
+            *EVERYWHERE,
+            "logits are 2.5 tanh(. / 5), as in re-implementations on such cells; :micro has the authors' .44 tanh(.)",
+            "no bias of the first two operations, which belongs to another list; no restarts of the learning rate",
+        ),
+    ),
+    "oneshot": Row(
+        "oneshot[:R][:fan=edge | :fan=node]",
+        "all operations at once, each dropped at random; R (.05): all of an edge's at the end",
+        "relaxed.oneshot:OneShot",
+        "Bender et al., Understanding and Simplifying One-Shot Architecture Search, ICML 2018",
+        (EVERYWHERE[0], EVERYWHERE[1], "ghost batches of 32 in batches of 64; the paper's in batches of 1,024"),
+    ),
+    "rs-ws": Row(
+        "rs-ws",
+        "children drawn evenly, one a step; also scored on 640 images drawn for each",
+        "relaxed.uniform:RsWs",
+        "Li, Talwalkar, Random Search and Reproducibility for NAS, UAI 2019",
+        (EVERYWHERE[0], EVERYWHERE[1], "sampled:1000 is the chance to be the best of 1,000 draws, in closed form"),
+    ),
+    "spos": Row(
+        "spos",
+        "the same training; children are scored after recalibrating batch norm",
+        "relaxed.uniform:Spos",
+        "Guo et al., Single Path One-Shot NAS with Uniform Sampling, ECCV 2020",
+        (
+            EVERYWHERE[0],
+            EVERYWHERE[1],
+            "all children are scored; the paper's evolutionary search has too few to search",
         ),
     ),
 }

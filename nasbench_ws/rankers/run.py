@@ -72,6 +72,7 @@ class Run:
         self.recipe, self.space = plan.recipe, problem.space
         self.net = MixedNet(plan.recipe, macro_for(plan.recipe, images), problem.space, seed, dtype)
         self.meter = Meter()
+        self.loss = math.nan  # of the last step, of weights or gates
         self.choices: NDArray[np.int64] = np.array([child.choices for child in problem.children])  # (n, edges)
         train = images.subset(plan.recipe.train_images).train
         kept = len(train) - max(1, round(hold * len(train))) if hold else len(train)
@@ -160,6 +161,10 @@ class Run:
         value: Array = -np.log(-np.log(self.uniform(purpose)))
         return value
 
+    def derived(self, purpose: str) -> int:
+        """A seed for a purpose of this instance."""
+        return children_seed(purpose, self.problem.children, self.seed)
+
     def normal(self, purpose: str = "start") -> Array:
         """Standard normal numbers (edges, operations)."""
         from scipy.special import ndtri  # the inverse of its distribution function
@@ -244,5 +249,6 @@ class Run:
         self._finite(loss)
 
     def _finite(self, loss: float) -> None:
+        self.loss = loss
         if not math.isfinite(loss):
             raise DivergedError

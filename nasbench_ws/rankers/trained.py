@@ -12,7 +12,9 @@ A way (a class that is made without arguments, or an object that may be copied) 
     probabilities()              (edges, operations) of operations; None or absent where there are none
     log_probabilities(run)       (n,) of children, where edges are not drawn apart
     mixture()                    the gates at the end, a Draw, for "perturbation"
-    read(run, name), temperature of further readouts; for the trace
+    gates(), temperature         (edges, operations) and a number, for the trace; probabilities() without gates()
+    modes                        of batch norm that "onehot" is read under first, before those of the plan
+    read(run, name)              (n,) scores of any further readout
 
 Not here: how anything is trained (relaxed/), and the arithmetic of readouts (readouts.py).
 """
@@ -120,7 +122,9 @@ class Trained:
                 on_step(min(run.progress, 1.0) * self.asked.steps)
         except DivergedError:
             diverged = run.meter.weight_steps
-        scores = self._scores(run, way, diverged is not None)
+        scores = self.scores(run, way)
+        if diverged is not None:
+            scores = {name: np.full(len(run.choices), np.nan) for name in scores}
         trace.take(last=True)
         on_step(piece.size)
         meter, children = run.meter, problem.children
@@ -157,7 +161,7 @@ class Trained:
     def _readouts(self, way: Any = None) -> list[str]:
         return list(getattr(way or self._way(), "readouts", ("onehot",)))
 
-    def _scores(self, run: Run, way: Any, diverged: bool) -> dict[str, Array]:
+    def scores(self, run: Run, way: Any) -> dict[str, Array]:
         """By the names that a result has: modes of batch norm for "onehot", and the other readouts' own."""
         found: dict[str, Array] = {}
         modes = getattr(way, "modes", ()) or self.asked.batch_norm
@@ -165,7 +169,7 @@ class Trained:
         for name in self._readouts(way):
             if name == "onehot":
                 for mode in dict.fromkeys((*modes, *self.asked.batch_norm)):
-                    scorer = Scorer(run.images, "valid", BatchNorm.parse(mode))
+                    scorer = Scorer(run.images, "valid", BatchNorm.parse(mode), run.net.weights.dtype)
                     accuracies[mode] = scorer.score(run.net.supernet).accuracy
                 found |= accuracies
             else:
@@ -173,8 +177,7 @@ class Trained:
         own = next(iter(accuracies.values()), np.empty(0))
         for name in (name for name, one in found.items() if not len(one)):
             found[name] = np.asarray(read(run, way, name, own), dtype=np.float64)
-        nothing = np.full(len(run.choices), np.nan)
-        return {name: nothing if diverged else one for name, one in found.items()}
+        return found
 
 
 def chances(run: Run, way: Any) -> Array | None:
@@ -208,7 +211,7 @@ class _Trace:
         self.run, self.way = run, way
         self.found: dict[str, list[Any]] = {}
         count = min(TRACED_IMAGES, len(run.images.valid.labels))
-        self._scorer = Scorer(run.images.first_valid(count), "valid", BatchNorm("batch", count))
+        self._scorer = Scorer(run.images.first_valid(count), "valid", BatchNorm("batch", count), run.net.weights.dtype)
 
     def take(self, last: bool = False) -> None:
         """At the first moment at or after each point; as many points, whatever an iteration costs."""
@@ -221,7 +224,7 @@ class _Trace:
     def _now(self) -> dict[str, Any]:
         run, way = self.run, self.way
         now: dict[str, Any] = {"progress": run.progress}
-        own = way.probabilities() if hasattr(way, "probabilities") else None
+        own = way.gates() if hasattr(way, "gates") else way.probabilities() if hasattr(way, "probabilities") else None
         log_probabilities = chances(run, way)
         if own is not None:
             now["gates"] = np.asarray(own).tolist()

@@ -108,16 +108,18 @@ class MixedNet:
         self._scales = torch.from_numpy(np.array(scales, dtype=np.int64))  # (cells, E, O, channels): places in values
         self._bound: dict[tuple[bool, bytes], Bound] = {}
         self._updaters: dict[bytes, Updater] = {}
-        self._common = self._macs([place for place in self._pieces if place[1] is None], head=True)
-        self._own = np.array([
+        self.common_macs = self._macs([place for place in self._pieces if place[1] is None], head=True)
+        self.own_macs = np.array([
             [self._macs([(cell, e, o) for cell in self._cells()]) for o in space.operations] for e in space.edges
         ])  # fmt: skip
 
     # -- what it is made of ------------------------------------------------------------------------------
 
+    # `common_macs` are the multiply-adds of what every child has, `own_macs` (edges, operations) those of an operation.
+
     def macs(self, active: NDArray[np.bool_] | None = None) -> int:
         """Multiply-adds of one image's forward pass through these operations (edges, operations); None: all."""
-        return self._common + int((self._own if active is None else self._own[active]).sum())
+        return self.common_macs + int((self.own_macs if active is None else self.own_macs[active]).sum())
 
     def network(self, active: NDArray[np.bool_]) -> Network[int]:
         """The blocks of these operations over the storages of `weights`, the last of each with a gate for its scale.

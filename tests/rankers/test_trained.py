@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nasbench_ws.rankers.readouts import additive, expected_best, perturbation
 from nasbench_ws.rankers.relaxed.darts import Darts, unrolled
 from nasbench_ws.rankers.rows import ROWS, made
 from nasbench_ws.rankers.run import Run
+from nasbench_ws.rankers.trained import Trained
 from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
@@ -26,7 +28,10 @@ from nasbench_ws.training.mixed import Draw
 from nasbench_ws.training.supernet import SuperNet
 
 pytestmark = pytest.mark.usefixtures("quick", "one_thread")
-VARIANTS = ("darts", "darts:second")  # every built-in way, and each of its flags
+VARIANTS = (
+    "darts", "darts:second", "gdas", "snas", "fbnet", "fbnet:macs", "proxyless", "proxyless:two", "proxyless:rl", "dso",
+    "autodeeplab", "enas", "enas:micro", "oneshot", "oneshot:0.3:fan=node", "rs-ws", "spos",
+)  # fmt: skip  # every built-in way, and each of its flags
 
 
 def test_every_way_is_among_these() -> None:
@@ -41,7 +46,7 @@ def ended(tiny: Any) -> Any:
     def ended(name: str) -> tuple[Run, Any]:
         if name not in known:
             way = made(name)
-            known[name] = trained(run_on(tiny, hold=getattr(way, "hold", 0.0)), way), way
+            known[name] = trained(run_on(tiny, steps=16, hold=getattr(way, "hold", 0.0)), way), way
         return known[name]
 
     return ended
@@ -51,7 +56,7 @@ def ended(tiny: Any) -> Any:
 def test_what_is_spent_is_the_budget_and_at_most_an_iteration_more(ended: Any, name: str) -> None:
     """L17, to the multiply-add: what a run counts is the sum of its iterations' costs."""
     run, _ = ended(name)
-    assert run.budget == 64 * 64 * BACKWARD * int(run.child_macs.sum()) // 64
+    assert run.budget == 16 * 64 * BACKWARD * int(run.child_macs.sum()) // 64
     assert run.meter.macs >= run.budget  # and before the last iteration it was not
 
 
@@ -98,6 +103,29 @@ def test_operations_in_another_order_give_the_same_children_the_same(tiny: Any, 
         values = run.net.supernet.weights.values[storage.offset : storage.offset + storage.size]
         theirs = other.net.supernet.weights.values[there.offset : there.offset + there.size]
         assert torch.allclose(values, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_readouts_give_every_child_a_score_and_change_nothing(ended: Any, name: str) -> None:
+    """L18."""
+    run, way = ended(name)
+    before = run.net.supernet.weights.snapshot()
+    spent = run.meter.macs
+    ranker = Trained(replace(run.plan, strategy=name))
+    scores = ranker.scores(run, way)
+    assert all(one.shape == (64,) and np.isfinite(one).all() for one in scores.values())
+    others = [one for one in way.readouts if one != "onehot"]
+    assert {*others, "recalibrate:64", "running"} <= set(scores)
+    assert next(iter(scores)) == (
+        way.readouts[0] if way.readouts[0] != "onehot" else (*getattr(way, "modes", ()), "recalibrate:64")[0]
+    )
+    assert all(torch.equal(a, b) for a, b in zip(before, run.net.supernet.weights.snapshot(), strict=True))
+    assert run.meter.macs == spent
+    if "logp" in scores:
+        assert np.exp(scores["logp"]).sum() == pytest.approx(1, abs=1e-12)  # L11
+    for one in others:
+        if one.startswith("sampled"):
+            assert scores[one].sum() == pytest.approx(1)
 
 
 # -- DARTS ---------------------------------------------------------------------------------------------
@@ -233,5 +261,7 @@ def test_a_name_that_is_not_written_so(name: str, text: str) -> None:
     assert str(caught.value) == text
 
 
-def test_the_suites_own_way_is_checked_as_yours_would_be() -> None:
-    check_ranker("darts")
+@pytest.mark.slow  # a process for each
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_suites_own_ways_are_checked_as_yours_would_be(name: str) -> None:
+    check_ranker(name)
