@@ -56,13 +56,25 @@ Partition = dict[str, list[list[str]]]  # for each slot, the sets of children th
 
 
 def check_strategy(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """All checks of a strategy by the name that `evaluate` would be given."""
+    """All checks of a strategy by the name that `evaluate` would be given.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     for check in CHECKS:
         check(name, space, macro)
 
 
 def check_deterministic(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """Keys are the same when asked again, in another order, and of a strategy made anew."""
+    """Keys are the same when asked again, in another order, and of a strategy made anew.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     strategy = resolve(name, space, macro)
     first = _partition(strategy.key, list(space), macro)
     mixed = list(space)
@@ -76,7 +88,13 @@ def check_deterministic(name: str, space: Space = DEEPER64, macro: Macro = SMALL
 
 
 def check_less_with_time(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """Later keys only divide what is shared, and leave every child's output as it was at that moment."""
+    """Later keys only divide what is shared, and leave every child's output as it was at that moment.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     strategy = resolve(name, space, macro)
     net = _net(strategy, macro, list(space))
     for _, key in strategy.later:
@@ -84,7 +102,13 @@ def check_less_with_time(name: str, space: Space = DEEPER64, macro: Macro = SMAL
 
 
 def check_trainable(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """Every child takes a step with a finite loss, and moves no weights but its own and shared ones."""
+    """Every child takes a step with a finite loss, and moves no weights but its own and shared ones.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     strategy = resolve(name, space, macro)
     children = list(space)
     generator = torch.Generator().manual_seed(0)
@@ -103,7 +127,13 @@ def check_trainable(name: str, space: Space = DEEPER64, macro: Macro = SMALL) ->
 
 
 def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """Its schedule visits every child of every super-net, and is the same for the same seed."""
+    """Its schedule visits every child of every super-net, and is the same for the same seed.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     strategy = resolve(name, space, macro)
     children = list(space)
     for members in components(macro, children, strategy.key):
@@ -112,7 +142,13 @@ def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> 
 
 
 def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """A worker process makes the same strategy from its name."""
+    """A worker process makes the same strategy from its name.
+
+    Args:
+        name: as `evaluate` takes it.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     here = _partition(resolve(name, space, macro).key, list(space), macro)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         there = pool.submit(_in_worker, name, space.name, macro).result()
@@ -134,6 +170,10 @@ def check_ranker(given: Any, table: str | Path | Table = "fashion14") -> None:
 
     It gives each child of the table's space one score, the same again for the same seed and in a worker process, and
     leaves the images as they are. The table's accuracies are not looked at.
+
+    Args:
+        given: a name, an object or a class.
+        table: a shipped table's name, a path, or a `Table`.
     """
     opened = table if isinstance(table, Table) else load(table)
     images = _noise()

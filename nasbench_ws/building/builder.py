@@ -133,13 +133,26 @@ def build(
     load: Load = load_images,
     root: str | Path | None = None,
 ) -> Progress:
-    """Make every run that `folder` lacks, `workers` of them at a time; return how many are done and failed.
+    """Make every run that `folder` lacks, and return how many are done and failed.
 
-    `resume_from` is a folder or table whose runs are taken over first. `unique` trains one child of those that are the
-    same network. `executor` is any Executor in the place of
-    processes here, such as `dask.distributed.Client.get_executor()`. `train` is `standalone.train_run` unless
-    given; `load` and `root` find the images. UsageError for a folder of another recipe, OutputError where it cannot be
-    written, RunError where workers keep dying, BuildInterrupted on Ctrl-C and SIGTERM: all keep what is finished.
+    Args:
+        recipe: how each child is trained.
+        seeds: indices from 0, one run of each child for each.
+        folder: where runs are kept, and found again.
+        workers: processes of one thread each, or tasks on the way to an executor.
+        resume_from: a folder or table whose runs are taken over first.
+        shard: (i, n) makes the runs i, i + n, i + 2n, ... alone.
+        architectures: the children, by any name; None: all of the space.
+        unique: train one child of those that are the same network.
+        retries: how often a run that failed is tried again.
+        progress: called with a `Progress` after each run.
+        executor: any Executor in the place of processes here, such as `dask.distributed.Client.get_executor()`.
+        train: makes one run; None: `standalone.train_run`.
+        load: reads images, called as `load_images` is.
+        root: where data sets that do not ship are.
+
+    UsageError for a folder of another recipe, OutputError where it cannot be written, RunError where workers keep
+    dying, BuildInterrupted on Ctrl-C and SIGTERM: all keep what is finished.
     """
     if workers < 1 or retries < 0:
         raise UsageError(f"{workers} workers and {retries} retries; give at least 1 worker and 0 retries")

@@ -55,7 +55,13 @@ SCALES = {
 
 
 def experiments(table: Table, scale: Scale, claims: Sequence[int] = (1, 2, 3, 4)) -> list[Experiment]:
-    """What the claims need at that scale, cheapest first."""
+    """What the claims need at that scale, cheapest first.
+
+    Args:
+        table: whose recipe and macro network they have.
+        scale: one of SCALES, or your own.
+        claims: numbers of the paper's claims, as in `CLAIMS`.
+    """
     modes = ("running", f"recalibrate:{scale.calibration}")
     full = Plan(
         "full", table.recipe, steps=scale.steps, last_images=scale.last_images,

@@ -150,10 +150,17 @@ def run(
     load: Load | None = None,
     on_progress: Callable[[str, int, int, Progress], None] | None = None,
 ) -> dict[str, Result]:
-    """Every experiment's result by name; instances that the folder or (`shipped`) the package has are not run again.
+    """Every experiment's result by name; instances that are there already are not run again.
 
-    `on_progress(name, place, of, ...)`. UsageError where the folder has results of another table or scale; otherwise
-    errors as of `evaluate`.
+    Args:
+        table: what results are measured against.
+        wanted: as `experiments` lists them.
+        folder: where results are kept, and found again.
+        shipped: take results that ship with the package, too.
+        workers, executor, root, load: as of `evaluate`.
+        on_progress: called with the experiment's name, its place, how many there are, and a `Progress`.
+
+    UsageError where the folder has results of another table or scale; otherwise errors as of `evaluate`.
     """
     results: dict[str, Result] = {}
     for place, one in enumerate(wanted, start=1):

@@ -187,10 +187,18 @@ def leaderboard(
     batch_norm: str | None = None,
     folder: str | Path | None = None,
 ) -> Leaderboard:
-    """Results of `folder` (those that ship), with those given among them, against the table.
+    """Results of a folder, with those given among them, against the table.
 
-    `batch_norm` leaves out all other modes. UsageError for an unknown metric or match, and for results given that are
-    of another match or other steps; ResultError for results of other children, broken ones, and without the folder.
+    Args:
+        results: your own, to stand among the rest.
+        table: a shipped table's name, a path, or a `Table`.
+        match: what is equal between rows; results of another match are left out.
+        metric: what rows are ordered by.
+        batch_norm: only rows of this mode; None: of all.
+        folder: of results; None: those that ship.
+
+    UsageError for an unknown metric or match, and for results given that are of another match or other steps;
+    ResultError for results of other children, broken ones, and without the folder.
     """
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):

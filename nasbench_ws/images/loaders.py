@@ -46,11 +46,14 @@ def load_images(
     root: str | Path | None = None,
     download: bool = False,
 ) -> Images:
-    """The data set `name`: fashion14 (shipped), fashion-mnist, cifar10, cifar100, or folder:PATH.
+    """The data set of that name. Not kept are splits that nobody asked for; of the shipped file they are not even read.
 
-    `root` is the folder that holds the originals; `download` lets torchvision fetch them into it. A relative
-    PATH starts at `root`; a folder that was moved is found in `root` by its last name, or is `root`. Splits not in
-    `splits` are not kept; of the shipped file they are not even read.
+    Args:
+        name: fashion14 (shipped), fashion-mnist, cifar10, cifar100, or folder:PATH. A relative PATH starts at `root`; a
+            folder that was moved is found in `root` by its last name, or is `root`.
+        splits: of "train", "valid" and "test".
+        root: the folder that holds the originals.
+        download: let torchvision fetch them into it.
     """
     splits = (splits,) if isinstance(splits, str) else tuple(splits)
     if not splits or not set(splits) <= set(SPLITS):

@@ -119,6 +119,11 @@ def gt_tau_mean(score_matrix: npt.ArrayLike, truth: npt.ArrayLike, k: int | None
 
     The standard deviation divides by k. Source: the Deeper Insights paper, k = 64 mini-batches.
 
+    Args:
+        score_matrix: (rows, n), a ranking a row.
+        truth: (n,) ground truth, in the same order.
+        k: rows from the end; None: all.
+
     >>> gt_tau_mean([[1, 3, 2], [3, 2, 1], [1, 2, 3]], [0.7, 0.8, 0.9], k=2)
     MeanStd(mean=0.0, std=1.0)
     """
@@ -170,6 +175,11 @@ def partial_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, control: npt.ArrayL
     the three tau-b. 0 of scores that order children as the control does and at random where it ties. NaN where scores
     or truth order the children exactly as the control, or its reverse: nothing is left to explain.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        control: (n,) what is given, such as parameter counts.
+
     Source: Kendall, "Partial rank correlation", Biometrika 32, 1942.
 
     >>> round(partial_tau([1, 2, 4, 3], [1, 3, 4, 2], [1, 1, 2, 2]), 4)
@@ -203,6 +213,11 @@ def sparse_tau(scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float = DELTA
     this kind need not be transitive: no bin has an edge that parts two children .0001 apart. NaN if no two truths
     are `delta` apart: `undefined_reason(scores, truth, delta)`.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        delta: the least difference in truth that counts.
+
     Source: "sparse" as in Yu et al., "Evaluating the search phase of neural architecture search", 2020, who round
     accuracies to .001 instead.
 
@@ -230,6 +245,13 @@ def measure(
     A name is a function of this module, and its K after an `@`: "regret@1". "partial_tau" takes a `control`, (n,),
     such as parameter counts. Truth (n,) gives {name: (rows,)}; truth (truths, n), as `intervals` draws it, gives
     {name: (truths, rows)}.
+
+    Args:
+        score_matrix: (rows, n), a ranking a row.
+        truth: (n,), or (truths, n).
+        metrics: their names.
+        delta: of sparse tau.
+        control: (n,), of partial tau.
 
     >>> measure([[1, 2, 3], [3, 1, 2]], [0.5, 0.6, 0.7], ["spearman", "top_rank@1"])
     {'spearman': array([ 1. , -0.5]), 'top_rank@1': array([1., 3.])}
@@ -262,6 +284,11 @@ def undefined_reason(scores: npt.ArrayLike, truth: npt.ArrayLike, delta: float =
     """Why a correlation of (n,) or (rows, n) scores with (n,) truth is NaN, or None where it is defined.
 
     `delta` is sparse tau's.
+
+    Args:
+        scores: (n,) or (rows, n).
+        truth: (n,).
+        delta: sparse tau's; 0: truths tie where they are equal.
 
     >>> undefined_reason([0.1, 0.1, 0.1], [0.5, 0.6, 0.7])
     'all 3 scores are equal: no ranking to compare'

@@ -21,6 +21,11 @@ from nasbench_ws.metrics.values import check_labels, checked_count, checked_inde
 def top_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, n: int) -> float:
     """TnR: the best ground-truth rank among the n children scored highest; 1 is perfect.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        n: how many children, from 1 to all.
+
     Source: the Deeper Insights paper (T1R, T3R). An expected value, hence a float, where scores tie.
 
     >>> top_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 1), top_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
@@ -34,6 +39,11 @@ def top_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, n: int) -> float:
 def best_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     """BR@K: the best ground-truth rank among the K children scored highest, from 1: TnR by another name.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
+
     Source: Ning et al., "Evaluating efficient performance estimators of neural architectures", 2021,
     who take K as a fraction of the space and divide the rank by n; divide by n to compare with them.
 
@@ -46,6 +56,11 @@ def best_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
 def worst_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     """WR@K: the worst ground-truth rank among the K children scored highest, from 1. Source: as `best_rank`.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
+
     >>> worst_rank([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
     3.0
     """
@@ -54,6 +69,11 @@ def worst_rank(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
 
 def precision_at_top(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     """P@topK: the fraction of the K children scored highest whose ground-truth rank is at most K, in [0, 1].
+
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
 
     >>> precision_at_top([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 2)
     0.5
@@ -66,6 +86,11 @@ def precision_at_bottom(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> 
 
     Among the K worst is a child with fewer than K children strictly worse.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
+
     >>> precision_at_bottom([0.9, 0.8, 0.7, 0.1], [0.5, 0.7, 0.6, 0.4], 2)
     0.5
     """
@@ -76,6 +101,11 @@ def regret(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     """regret@K: the best truth of all minus the best among the K children scored highest.
 
     In the units of truth (an accuracy fraction), at least 0; 0 is perfect.
+
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
 
     >>> round(regret([0.9, 0.8, 0.7], [0.5, 0.7, 0.6], 1), 6)
     0.2
@@ -90,6 +120,11 @@ def ndcg(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     digit, NDCG would be near 1 for any order. NaN where truth is constant. Source: Järvelin and
     Kekäläinen, 2002; ties as in McSherry and Najork, 2008.
 
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children, from 1 to n.
+
     >>> ndcg([0.9, 0.8, 0.7], [0.7, 0.6, 0.5], 2), round(ndcg([0.9, 0.8, 0.7], [0.6, 0.7, 0.5], 2), 4)
     (1.0, 0.8597)
     """
@@ -101,6 +136,12 @@ def survival(scores: npt.ArrayLike, truth: npt.ArrayLike, *, drop: float, k: int
 
     As a search that prunes its space by a super-net does. Ties in scores: the expected value over random tie-breaking;
     among the K best is a child with fewer than K children strictly better. In [0, 1]; a random score leaves 1 - drop.
+
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        drop: part of the children, at least 0 and less than 1.
+        k: how many of the best, from 1 to n.
 
     >>> survival([0.9, 0.8, 0.7, 0.1], [0.5, 0.7, 0.6, 0.4], drop=0.5, k=2)
     0.5

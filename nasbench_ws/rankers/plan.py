@@ -140,7 +140,13 @@ class Plan:
             )
 
     def parts(self, children: Sequence[Architecture], macro: Macro, strategy: Strategy) -> list[Part]:
-        """The super-nets of one instance. StrategyError where a part's steps could not train its children."""
+        """The super-nets of one instance. StrategyError where a part's steps could not train its children.
+
+        Args:
+            children: all of the space, in its order.
+            macro: the network around a cell.
+            strategy: what is shared.
+        """
         macs = [mac_count(child_network(macro, arch)) for arch in children]
         total = self.steps * sum(macs) / len(macs)  # multiply-adds of the fully shared super-net, per image
         found = []

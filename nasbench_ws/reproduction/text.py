@@ -41,7 +41,14 @@ def render(found: Sequence[Finding]) -> str:
 
 
 def page(found: Sequence[Finding], scale: Scale, table: Table, absent: Sequence[str] = ()) -> str:
-    """The same as a Markdown page; `absent` are the experiments of that scale that were not run."""
+    """The same as a Markdown page.
+
+    Args:
+        found: the findings, with their verdicts.
+        scale: at which the experiments were run.
+        table: what results were measured against.
+        absent: experiments of that scale that were not run.
+    """
     how = (
         f"{scale.note} This is what `nasbench-ws reproduce --scale {scale.name}` makes of the results that ship, and a "
         f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. {RULE}"

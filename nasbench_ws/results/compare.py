@@ -120,6 +120,10 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     """Order results by a metric's mean, best first, and test neighbours, and the best against each other.
 
     UsageError where they are not of one table and match, or lack the metric.
+
+    Args:
+        results: two or more, against one table.
+        metric: a key of their `metrics`; low is good of ranks and regret.
     """
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")

@@ -50,6 +50,10 @@ def check_searcher(make: str | Make, space: Space = DEEPER64) -> None:
 
     It asks for children that exist, and carries on only its own trials; it survives runs that are missing or diverged;
     it draws from its own generator alone; and its budget buys something.
+
+    Args:
+        make: a name, or what makes a searcher from a space and a generator.
+        space: that it searches.
     """
     name = name_of(make)
     before = _global_state()

@@ -107,7 +107,12 @@ class Oracle:
 
     @classmethod
     def of(cls, table: Table, rules: Rules | None = None) -> Oracle:
-        """A table under `rules`. TableError without ground truth, UsageError without signals, or what costs need."""
+        """A table under `rules`. TableError without ground truth, UsageError without signals, or what costs need.
+
+        Args:
+            table: whose runs are shown.
+            rules: what is shown, what it costs, and what counts as truth; None: the defaults.
+        """
         rules = Rules() if rules is None else rules
         if not table.has(rules.signal):
             known = [name for name in get_args(Signal) if table.has(name)]
@@ -206,7 +211,13 @@ class World:
         return self.show(child, point, resume, self.price(child, point, resume))
 
     def price(self, child: int, point: int, resume: int | None = None) -> float:
-        """What that would cost. SearcherError where it carries on what cannot be."""
+        """What that would cost. SearcherError where it carries on what cannot be.
+
+        Args:
+            child: its number.
+            point: place among the recorded epochs.
+            resume: a trial to carry on; None: a new run.
+        """
         price = self.oracle.prices[child][point]
         if resume is not None:
             before = self.trials[resume] if 0 <= resume < len(self.trials) else None
@@ -220,7 +231,14 @@ class World:
         return max(0.0, price - self._paid.get(child, 0.0)) if self._cached else price
 
     def show(self, child: int, point: int, resume: int | None, cost: float) -> Seen:
-        """The trial itself, for a price that `price` said."""
+        """The trial itself, for a price that `price` said.
+
+        Args:
+            child: its number.
+            point: place among the recorded epochs.
+            resume: a trial to carry on; None: a new run.
+            cost: as `price` says.
+        """
         if resume is not None:
             run = self.trials[resume][1]
         else:

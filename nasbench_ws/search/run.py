@@ -61,6 +61,7 @@ def search(
         out: a file that the result is kept in; repetitions that it already has are not run again.
         workers: processes; None: in this one.
         executor: a concurrent.futures executor to run on instead.
+        on_progress: called with a `Progress` now and then.
         rules: unit, budget, noise, repeats, signal, incumbent, truth: see Rules.
 
     Raises SearcherError where the searcher breaks the protocol, with its own exception as the cause.

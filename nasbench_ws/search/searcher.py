@@ -61,8 +61,19 @@ class Setting:
 
 
 class Searcher(Protocol):
-    def ask(self) -> Ask | ArchitectureLike | None: ...
-    def tell(self, trial: int, ask: Ask, seen: Seen) -> None: ...
+    """A search of one repetition, which is asked and told in turn until its budget is spent."""
+
+    def ask(self) -> Ask | ArchitectureLike | None:
+        """The next child to look at; None: no more."""
+
+    def tell(self, trial: int, ask: Ask, seen: Seen) -> None:
+        """What came of it.
+
+        Args:
+            trial: its number, from 0, by which a later `Ask` carries it on.
+            ask: what was asked for.
+            seen: the signal and what it cost.
+        """
 
 
 Make: TypeAlias = Callable[[Setting, Generator], Searcher]

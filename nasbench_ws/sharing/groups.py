@@ -75,6 +75,12 @@ def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
 
     "similar": slices of the lexicographic order (the paper's: 4 groups share the operation on the first edge).
     "random": the same after a permutation drawn from the seed.
+
+    Args:
+        kind: "similar" or "random".
+        count: a divisor of the number of children.
+        space: whose children are divided.
+        seed: of the permutation.
     """
     size = len(space)
     if count < 1 or size % count:

@@ -90,6 +90,11 @@ PLAIN = (type(None), bool, int, str, bytes, Architecture)  # what most keys are:
 def call_key(key: Key, arch: Architecture, slot: Slot) -> Hashable:
     """The strategy's key for a child and a slot.
 
+    Args:
+        key: the strategy's function.
+        arch: the child.
+        slot: the place of a layer in it.
+
     Raises:
         StrategyError: it raises, or what it returns cannot be compared by value: it has no hash, as a list; it is
             equal to itself alone, as an object without `__eq__` or a tensor (no child would ever share by it); or
@@ -164,6 +169,11 @@ def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list
 
     Each set is a super-net of its own and is trained as such. Numbers of children, ascending. StrategyError where a
     key is another when it is asked for again, from the last child to the first: one that counts its calls, or draws.
+
+    Args:
+        macro: the network around a cell.
+        children: those that are trained.
+        key: what is shared.
     """
     parent = list(range(len(children)))
 

@@ -193,7 +193,13 @@ def of_instance(name: str, seed: int) -> str:
 
 
 def resolve(name: str, space: Space, macro: Macro) -> Strategy:
-    """The strategy of that name for a space and a macro. StrategyError says what is wrong with the name."""
+    """The strategy of that name for a space and a macro. StrategyError says what is wrong with the name.
+
+    Args:
+        name: as `groups:similar:8`, `my.py:MyStrategy`, or of an installed one.
+        space: whose children share.
+        macro: the network around a cell.
+    """
     head, _, rest = name.partition(":")
     if head in BUILT_IN:
         built_in = BUILT_IN[head]

@@ -289,7 +289,11 @@ class Architecture:
         return self.space.operations[self.choices[self.space.edges.index(edge)]]
 
     def choices_dict(self, style: Style = "arrow") -> dict[str, str]:
-        """The operation by edge, as optimisers name it: arrow `0->1`, plain `O01`; `Space.from_dict` reads it back."""
+        """The operation by edge, as optimisers name it: arrow `0->1`, plain `O01`; `Space.from_dict` reads it back.
+
+        Args:
+            style: "arrow" or "plain".
+        """
         names = parameter_names(self.space, style)
         return {name: self.space.operations[choice] for name, choice in zip(names, self.choices, strict=True)}
 

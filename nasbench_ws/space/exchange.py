@@ -24,6 +24,10 @@ Style = Literal["arrow", "plain"]
 def parameter_names(space: Space, style: Style = "arrow") -> tuple[str, ...]:
     """One name an edge, in their order: arrow `0->1`; plain `O01`, for libraries that make a column's name of it.
 
+    Args:
+        space: whose edges.
+        style: "arrow" or "plain".
+
     >>> from nasbench_ws.space import DEEPER64
     >>> parameter_names(DEEPER64, "plain")
     ('O01', 'O02', 'O12')
@@ -60,7 +64,12 @@ def choices_of(space: Space, choices: Mapping[str, str]) -> tuple[int, ...]:
 
 
 def space_json(space: Space, style: Style = "arrow") -> str:
-    """The text that ConfigSpace reads: `ConfigurationSpace.from_json(path)`."""
+    """The text that ConfigSpace reads: `ConfigurationSpace.from_json(path)`.
+
+    Args:
+        space: to be searched.
+        style: of the parameters' names, as in `parameter_names`.
+    """
     parameters = [
         {
             "type": "categorical", "name": name, "choices": list(space.operations), "weights": None,

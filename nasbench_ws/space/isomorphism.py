@@ -34,6 +34,7 @@ def same_network_classes(space: Space, output: str = "concat") -> list[tuple[Arc
     lowest index, stands for it; the group's length is its multiplicity.
 
     Args:
+        space: whose children are grouped.
         output: as of `Macro`: what a cell hands on, its nodes concatenated ("concat", in whatever order), their sum
             ("sum"), or the last alone ("last").
     """

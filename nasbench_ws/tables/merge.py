@@ -44,8 +44,11 @@ def merge(
 ) -> Table:
     """Write the table of every run in the sources, and return it. TableError where two of them disagree.
 
-    A source is a folder of runs, the path or name of a table, or a Table. Children and seeds that none of them has
-    are missing in the table.
+    Args:
+        sources: folders of runs, paths or names of tables, or tables. What none of them has is missing in the table.
+        output: the file to write.
+        licence: of the table, kept in it.
+        citation: how to cite it, kept in it.
     """
     content = gather(sources, licence=licence, citation=citation)
     write_table(Path(output), content)

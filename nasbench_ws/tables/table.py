@@ -153,7 +153,12 @@ class Table:
         return curves
 
     def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
-        """A column by child and seed, at the last epoch or the one given."""
+        """A column by child and seed, at the last epoch or the one given.
+
+        Args:
+            name: of a column that runs make.
+            epoch: one of `epochs`; None: the last.
+        """
         return self.curves(name)[:, :, self._epoch(epoch)]
 
     def column(
@@ -163,6 +168,12 @@ class Table:
 
         `skip_missing` takes the mean over the seeds that have a number: children then differ in how many. It is so
         without being asked for where others made the table. UsageError for a column by child that it does not have.
+
+        Args:
+            name: of a column.
+            epoch: one of `epochs`; None: the last.
+            seed: one of `seeds`; None: their mean.
+            skip_missing: means over the seeds that are there; None: as the table's maker has it.
         """
         if name in BY_CHILD:
             if epoch is not None or seed is not None:
@@ -224,7 +235,12 @@ class Table:
         ]
 
     def best(self, by: str, n: int = 1) -> list[Entry]:
-        """The n best children by an accuracy (highest) or a loss (lowest), best first; ties in order of index."""
+        """The n best children by an accuracy (highest) or a loss (lowest), best first; ties in order of index.
+
+        Args:
+            by: an accuracy or a loss.
+            n: how many.
+        """
         if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
             self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
         if not self.has(by):
@@ -237,7 +253,11 @@ class Table:
         return [self.query(i) for i in order[:n]]
 
     def to_frame(self, level: str = "architecture") -> pd.DataFrame:
-        """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch."""
+        """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch.
+
+        Args:
+            level: "architecture", "seed" or "epoch".
+        """
         from nasbench_ws.tables.frames import to_frame
 
         return to_frame(self, level)

@@ -98,6 +98,13 @@ class SuperNetModule(nn.Module):
 
         The values are those with which the suite's own super-net of that seed begins. Of a strategy that shares less
         with time, this is how it begins.
+
+        Args:
+            strategy: by name, as `evaluate` takes it.
+            recipe: its space and macro network count here.
+            images: whose size and classes the network has.
+            seed: of the values, and of random groups.
+            dtype: of the parameters.
         """
         space, macro = get_space(recipe.space), macro_for(recipe, images)
         return cls(Weights(macro, list(space), resolve(of_instance(strategy, seed), space, macro).key, seed, dtype))
@@ -111,7 +118,12 @@ class SuperNetModule(nn.Module):
         return self._made[number]
 
     def forward(self, images: Tensor, child: int = 0) -> Tensor:
-        """Normalised images (B, C, H, W) -> logits (B, classes) of one child, by its number."""
+        """Normalised images (B, C, H, W) -> logits (B, classes) of one child, by its number.
+
+        Args:
+            images: (B, C, H, W).
+            child: its number in the space.
+        """
         logits: Tensor = self.child(child)(images)
         return logits
 
@@ -149,12 +161,25 @@ class SuperNetModule(nn.Module):
 
 
 def child_module(macro: Macro, arch: Architecture, seed: int = 0, dtype: torch.dtype = torch.float32) -> ChildModule:
-    """A child alone, with the values from which the suite trains it standalone with that seed."""
+    """A child alone, with the values from which the suite trains it standalone with that seed.
+
+    Args:
+        macro: the network around a cell.
+        arch: the child.
+        seed: of the values.
+        dtype: of the parameters.
+    """
     return SuperNetModule(Weights(macro, [arch], none, seed, dtype)).child(0)
 
 
 def tensors(images: Images, split: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-    """A split as a module takes it: normalised pixels (N, C, H, W), channels last in memory, and labels (N,)."""
+    """A split as a module takes it: normalised pixels (N, C, H, W), channels last in memory, and labels (N,).
+
+    Args:
+        images: a data set.
+        split: "train", "valid" or "test".
+        dtype: of the pixels.
+    """
     part = images.splits[split] if split in images.splits else getattr(images, split)
     pixels = normalised(part.pixels, images.mean, images.std, dtype)  # (N, H, W, C)
     return pixels.permute(0, 3, 1, 2), torch.from_numpy(part.labels)
