@@ -86,6 +86,7 @@ def evaluate(
     from nasbench_ws.rankers.plan import Plan, quick_look
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.batch_norm import BatchNorm
+    from nasbench_ws.workers.threads import threads_here
 
     check_output(out)
     truth = load(table)
@@ -115,7 +116,8 @@ def evaluate(
 
         try:
             here = quick and executor is None  # a worker would take longer to start than to work
-            result = ready.run(workers=None if here else count, executor=executor, on_progress=on_progress)
+            with threads_here(count if here else 1):
+                result = ready.run(workers=None if here else count, executor=executor, on_progress=on_progress)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"

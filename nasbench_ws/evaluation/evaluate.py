@@ -143,9 +143,10 @@ class Evaluation:
             workers, executor = None, None  # not worth a process
         elif workers and executor is None:
             check_travels(self.ranker, self.problem, self.source)
+        longest = sorted(todo.items(), key=lambda item: -item[1].size)  # first, so that all end together
         execute(
             run_piece,
-            {name: Task((self.ranker, self.problem, self.source, piece), piece.size) for name, piece in todo.items()},
+            {name: Task((self.ranker, self.problem, self.source, piece), piece.size) for name, piece in longest},
             on_done,
             workers=workers,
             executor=executor,

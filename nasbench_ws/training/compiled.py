@@ -28,9 +28,12 @@ from nasbench_ws.training.checks import check_batch, check_count, check_gradient
 from nasbench_ws.training.kernels.known import check_network
 from nasbench_ws.training.kernels.library import available, function, library, real
 from nasbench_ws.training.weights import Statistics, Weights
+from nasbench_ws.workers.threads import threads_now
 
 __all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "lanes"]
 CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
+MOST_THREADS = 64  # as in team.inc
+LEAST_IMAGES = 8  # of a batch, for a thread: fewer are done before the threads have met at the block's end
 POOLS = ("", "max", "average")  # as the kernels number them
 _NO_MEMORY, _BAD_LABEL = 1, 2  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
@@ -74,7 +77,7 @@ class Engine:
         self.network, self.weights, self.keep = network, weights, keep
         self.lanes = lanes(weights.macro.channels, weights.dtype)
         kind = real(weights.dtype)
-        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippippp")
+        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippipppii")
         self._move = function(f"nbws_move_{kind}", "ppppppidd")
         self.channels = sum(block.out_channels for block in network.blocks)
         self._plan()
@@ -276,10 +279,14 @@ class Engine:
         values = self.weights.values
         check_batch(self.weights.macro, values.dtype, images, labels)
         images, labels = images.contiguous(), labels.contiguous()
-        arena = _memory(self._vectors * batch * self.lanes * values.element_size())
+        given, threads = bool(found[2]), min(threads_now(), MOST_THREADS)  # no number depends on it
+        if not given:
+            threads = max(1, min(threads, batch // LEAST_IMAGES))
+        vectors = self._vectors * batch  # where statistics are given, of each thread
+        arena = _memory(vectors * (threads if given else 1) * self.lanes * values.element_size())
         failed = self._call(
             *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
-            len(images), batch, *found, logits,
+            len(images), batch, *found, logits, vectors, threads,
         )  # fmt: skip
         if failed == _BAD_LABEL:
             check_labels(self.network, labels)

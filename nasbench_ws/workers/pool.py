@@ -139,6 +139,7 @@ class _Pool:
         self._given = _Here() if here else executor
         self._on_step = meter.step if here else None
         self._places = 1 if here else min(workers or len(tasks), len(tasks))
+        self._processors = workers or 1  # of processes of our own: theirs when the others have nothing left to do
         self._own: Processes | None = None
         self._preload = preload
         self._waiting = deque(range(len(tasks)))
@@ -185,6 +186,8 @@ class _Pool:
                 raise _unusable(error) from error
             self._running[future] = self._waiting.popleft()
             future.add_done_callback(self._ended.put)
+        if self._own is not None and self._running:
+            self._own.allow(max(1, self._processors // len(self._running)))
 
     def _put_off(self, readiness: Readiness) -> None:
         number = self._waiting.popleft()

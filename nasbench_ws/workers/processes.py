@@ -9,8 +9,9 @@
 Not here: which tasks, in which order, and what becomes of them (workers/pool.py).
 
 Every place is an executor of one process: a process that dies breaks its own executor and ends its own task, so that a
-death has one cause. A worker has one thread, which on networks this small beats threads by far. It ignores Ctrl-C,
-which is for the process that started it, and ends with that process, however that one ends.
+death has one cause. A worker has one thread, which beats threads while there are tasks for all workers; then those at
+work are allowed the threads of the others (threads.py). It ignores Ctrl-C, which is for the process that started it,
+and ends with that process, however that one ends.
 
 A worker is spawned, for a fork of a process with threads can hang. Where its task needs libraries that are slow to
 import, and the system is Linux, it is forked from a server of Python's own that has imported them once and has no
@@ -32,6 +33,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.workers.threads import obey
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that become KeyboardInterrupt
@@ -62,11 +64,16 @@ class Processes:
         if preload and sys.platform == "linux":
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(list(preload))
-        self._places = [_Place(context) for _ in range(count)]
+        self._threads: Any = context.RawValue("i", 1)
+        self._places = [_Place(context, self._threads) for _ in range(count)]
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """On a free place, of which there must be one."""
         return next(place for place in self._places if place.free).submit(function, *arguments)
+
+    def allow(self, threads: int) -> None:
+        """So many threads for each process that is at work, from now on."""
+        self._threads.value = threads
 
     def told(self) -> Iterator[Any]:
         for place in self._places:
@@ -87,8 +94,8 @@ class Processes:
 class _Place:
     """An executor of one process, the pipe on which that process reports, and its latest task."""
 
-    def __init__(self, context: BaseContext) -> None:
-        self._context = context
+    def __init__(self, context: BaseContext, threads: Any) -> None:
+        self._context, self._threads = context, threads
         self.future: Future[Any] | None = None
         self._open()
 
@@ -96,7 +103,7 @@ class _Place:
         self._ear, mouth = self._context.Pipe(duplex=False)
         self._started = False
         self._process: Any = None
-        self._executor = ProcessPoolExecutor(1, self._context, _prepare, (mouth, dict(os.environ)))
+        self._executor = ProcessPoolExecutor(1, self._context, _prepare, (mouth, dict(os.environ), self._threads))
 
     @property
     def free(self) -> bool:
@@ -140,9 +147,10 @@ class _Place:
         self._ear.close()
 
 
-def _prepare(mouth: Any, environment: dict[str, str]) -> None:
+def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:
     global _parent
     _parent = mouth
+    obey(threads)
     for name in os.environ.keys() - environment.keys():  # a server of forks has the one of the time it started
         del os.environ[name]
     os.environ.update(environment)

@@ -83,8 +83,8 @@ def parts_run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 def timeless(result: Result) -> dict[str, Any]:
     """Everything but the seconds, which no machine repeats."""
     data = json.loads(json.dumps(result.to_dict()))
-    for name in ("seconds", "cpu_seconds"):
-        data["budget"].pop(name)
+    for name in ("seconds", "cpu_seconds"):  # the second is not there where none was measured
+        data["budget"].pop(name, None)
     return data  # type: ignore[no-any-return]
 
 
@@ -428,7 +428,8 @@ def test_the_budget_is_exact(run: Callable[..., Result], tiny: Any, strategy: st
     macs, params = sizes(tiny)
     budget = run(strategy, instances=2)["budget"]
     assert budget["seconds"] > 0
-    assert {name: value for name, value in budget.items() if name not in ("seconds", "parameters", "weight_bytes")} == {
+    inexact = ("seconds", "cpu_seconds", "parameters", "weight_bytes")
+    assert {name: value for name, value in budget.items() if name not in inexact} == {
         "per": "instance", "match": "child-updates", "steps": 64, "child_updates": 64, "images": 64 * 64,
         "macs": sum(macs) * 64 * 3, "super_nets": nets,
     }  # fmt: skip

@@ -19,6 +19,7 @@ from nasbench_ws.training import compiled as engine
 from nasbench_ws.training.kernels import library
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
+from nasbench_ws.workers.threads import threads_here
 
 SPACES = (
     DEEPER64, Space("quad", 3, DEEPER64.operations), TOPOLOGY729, NASBENCH201,
@@ -89,6 +90,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if rest:
         too_few()
+    engine.LEAST_IMAGES = 1  # batches are small here
     for seed in range(int(count)):
-        run(seed)
+        with threads_here(1 + seed % 3):
+            run(seed)
     print(f"{count} networks")

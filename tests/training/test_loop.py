@@ -52,6 +52,7 @@ def same_weights(a: SuperNet, b: SuperNet) -> bool:
 def timeless(run: RunRecord) -> dict[str, Any]:
     data = run.to_dict()
     data["curves"].pop("seconds")
+    data.pop("cpu_seconds", None)
     return data
 
 

@@ -332,7 +332,7 @@ def sanitized(folder: Path) -> tuple[Path, dict[str, str]]:
         pytest.skip("g++ has no libasan here")
     path = folder / "_kernels.so"
     source = Path(library.__file__).parent / "kernels.cpp"
-    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wno-psabi"]
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wno-psabi", "-pthread"]
     subprocess.run([compiler, *flags, "-fPIC", "-shared", "-o", path, source], check=True)
     return path, {**os.environ, "LD_PRELOAD": runtime.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0"}
 

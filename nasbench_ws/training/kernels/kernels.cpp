@@ -1,11 +1,16 @@
 // The engine's entry points: one instance of kernels.inc for each vector width, chosen at run time by
 // training/compiled.py. Plain C ABI, no Python or torch headers; called through ctypes with pointers.
 
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -41,6 +46,8 @@ struct Scratch {
   }
 };
 thread_local Scratch scratch;
+
+#include "team.inc"
 
 // Columns of a block's row in the plan. training/compiled.py writes them in this order.
 enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, GRAD, INPUT, TARGET, STAT, SUMMED, GROUPS, COLUMNS };
@@ -119,5 +126,5 @@ int nbws_lanes() {
 }
 
 // Of the plan and of all arguments; training/kernels/library.py refuses another.
-int nbws_version() { return 4; }
+int nbws_version() { return 5; }
 }
