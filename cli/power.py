@@ -12,14 +12,14 @@ from nasbench_ws.cli.options import json_option, print_json, table_option
 @click.command()
 @click.option(
     "--detect", required=True, type=click.FloatRange(0, 2, min_open=True), metavar="D",
-    help="The difference in Kendall tau to be told.",
+    help="The difference in Kendall tau to detect.",
 )  # fmt: skip
 @click.option("--against", metavar="STRATEGY", help="One that ships, such as full: its instances count.")
 @click.option("--batch-norm", default="recalibrate:1024", show_default=True, metavar="MODE", help="How to read scores.")
 @table_option
 @json_option
 def power(detect: float, against: str | None, batch_norm: str, table: str, as_json: bool) -> None:
-    """How many instances, and minutes, it takes to tell a difference.
+    """How many instances, and minutes, it takes to detect a difference.
 
     With a chance of 80 %, at .05, from how much the instances of strategies
     that ship differ.

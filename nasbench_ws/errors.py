@@ -1,7 +1,7 @@
 """Every error a user can meet, and the exit code the command line gives it.
 
     NasbenchError                         1  base of all below
-    ├── UsageError (ValueError)           2  an argument, recipe or option that cannot be meant
+    ├── UsageError (ValueError)           2  an argument, recipe or option that is invalid
     │   └── MetricError                   2  e.g. K larger than the number of children
     ├── ArchitectureError (LookupError)   3  no such child, or more than one
     ├── TableError                        4  a table that is missing, broken, or of another schema
@@ -29,7 +29,7 @@ class NasbenchError(Exception):
 
 
 class UsageError(NasbenchError, ValueError):
-    """An argument, recipe or option that cannot be meant."""
+    """An argument, recipe or option that is invalid."""
 
     exit_code = 2
 

@@ -200,7 +200,7 @@ def build_together(
     """As `build`, with `together` runs at a time in lockstep on one device; what is cut off loses those.
 
     Every run that ends is kept; those that another builder in the folder is at are left to it. UsageError where the
-    device cannot be had; otherwise errors as of `build`.
+    device is not available; otherwise errors as of `build`.
     """
     if together < 1:
         raise UsageError(f"{together} runs together; give at least 1")

@@ -30,7 +30,7 @@ def train_together(
     """Train every (child, seed) standalone, all of them in lockstep; a `RunRecord` each, in order.
 
     `seconds` are a run's share of the time. `on_step(steps done)` follows each step. A run that diverges does not
-    touch the others. UsageError where the device cannot be had.
+    touch the others. UsageError where the device is not available.
     """
     if not runs:
         return []

@@ -79,7 +79,7 @@ def evaluate(
             "alone:EPOCH", "scores:FILE"), or an object or class of your own: a sharing strategy with key(arch, slot),
             or a ranker (rankers/base.py).
         table: a shipped table's name, a path, or a `Table`.
-        instances: rankings, each of its seed; 3 unless told otherwise, or as many as there are.
+        instances: rankings, each of its seed; 3 by default, or as many as there are.
         first_seed: seed of the first instance.
         plan: how super-nets are trained and read out (steps, match, schedule, batch norm); the table's recipe.
         root: where data sets that do not ship are.
@@ -88,7 +88,7 @@ def evaluate(
         workers: processes of one thread each; None: all in this process.
         folder: where finished pieces are kept, to be used again by the very same evaluation.
         executor: any `concurrent.futures.Executor` in the place of worker processes.
-        on_progress: told how far it is.
+        on_progress: called with a `Progress` now and then.
 
     Raises:
         StrategyError, DataError, TableError, UsageError, OutputError: before anything is trained.

@@ -94,7 +94,7 @@ class Need:
     def text(self) -> str:
         """In lines."""
         lines = [
-            f"A difference of {self.detect:g} in Kendall tau, batch norm {self.batch_norm}, told with a chance of "
+            f"A difference of {self.detect:g} in Kendall tau, batch norm {self.batch_norm}, detected with a chance of "
             f"{POWER:.0%} at .05 (two-sided),".replace("%", " %"),
             f"where instances differ by a standard deviation of {self.std:.3f}, needs",
             f"  {_number(self.each)} instances of each of two strategies" + _took(self.each, 2, self.minutes),

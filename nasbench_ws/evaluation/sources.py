@@ -45,8 +45,8 @@ def _file(thing: Any) -> Path | None:
         path = getattr(sys.modules.get(kind.__module__), "__file__", None)
         if path is None:
             raise UsageError(
-                f"{kind.__qualname__} is in no file, so that an edited one could not be told from what is kept; write "
-                "it in a file, or leave folder out"
+                f"{kind.__qualname__} is in no file, so that an edited one could not be distinguished from what is "
+                "kept; write it in a file, or leave folder out"
             )
         return None if str(path).startswith(OURS + os.sep) else Path(path)
     head, _, rest = thing.partition(":")

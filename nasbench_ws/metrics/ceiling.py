@@ -85,7 +85,7 @@ def noise_ceiling(
             f"the top {fraction:.0%} of {n} children are {size}: a bound needs at least {FEWEST_CHILDREN} children"
         )
     elif not (np.isfinite(seeds).sum(axis=1) > 1).any():
-        reason = "every child has one seed: its noise cannot be told from its accuracy"
+        reason = "every child has one seed: its noise and its accuracy cannot be separated"
     if reason:
         return Ceiling(fraction, size, count, unknown, unknown, unknown, unknown, reason)
     top = seeds[_top(means, size)]
@@ -159,7 +159,7 @@ def simulated_tables(seeds: Array, rng: np.random.Generator, simulations: int) -
     """
     counts = np.isfinite(seeds).sum(axis=1)
     if not (counts > 1).any():
-        return "every child has one seed: its noise cannot be told from its accuracy"
+        return "every child has one seed: its noise and its accuracy cannot be separated"
     means = np.nanmean(seeds, axis=1)
     squares = np.nansum((seeds - means[:, None]) ** 2, axis=1)
     pooled = squares.sum() / (counts - 1).sum()

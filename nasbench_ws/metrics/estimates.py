@@ -79,7 +79,7 @@ class Difference:
     level: float
     p_value: float
     verdict: str  # "distinguishable" or "not distinguishable"
-    detectable: float  # the difference that would have been told with a chance of 80 %
+    detectable: float  # the difference that would have been detected with a chance of 80 %
     reason: str | None = None
 
 

@@ -91,7 +91,7 @@ class Ranker(Protocol):
         """The pieces of all instances."""
 
     def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> Mapping[str, Any]:
-        """One piece, in a worker: a JSON object. `on_step(done)` is told how much of the piece's size is done."""
+        """One piece, in a worker: a JSON object. `on_step(done)` reports how much of the piece's size is done."""
 
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         """The pieces of one instance, in order, together."""

@@ -105,7 +105,7 @@ def run_part(
 
 
 class _Tally:
-    """Work done so far, told on."""
+    """Work done so far, reported."""
 
     def __init__(self, on_step: Callable[[float], None]) -> None:
         self._done, self._on_step = 0.0, on_step

@@ -181,7 +181,7 @@ def _pairs(found: Comparison) -> str:
     ]  # fmt: skip
     note = (
         f"Differences of Kendall tau, unpaired, matched in {found.match}. A difference as large as in the column "
-        "detectable would have been told with a chance of 80 %."
+        "detectable would have been detected with a chance of 80 %."
     )
     head = ["difference", "mean", "95 % interval", "instances", "detectable", "verdict"]
     return paragraph(note, "note") + table(head, rows)

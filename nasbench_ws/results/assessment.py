@@ -110,7 +110,7 @@ class Gap(Numbers):
     mean: Number
     interval: tuple[Number, Number]
     p_value: Number
-    detectable: Number  # what would have been told with a chance of 80 %
+    detectable: Number  # what would have been detected with a chance of 80 %
     verdict: str
     n: tuple[int, int]
     level: float

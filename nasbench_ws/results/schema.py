@@ -276,7 +276,7 @@ def _each(readouts: Mapping[str, _ReadOut], name: str) -> dict[str, Array]:
     return {key: _array(getattr(one, name)) for key, one in readouts.items()}
 
 
-# -- what fits the types and yet cannot be -----------------------------------------------------------------
+# -- what fits the types and yet contradicts itself -----------------------------------------------------------------
 
 
 def _contradictions(file: _File) -> Iterator[str]:

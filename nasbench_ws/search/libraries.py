@@ -5,7 +5,7 @@
     search("smac:HyperparameterOptimizationFacade", table, repetitions=5)           # extra [smac]
 
 These think for seconds where the built-in ones take milliseconds: run fewer repetitions, the interval says so. A run
-that diverged is told as the worst that was seen. No torch.
+that diverged is reported as the worst that was seen. No torch.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Rules:
         budget: in that unit; None: 64 mean evaluations.
         noise: seed: every observation is one run's; mean: the mean over seeds, a world without noise.
         repeats: fresh: asking again is paid and shows the next seed; cached: it is free and shows the same.
-        signal: what a searcher is told of a run; losses with their sign changed, so that higher is better.
+        signal: what a searcher sees of a run; losses with their sign changed, so that higher is better.
         incumbent: best: the child of the highest single observation; mean: of the highest mean of its observations,
             one prior observation at the mean of all among them.
         truth: held-out: an incumbent is judged on test accuracies of seeds it was not observed with (of all, where all

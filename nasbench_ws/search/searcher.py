@@ -61,7 +61,7 @@ class Setting:
 
 
 class Searcher(Protocol):
-    """A search of one repetition, which is asked and told in turn until its budget is spent."""
+    """A search of one repetition: asked for a child and shown the outcome in turn, until its budget is spent."""
 
     def ask(self) -> Ask | ArchitectureLike | None:
         """The next child to look at; None: no more."""

@@ -116,7 +116,7 @@ def macro_to_dict(macro: Macro) -> dict[str, Any]:
 
 
 def macro_from_dict(data: Mapping[str, Any]) -> Macro:
-    """UsageError for keys that are unknown or missing, or values that cannot be meant."""
+    """UsageError for keys that are unknown or missing, or invalid values."""
     check_keys("macro", data, Macro)
     stem = data["stem"]
     return Macro(**{**data, "stem": tuple(stem) if isinstance(stem, list | tuple) else stem})

@@ -66,7 +66,7 @@ def blank_columns(space: Space, macro: Macro, seeds: Sequence[int], epochs: Sequ
 
 
 def problems(content: Content) -> list[str]:
-    """Everything in a table that cannot be: one line each, the first offence of its kind. Sound: none."""
+    """Everything that is invalid in a table: one line each, the first offence of its kind. Sound: none."""
     found = list(form_problems(content, content.columns))
     if found:
         return found

@@ -178,7 +178,7 @@ class Content:
         try:
             return read(json.loads(text))
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:  # UsageError is a ValueError
-            raise TableError(f"{self.source} has {name} {text[:80]}, which cannot be: {error}; {REMEDY}") from error
+            raise TableError(f"{self.source} has {name} {text[:80]}, which is invalid: {error}; {REMEDY}") from error
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -51,7 +51,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def write_table(path: str | Path, content: Content) -> None:
-    """Write a table, in the stead of one that is there. TableError where the content cannot be; OutputError."""
+    """Write a table, in the stead of one that is there. TableError where the content is invalid; OutputError."""
     from nasbench_ws.json_files import write_atomic  # reading, which every question waits for, needs neither
     from nasbench_ws.tables.checks import problems
 

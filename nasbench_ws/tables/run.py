@@ -84,7 +84,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunRecord:
-        """UsageError for keys that are unknown or missing, or values that cannot be meant."""
+        """UsageError for keys that are unknown or missing, or invalid values."""
         check_keys("run", data, cls)
         if not isinstance(data["curves"], Mapping):
             raise UsageError(f"the run's curves are {data['curves']!r:.80}; give an object with a list for each curve")

@@ -38,7 +38,7 @@ def test_the_shipped_tables_bound_is_the_ceilings_perfect_predictor():
 def test_a_table_with_one_seed_has_no_bound():
     (one,) = bound(np.arange(8.0), ["kendall_tau"], rng=rng()).values()
     assert math.isnan(one.mean)
-    assert one.reason == "every child has one seed: its noise cannot be told from its accuracy"
+    assert one.reason == "every child has one seed: its noise and its accuracy cannot be separated"
 
 
 @pytest.mark.parametrize("size", [1, 2, 4])

@@ -83,7 +83,7 @@ def test_a_table_without_noise_has_no_ceiling_below_one():
     ("accuracy", "fraction", "reason"),
     [
         (rng().random((30, 3)), 0.1, "the top 10% of 30 children are 3: a bound needs at least 4 children"),
-        (rng().random((30, 1)), 1, "every child has one seed: its noise cannot be told from its accuracy"),
+        (rng().random((30, 1)), 1, "every child has one seed: its noise and its accuracy cannot be separated"),
         (
             np.array([[0.0, 1.0]] * 8),
             1,

@@ -365,8 +365,8 @@ def test_an_object_without_a_file_is_not_kept() -> None:
     with pytest.raises(UsageError) as caught:
         sources([space["Mine"]])
     assert str(caught.value) == (
-        "Mine is in no file, so that an edited one could not be told from what is kept; write it in a file, or leave "
-        "folder out"
+        "Mine is in no file, so that an edited one could not be distinguished from what is kept; write it in a file, "
+        "or leave folder out"
     )
 
 

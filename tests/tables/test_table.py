@@ -310,7 +310,7 @@ BROKEN: list[tuple[Any, str]] = [
     (lambda file: file.attrs.create("licence", 3), "{} has no text in its root attribute licence; " + REMEDY),
     (
         lambda file: file.attrs.modify("space", np.bytes_(b"{}")),
-        "{} has space {{}}, which cannot be: 'name'; " + REMEDY,
+        "{} has space {{}}, which is invalid: 'name'; " + REMEDY,
     ),
     (  # on a heap, on which libhdf5 may walk for ever
         lambda file: file.attrs.create("space", "{}"), "{} has no text in its root attribute space; " + REMEDY,
@@ -336,7 +336,7 @@ def test_a_part_that_cannot_be_is_refused_when_it_is_asked_for(path: Path, tmp_p
     broken = rewritten(path, tmp_path / "broken.h5", edit)
     assert load(broken).query("434").test_accuracy.mean == load(path).query("434").test_accuracy.mean
     message = (
-        f"{broken} has macro {{\"nam\": 1}}, which cannot be: unknown macro key 'nam' (did you mean name?); known are "
+        f"{broken} has macro {{\"nam\": 1}}, which is invalid: unknown macro key 'nam' (did you mean name?); known are "
         "name, stem, channels, cells, height, width, image_channels, classes, output, dilated_kernel, bn_momentum, "
         f"bn_eps; {REMEDY}"
     )

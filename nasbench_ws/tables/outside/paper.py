@@ -51,7 +51,7 @@ def read_numbers(path: str | Path) -> NDArray[np.float64]:
 
 
 def published(mean: Sequence[float] | NDArray[np.float64], std: Sequence[float] | NDArray[np.float64]) -> Content:
-    """The paper's CIFAR-10 table. Both (64,), fractions or percent; TableError where they cannot be accuracies."""
+    """The paper's CIFAR-10 table. Both (64,), fractions or percent; TableError where they are no accuracies."""
     means, stds = np.asarray(mean, float), np.asarray(std, float)
     if means.max() > 1:
         means, stds = means / 100, stds / 100
