@@ -34,6 +34,7 @@ WHERE = {
     "build": "build",
     "train": "build",
     "merge": "build",
+    "import": "outside",
     "verify": "build",
     "data": "data",
     "doctor": "data",
@@ -50,7 +51,7 @@ class Commands(click.Group):
         if name not in WHERE:
             return None
         module = importlib.import_module(f"nasbench_ws.cli.{WHERE[name]}")
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(module, "import_" if name == "import" else name)
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,6 +80,7 @@ SHORT = {
     "build": "train every child standalone",
     "train": "train one child again and compare with a table",
     "merge": "make a table of finished runs",
+    "import": "make a table of what others measured",
     "verify": "check a table",
     "data": "the images: list, check, prepare",
     "doctor": "versions, processor, and which path computes",

@@ -67,7 +67,7 @@ def query(architecture: str, table: str, as_json: bool) -> None:
     if as_json:
         print_json(entry.to_dict())
         return
-    truth = opened.column(opened.truth_name)
+    truth = opened.column("truth")
     own = truth[entry.index]
     rank, of = 1 + int((truth > own).sum()), int((truth == truth).sum())
     click.echo(f"{entry.name} of {opened.space.name} in {opened.name} (index {entry.index}, hash {entry.hash})")

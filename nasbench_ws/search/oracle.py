@@ -127,7 +127,7 @@ class Oracle:
         if rules.noise == "mean":
             shown = {name: _mean(values, 1)[:, None] for name, values in shown.items()}
             exists = exists.any(axis=1, keepdims=True)
-        test = table.by_seed("truth") * (1.0 if table.truth_name.endswith("accuracy") else -1.0)
+        test = table.by_seed("truth")
         if not np.isfinite(test).any():
             what = table.truth_name.replace("_", " ")
             raise TableError(f"{table.name} has no {what}, so that nothing can be judged; take another table")

@@ -138,13 +138,14 @@ class Table:
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
 
     def curves(self, name: str) -> NDArray[np.float64]:
-        """A column by child, seed and epoch; `truth` is the one that is ground truth.
+        """A column by child, seed and epoch; `truth` is the one that is ground truth, a loss with its sign changed.
 
         >>> table = load("fashion14")
         >>> table.curves("test_accuracy").shape == (len(table), len(table.seeds), len(table.epochs))
         True
         """
-        name = self.truth_name if name == "truth" else name
+        if name == "truth":
+            return self.curves(self.truth_name) * (-1.0 if self.truth_name.endswith("_loss") else 1.0)
         if name not in CURVES:
             self._refuse(name, CURVES)
         curves = self._curves.get(name)
@@ -202,9 +203,9 @@ class Table:
     @property
     def truth(self) -> NDArray[np.float64]:
         """What scores are measured against: mean over seeds of the column `truth_name`, test accuracy if not others
-        made the table. TableError where a run is missing.
+        made the table; higher is better. TableError where a run is missing.
         """
-        truth: NDArray[np.float64] = self.column(self.truth_name)
+        truth: NDArray[np.float64] = self.column("truth")
         if np.isnan(truth).any():
             absent = self.absent()
             if not absent:
@@ -273,7 +274,7 @@ class Table:
 
         rows = [
             (entry.name, number(entry.truth.mean, 4), number(entry.truth.std, 4), f"{entry.params or 0:,}")
-            for entry in map(self.query, np.argsort(-np.nan_to_num(self.column(self.truth_name)), kind="stable")[:5])
+            for entry in map(self.query, np.argsort(-self.column("truth"), kind="stable")[:5])
         ]
         name = self.truth_name.replace("_", " ")
         return paragraph(repr(self)) + table(["best children", name, "std of seeds", "parameters"], rows)

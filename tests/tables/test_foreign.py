@@ -58,7 +58,7 @@ def test_means_are_over_the_runs_that_there_are(theirs: Table) -> None:
     runs = theirs.by_seed("valid_accuracy")
     assert np.isnan(runs[-1]).tolist() == [False, False, True]
     np.testing.assert_allclose(theirs.truth, np.nanmean(runs, axis=1), atol=1e-15)
-    np.testing.assert_array_equal(theirs.truth_by_seed, runs)
+    np.testing.assert_array_equal(theirs.by_seed("truth"), runs)
     last = theirs.query(26)
     assert last.valid_accuracy.mean == theirs.truth[26]
     assert last.valid_accuracy.std == pytest.approx(np.nanstd(runs[26], ddof=1), abs=1e-15)
