@@ -37,12 +37,12 @@ from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.json_files import check_writable
 from nasbench_ws.limits import LARGEST_SEED, MOST_RUNS, MOST_SEEDS, check_most
 from nasbench_ws.recipe import Recipe
-from nasbench_ws.space.cell import Architecture, ArchitectureLike
+from nasbench_ws.space.cell import Architecture, ArchitectureLike, Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.isomorphism import representatives
 from nasbench_ws.space.macro import Macro, macro_for
-from nasbench_ws.space.registry import get_space, register_space
-from nasbench_ws.tables.merge import Source
+from nasbench_ws.space.registry import SPACES, get_space, register_space
+from nasbench_ws.tables.merge import Source, space_of
 from nasbench_ws.tables.run import RunRecord
 from nasbench_ws.workers import pool
 from nasbench_ws.workers.pool import Task, execute
@@ -81,10 +81,12 @@ def plan(
     architectures: Iterable[ArchitectureLike] | None = None,
     shard: tuple[int, int] = (0, 1),
     unique: bool = False,
+    space: Space | None = None,
 ) -> list[Job]:
     """The runs of shard i of n (i from 0), in their order. Finished or not: shards never depend on that.
 
     `unique` takes one child, the first, of those that are the same network (space/isomorphism.py).
+    `space` is the recipe's, where that is not registered under its name.
     """
     if not isinstance(seeds, Iterable):
         raise UsageError(f"seeds is {seeds!r}; give the seed indices, such as range({seeds!r})")
@@ -98,7 +100,7 @@ def plan(
     i, n = shard
     if not 0 <= i < n:
         raise UsageError(f"there is no shard {i}/{n}; shards count from 0, so i is at least 0 and less than n")
-    space = get_space(recipe.space)
+    space = space or get_space(recipe.space)
     chosen: Iterable[Architecture] = space if architectures is None else map(space.architecture, architectures)
     if unique:
         first = representatives(space, macro.output)
@@ -253,10 +255,20 @@ def _prepared(
     check_writable(folder)
     images = load(recipe.images, SPLITS, root)
     macro = macro_for(recipe, images)
-    jobs = plan(recipe, macro, seeds, architectures, shard, unique)
+    space = _space(recipe, [folder, *([] if resume_from is None else [resume_from])])
+    jobs = plan(recipe, macro, seeds, architectures, shard, unique, space)
     if resume_from is not None:
         take_over(resume_from, folder, recipe, images.digest, jobs)
     return images, jobs, Shelf(folder, recipe, macro, images.digest, jobs)
+
+
+def _space(recipe: Recipe, sources: Iterable[Source]) -> Space:
+    """Of that name: what is registered, else what the runs there say. UsageError where nobody knows it."""
+    if recipe.space not in SPACES:
+        found = space_of(sources)
+        if found is not None and found.name == recipe.space:
+            return found
+    return get_space(recipe.space)
 
 
 def _kept(shelf: Shelf, jobs: list[Job]) -> str:

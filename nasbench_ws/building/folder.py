@@ -44,7 +44,7 @@ class Shelf:
 
     def __init__(self, folder: Path, recipe: Recipe, macro: Macro, images_digest: str, jobs: list[Job]) -> None:
         self.folder, self.recipe, self.macro, self.images_digest = folder, recipe, macro, images_digest
-        statuses = finished(folder, recipe, images_digest)
+        statuses = finished(folder, recipe, images_digest, jobs[0].arch.space)
         self.done: set[Job] = set()
         self.diverged: set[Job] = set()  # of those done
         self.failed: set[Job] = set()
@@ -70,7 +70,8 @@ class Shelf:
         if {**there, **record.recipe} != {**expected, **self.recipe.to_dict()}:
             wrong = differences({**there, **record.recipe}, {**expected, **self.recipe.to_dict()})
             raise RunError(f"train made another run than {job}: {wrong}; it must train what it is given")
-        write_run(self.folder, record if record.macro is not None else replace(record, macro=self.macro))
+        macro = self.macro if record.macro is None else record.macro
+        write_run(self.folder, replace(record, macro=macro, space=job.arch.space))
         self._settle(job, record.status)
 
     def fail(self, job: Job, error: Exception) -> None:
@@ -110,6 +111,11 @@ def take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str, 
                 raise UsageError(
                     f"{source} cannot be resumed from: it was made with {differences(found, expected)}; "
                     "build with that recipe and those images, or from nothing"
+                )
+            if jobs and record.space not in (None, jobs[0].arch.space):
+                raise UsageError(
+                    f"{source} cannot be resumed from: it is of {record.space!r}, and this build of "
+                    f"{jobs[0].arch.space!r}; give one of the spaces a name of its own"
                 )
             job = wanted.get((record.hash, record.seed))
             if job is None or record.status == "failed" or not claims.take(record.hash, record.seed):

@@ -21,6 +21,7 @@ import numpy as np
 from nasbench_ws.errors import TableError
 from nasbench_ws.json_files import differences
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro, macro_to_dict
 from nasbench_ws.space.registry import get_space
 from nasbench_ws.tables.checks import blank_columns, root_attributes
@@ -78,7 +79,7 @@ def gather(sources: Iterable[Source], *, licence: str = LICENCE, citation: str =
                 f"{record.spec} seed {record.seed} is recorded at epochs {record.epochs}, and others at "
                 f"{curved[0].epochs}; delete that run and build again"
             )
-    return _content(records, _macro(*first), curved[0].epochs, licence, citation)
+    return _content(records, _space(first[0], records), _macro(*first), curved[0].epochs, licence, citation)
 
 
 def runs_of(source: Source) -> Iterator[RunRecord]:
@@ -118,6 +119,7 @@ def extract_runs(table: Table) -> list[RunRecord]:
                     versions=environment["versions"],
                     device=environment["device"],
                     macro=content.macro,
+                    space=content.space,
                 )
             )
     return records
@@ -127,6 +129,22 @@ def _macro(record: RunRecord, source: str) -> Macro:
     if record.macro is None:
         raise TableError(f"{source}: the run of {record.spec} seed {record.seed} has no macro; `build` adds it")
     return record.macro
+
+
+def _space(first: RunRecord, records: list[RunRecord]) -> Space:
+    """What the runs say; a name alone, as in files of older versions, means the registered space."""
+    return next((record.space for record in records if record.space is not None), None) or get_space(
+        str(first.recipe["space"])
+    )
+
+
+def space_of(sources: Iterable[Source]) -> Space | None:
+    """The space that the first run of a folder, or a table, says it is of; None where none says so."""
+    for source in sources:
+        for record in runs_of(source):
+            if record.space is not None:
+                return record.space
+    return None
 
 
 def _check_alike(first: RunRecord, first_source: str, record: RunRecord, source: str) -> None:
@@ -142,6 +160,11 @@ def _check_alike(first: RunRecord, first_source: str, record: RunRecord, source:
                 f"{source} was made with other {what} than {first_source}: {differences(there, here)}; "
                 "a table holds runs of one kind, so merge them apart"
             )
+    if None not in (first.space, record.space) and first.space != record.space:
+        raise TableError(
+            f"{source} is of {record.space!r}, and {first_source} of {first.space!r}; a table holds runs of one space, "
+            "so merge them apart"
+        )
 
 
 def _add(found: _Found, record: RunRecord, source: str) -> None:
@@ -170,10 +193,9 @@ def _compared(known: RunRecord, record: RunRecord) -> Iterator[tuple[str, Any, A
 
 
 def _content(
-    records: list[RunRecord], macro: Macro, epochs: tuple[float, ...], licence: str, citation: str
+    records: list[RunRecord], space: Space, macro: Macro, epochs: tuple[float, ...], licence: str, citation: str
 ) -> Content:
     recipe = Recipe.from_dict(records[0].recipe)
-    space = get_space(recipe.space)
     seeds = sorted({record.seed for record in records})
     columns = blank_columns(space, macro, seeds, epochs)
     made_in = [json.dumps(_environment(record), sort_keys=True) for record in records]

@@ -22,7 +22,9 @@ from typing import Any, Literal
 from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.json_files import check_keys, differences, read_record, write_record
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro, macro_from_dict, macro_to_dict
+from nasbench_ws.space.registry import space_from_dict, space_to_dict
 from nasbench_ws.tables.columns import CURVES, METRICS
 
 FORMAT = "nasbench-ws run"
@@ -52,6 +54,7 @@ class RunRecord:
     device: str
     macro: Macro | None = None  # the network's frame; `build` fills it in, and `merge` asks for it
     cpu_seconds: float | None = None  # of the processors, in all; curves have the clock's. None where not measured
+    space: Space | None = None  # which its name may not tell; None in files of older versions
 
     def __post_init__(self) -> None:
         curves = {name: tuple(map(float, self.curves.get(name, ()))) for name in CURVES}
@@ -79,6 +82,9 @@ class RunRecord:
         data["versions"] = dict(self.versions)
         if self.cpu_seconds is None:  # files of older versions are written back as they were
             del data["cpu_seconds"]
+        data["space"] = None if self.space is None else space_to_dict(self.space)
+        if self.space is None:
+            del data["space"]
         data["macro"] = None if self.macro is None else macro_to_dict(self.macro)
         return data
 
@@ -90,7 +96,9 @@ class RunRecord:
             raise UsageError(f"the run's curves are {data['curves']!r:.80}; give an object with a list for each curve")
         curves = {name: _numbers(f"curve {name}", values) for name, values in data["curves"].items()}
         macro = data.get("macro") and macro_from_dict(data["macro"])
-        return cls(**{**data, "epochs": _numbers("epochs", data["epochs"]), "curves": curves, "macro": macro})
+        space = data.get("space") and space_from_dict(data["space"])
+        read = {"epochs": _numbers("epochs", data["epochs"]), "curves": curves, "macro": macro, "space": space}
+        return cls(**{**data, **read})
 
 
 def _numbers(what: str, values: object) -> tuple[float, ...]:
@@ -108,6 +116,10 @@ def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
         yield "has no seed index: it must be an int of at least 0"
     if hashlib.sha256(record.spec.encode()).hexdigest()[:16] != record.hash:
         yield f"has hash {record.hash!r}, which is not that of its canonical string"
+    if record.space is not None and record.space.name != record.recipe["space"]:
+        yield f"is of the space {record.space.name}, and its recipe of {record.recipe['space']}"
+    if record.space is not None and record.spec not in record.space:
+        yield f"is of no child of {record.space!r}"
     lengths = {name: len(values) for name, values in record.curves.items() if len(values) != record.points}
     if lengths:
         yield f"has {record.points} epochs and curves of other lengths: {lengths}"
@@ -178,10 +190,12 @@ def read_runs(folder: str | Path) -> Iterator[tuple[Path, RunRecord]]:
         yield path, record
 
 
-def finished(folder: str | Path, recipe: Recipe, images_digest: str | None = None) -> dict[tuple[str, int], str]:
+def finished(
+    folder: str | Path, recipe: Recipe, images_digest: str | None = None, space: Space | None = None
+) -> dict[tuple[str, int], str]:
     """(hash, seed) of every run in the folder, and its status.
 
-    UsageError where one was made by another recipe, or from images of another digest (None: of any).
+    UsageError where one was made by another recipe, or from images of another digest or in another space (None: any).
     """
     found: dict[tuple[str, int], str] = {}
     for path, record in read_runs(folder):
@@ -194,6 +208,11 @@ def finished(folder: str | Path, recipe: Recipe, images_digest: str | None = Non
             raise UsageError(
                 f"{path} was made from images of digest {record.images_digest}, not {images_digest}; "
                 "build into another folder, or from those images"
+            )
+        if space is not None and record.space not in (None, space):
+            raise UsageError(
+                f"{path} is of {record.space!r}, not of {space!r}; build into another folder, or give one of the "
+                "spaces a name of its own"
             )
         found[record.hash, record.seed] = record.status
     return found

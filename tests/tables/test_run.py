@@ -267,7 +267,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
 def test_whole_files_of_another_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = record().to_dict()
     for change, message in (
-        ({"sed": 3}, "unknown run key 'sed' (did you mean seed or spec?); known are hash, spec, seed, status"),
+        ({"sed": 3}, "unknown run key 'sed' (did you mean seed or spec or space?); known are hash, spec, seed"),
         ({"recipe": {"epoch": 1}}, "unknown recipe key 'epoch' (did you mean epochs?); known are images"),
         ({"macro": {"stems": 1}}, "unknown macro key 'stems' (did you mean stem?); known are name, stem"),
         ({"curves": None}, "the run's curves are None; give an object with a list for each curve"),
