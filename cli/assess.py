@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.cli.options import json_option, missing_option, print_json, table_option
 from nasbench_ws.errors import ResultError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--lower-is-better", is_flag=True, help="Scores are losses or ranks: turn their sign.")
 @click.option("--top", type=float, metavar="PART", help="Among the best children alone, as 0.25.")
 @click.option("--children", metavar="NAMES|FILE", help="Among these alone: names with commas, or a file of one a line.")
-@click.option("--allow-missing", is_flag=True, help="Leave out children whose runs the table lacks.")
+@missing_option
 @table_option
 @json_option
 def assess(

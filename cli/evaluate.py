@@ -17,9 +17,11 @@ from nasbench_ws.cli.options import (
     dask_option,
     fetch,
     json_option,
+    missing_option,
     print_json,
     recipe_option,
     root_option,
+    say_missing,
     table_option,
     where_to_run,
     workers_option,
@@ -61,12 +63,13 @@ if TYPE_CHECKING:
 @dask_option
 @click.option("--work", metavar="DIR", help="Where finished parts are kept until the end.  [FILE.parts, or the cache]")
 @click.option("--out", metavar="FILE", help="Save the result as JSON.")
+@missing_option
 @json_option
 def evaluate(
     ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
     batch_norm: tuple[str, ...], last: int, end_lr: float | None, average: float, fine_tune: str, interference: int,
     valid_images: int | None, quick: bool, changes: str, data_root: str | None, download: bool, workers: int | None,
-    dask: str | None, work: str | None, out: str | None, as_json: bool,
+    dask: str | None, work: str | None, out: str | None, allow_missing: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a way of ranking orders the children: it trains super-nets.
 
@@ -106,7 +109,11 @@ def evaluate(
 
     fetch(plan.recipe.images, data_root, download)
     folder = Path(work) if work else Path(f"{out}.parts") if out else cache_folder() / "evaluate"
-    ready = prepare(ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder)
+    ready = prepare(
+        ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder,
+        allow_missing=allow_missing,
+    )  # fmt: skip
+    say_missing(truth, allow_missing)
     noun = "super-nets" if ready.ranker.match else "rankings"
     with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
 

@@ -16,7 +16,7 @@ from nasbench_ws.workers.pool import Progress
 
 def run_into(
     folder: Path, title: str, table: Table, wanted: Sequence[Experiment], *, shipped: bool, root: str | None,
-    download: bool, workers: int | None, dask: str | None,
+    download: bool, workers: int | None, dask: str | None, allow_missing: bool = False,
 ) -> dict[str, Result]:  # fmt: skip
     """Results by name. What the folder or, with `shipped`, the package has is taken from there."""
     check_writable(folder)
@@ -32,7 +32,7 @@ def run_into(
         try:
             return run(
                 table, wanted, folder, shipped=shipped, workers=count, executor=executor, root=root,
-                on_progress=on_progress,
+                on_progress=on_progress, allow_missing=allow_missing,
             )  # fmt: skip
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import MATCHES
-from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
+from nasbench_ws.cli.options import (
+    dask_option,
+    json_option,
+    missing_option,
+    print_json,
+    root_option,
+    say_missing,
+    table_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.experiment import Experiment
@@ -26,11 +35,12 @@ if TYPE_CHECKING:
 @workers_option
 @dask_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown table.")
+@missing_option
 @json_option
 def leaderboard(
     results: tuple[str, ...], table: str, match: Any, metric: str, batch_norm: str | None, folder: str | None,
     only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
-    markdown: bool, as_json: bool,
+    markdown: bool, allow_missing: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Strategies in order at one match, with your results among them.
 
@@ -52,11 +62,13 @@ def leaderboard(
 
         run_into(
             Path(folder), "leaderboard", truth, _chosen(entries(truth), only), shipped=False, root=data_root,
-            download=download, workers=workers, dask=dask,
+            download=download, workers=workers, dask=dask, allow_missing=allow_missing,
         )  # fmt: skip
+    say_missing(truth, allow_missing)
     board = order(
-        [Result.load(path) for path in results], truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder
-    )
+        [Result.load(path) for path in results], truth, match=match, metric=metric, batch_norm=batch_norm,
+        folder=folder, allow_missing=allow_missing,
+    )  # fmt: skip
     if as_json:
         print_json(board.to_dict())
     else:

@@ -16,6 +16,8 @@ from nasbench_ws.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from nasbench_ws.tables.table import Table
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NO_WORKERS = ", and no dask worker to do it: start some with `dask worker`"
@@ -43,6 +45,21 @@ def table_option(command: Command) -> Command:
         "--table", default="fashion14", show_default=True, metavar="TABLE", help=TABLE_HELP,
         shell_complete=complete_tables,
     )(command)  # fmt: skip
+
+
+def missing_option(command: Command) -> Command:
+    return click.option("--allow-missing", is_flag=True, help="Leave out children whose runs the table lacks.")(command)
+
+
+def say_missing(table: Table, allow_missing: bool) -> None:
+    """On stderr, which children are left out."""
+    if allow_missing and table.absent():
+        from nasbench_ws.results.truth import Among
+
+        known = set(Among.known(table).places)
+        lacking = [child.name for child in table.space if child.index not in known]
+        more = f" and {len(lacking) - 20} more" if len(lacking) > 20 else ""
+        click.echo(f"left out, for {table.name} lacks runs: {', '.join(lacking[:20])}{more}", err=True)
 
 
 def json_option(command: Command) -> Command:

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import FIGURES
-from nasbench_ws.cli.options import TABLE_HELP, check_output, json_option, print_json, table_option
+from nasbench_ws.cli.options import (
+    TABLE_HELP,
+    check_output,
+    json_option,
+    missing_option,
+    print_json,
+    say_missing,
+    table_option,
+)
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
     from nasbench_ws.results.result import Result
+    from nasbench_ws.results.truth import GroundTruth
     from nasbench_ws.tables.table import Entry, Table
 
 
@@ -21,7 +30,10 @@ if TYPE_CHECKING:
 @click.option("--table", metavar="TABLE", help=TABLE_HELP + " Without results: the page is about it.")
 @click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help="The page to write.")
 @click.option("--figure", type=click.Choice(FIGURES), help="Only this figure of one result, as an SVG file.")
-def report(results: tuple[str, ...], table: str | None, output: str, figure: str | None) -> None:
+@missing_option
+def report(
+    results: tuple[str, ...], table: str | None, output: str, figure: str | None, allow_missing: bool
+) -> None:
     """One self-contained HTML page about results, or about a table.
 
     RESULT.json are files of `nasbench-ws evaluate --out`.
@@ -44,27 +56,31 @@ def report(results: tuple[str, ...], table: str | None, output: str, figure: str
         from nasbench_ws.report.table import table_page
 
         opened_table = load(table)
-        text = table_page(opened_table, shipped_full(opened_table))
+        say_missing(opened_table, allow_missing)
+        text = table_page(opened_table, shipped_full(opened_table), allow_missing=allow_missing)
     else:
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page
 
         opened = [Result.load(path) for path in results]
-        truth = _truth(opened, table)
+        truth = _truth(opened, table, allow_missing)
         text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
     write_atomic(Path(output), text.encode())
     click.echo(f"{output}: {len(text) / 1024:.0f} KiB")
 
 
-def _truth(results: list[Result], table: str | None) -> Table | None:
+def _truth(results: list[Result], table: str | None, allow_missing: bool) -> GroundTruth | None:
     """The table that is named, or the shipped one that the results name."""
+    from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load, shipped
 
     names = {result.assessment.table.name for result in results}
     if table is None and len(names) == 1 and names <= shipped().keys():
         (table,) = names
     if table is not None:
-        return load(table)
+        whole = load(table)
+        say_missing(whole, allow_missing)
+        return judged(whole, allow_missing)
     click.echo(
         f"these results are of {', '.join(sorted(names))}, which does not ship: what needs the table is left out; name "
         "its file with --table",
@@ -73,10 +89,10 @@ def _truth(results: list[Result], table: str | None) -> Table | None:
     return None
 
 
-def _alone(draw: Any, name: str, results: list[Result], truth: Table | None) -> str:
+def _alone(draw: Any, name: str, results: list[Result], truth: GroundTruth | None) -> str:
     if len(results) != 1 or truth is None:
         raise UsageError("--figure takes one result, and the table that it was measured against")
-    drawn: str | None = draw(results[0], truth)
+    drawn: str | None = draw(results[0].among(truth), truth)
     if drawn is None:
         raise UsageError(f"that result has nothing for the figure {name}; see `nasbench-ws report` for why")
     return drawn + "\n"

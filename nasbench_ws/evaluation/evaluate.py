@@ -37,7 +37,7 @@ from nasbench_ws.results.checked import checked
 from nasbench_ws.results.join import different, stack
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.truth import Without
+from nasbench_ws.results.truth import GroundTruth, Without, judged
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.tables.table import Table
 from nasbench_ws.tables.table import load as load_table
@@ -71,6 +71,7 @@ def evaluate(
     folder: str | Path | None = None,
     executor: Any = None,
     on_progress: OnProgress | None = None,
+    allow_missing: bool = False,
 ) -> Result:
     """Evaluate a way of ranking children against a table.
 
@@ -89,14 +90,16 @@ def evaluate(
         folder: where finished pieces are kept, to be used again by the very same evaluation.
         executor: any `concurrent.futures.Executor` in the place of worker processes.
         on_progress: called with a `Progress` now and then.
+        allow_missing: leave out children whose runs the table lacks: all are trained, and the others measured.
 
     Raises:
         StrategyError, DataError, TableError, UsageError, OutputError: before anything is trained.
         RunError: a worker died for good.
     """
     ready = prepare(
-        ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, load=load, folder=folder
-    )
+        ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, load=load, folder=folder,
+        allow_missing=allow_missing,
+    )  # fmt: skip
     return ready.run(workers=workers, executor=executor, on_progress=on_progress)
 
 
@@ -111,6 +114,7 @@ class Evaluation:
     source: Source
     pieces: Sequence[Piece]
     kept: Path | None
+    judge: GroundTruth  # the table, or its children that lack no run
 
     @property
     def seeds(self) -> list[int]:
@@ -158,7 +162,7 @@ class Evaluation:
             [outcomes[piece.seed, piece.number] for piece in self.pieces if piece.seed == seed] for seed in self.seeds
         ]
         looked_at = getattr(self.ranker, "looked_at", ())
-        judge = Without(self.table, [looked_at[seed] for seed in self.seeds]) if looked_at else self.table
+        judge = Without(self.judge, [looked_at[seed] for seed in self.seeds]) if looked_at else self.judge
         return Result.of(stack([self._outcome(*one) for one in zip(self.seeds, instances, strict=True)]), judge)
 
     def _kept_outcome(self, path: Path, piece: Piece) -> Mapping[str, Any]:
@@ -218,6 +222,7 @@ def prepare(
     root: str | None = None,
     load: Load | None = None,
     folder: str | Path | None = None,
+    allow_missing: bool = False,
 ) -> Evaluation:
     """Check everything that can be checked before hours of training. Arguments and errors as of `evaluate`."""
     truth = table if isinstance(table, Table) else load_table(table)
@@ -227,13 +232,14 @@ def prepare(
     source = Source(root, load)
     images = images_for(chosen, problem, source)
     _check_images(images, truth)
-    _ = truth.truth  # which refuses a table that lacks runs
+    judge = judged(truth, allow_missing)
+    _ = judge.truth  # which refuses a table that lacks runs
     chosen.check(problem, images, seeds)
     pieces = chosen.tasks(problem, images, seeds)
     if folder is not None:
         check_writable(Path(folder))
     kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
-    return Evaluation(chosen, truth, problem, images, source, pieces, kept)
+    return Evaluation(chosen, truth, problem, images, source, pieces, kept, judge)
 
 
 def _check_images(images: Images | None, table: Table) -> None:

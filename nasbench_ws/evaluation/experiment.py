@@ -20,6 +20,7 @@ from nasbench_ws.rankers.cost import work_of
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.join import join
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import judged
 from nasbench_ws.sharing.strategies import resolve
 from nasbench_ws.space.cell import Edge
 from nasbench_ws.tables.table import Table
@@ -149,6 +150,7 @@ def run(
     root: str | None = None,
     load: Load | None = None,
     on_progress: Callable[[str, int, int, Progress], None] | None = None,
+    allow_missing: bool = False,
 ) -> dict[str, Result]:
     """Every experiment's result by name; instances that are there already are not run again.
 
@@ -163,11 +165,12 @@ def run(
     UsageError where the folder has results of another table or scale; otherwise errors as of `evaluate`.
     """
     results: dict[str, Result] = {}
+    judge = judged(table, allow_missing)
     for place, one in enumerate(wanted, start=1):
         there = kept(one, folder, shipped)
         have = there.outcome.instances if there else 0
         if there and have >= one.instances:
-            results[one.name] = there.measured_by(table)
+            results[one.name] = there.measured_by(judge)
             continue
         from nasbench_ws.evaluation.evaluate import evaluate  # torch, which showing results does without
 
@@ -178,7 +181,8 @@ def run(
         more = evaluate(
             one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=one.plan, root=root,
             load=load, workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
+            allow_missing=allow_missing,
         )  # fmt: skip
-        results[one.name] = join([there, more], table) if there else more
+        results[one.name] = join([there, more], judge) if there else more
         results[one.name].save(Path(folder) / f"{one.name}.json")
     return results

@@ -36,6 +36,7 @@ from nasbench_ws.results.baselines import left_out
 from nasbench_ws.results.compare import matches, refuse_quick, unusual, worst_last
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import LABELS
+from nasbench_ws.results.truth import GroundTruth, judged, places_of
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
 
@@ -186,6 +187,7 @@ def leaderboard(
     metric: str = "kendall_tau",
     batch_norm: str | None = None,
     folder: str | Path | None = None,
+    allow_missing: bool = False,
 ) -> Leaderboard:
     """Results of a folder, with those given among them, against the table.
 
@@ -196,6 +198,7 @@ def leaderboard(
         metric: what rows are ordered by.
         batch_norm: only rows of this mode; None: of all.
         folder: of results; None: those that ship.
+        allow_missing: leave out children whose runs the table lacks.
 
     UsageError for an unknown metric or match, and for results given that are of another match or other steps;
     ResultError for results of other children, broken ones, and without the folder.
@@ -203,7 +206,8 @@ def leaderboard(
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
-    able = reported(len(truth))
+    judge = judged(truth, allow_missing)
+    able = reported(len(judge))
     if metric not in able:
         known = ", ".join(able)
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
@@ -229,13 +233,14 @@ def leaderboard(
             )
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
         found[f"given {place}"] = one
-    found = {name: one.measured_by(truth) for name, one in found.items()}
-    rows = [row for alike in _alike(found.values()) for row in _rows(alike, metric, truth)] + _rankers(truth, metric)
+    found = {name: one.measured_by(judge) for name, one in found.items()}
+    rows = [row for alike in _alike(found.values()) for row in _rows(alike, metric, judge)]
+    rows += _rankers(truth, judge, metric)
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
-    bound = yardstick(truth).reach[metric].bound if metric in REACHED else math.nan
-    return Leaderboard(truth.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
+    bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
+    return Leaderboard(judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
 
 
 def _belongs(one: Result, table: Table) -> bool:
@@ -252,11 +257,11 @@ def _alike(results: Iterable[Result]) -> list[list[Result]]:
     return list(found.values())
 
 
-def _rows(alike: Sequence[Result], metric: str, table: Table) -> list[Row]:
+def _rows(alike: Sequence[Result], metric: str, table: GroundTruth) -> list[Row]:
     """One for each way of batch norm; none where every instance diverged."""
     rows, result = [], alike[0]
     name = " = ".join(dict.fromkeys(unusual(one) for one in alike))
-    for mode, scores in result.outcome.scores.items():
+    for mode, scores in result.among(table).outcome.scores.items():
         usable, measured = rankable(scores), result.under(mode)
         if metric in measured:
             s_tau = stability_tau(usable).mean if len(usable) > 1 else math.nan
@@ -267,21 +272,21 @@ def _rows(alike: Sequence[Result], metric: str, table: Table) -> list[Row]:
     return rows
 
 
-def _rankers(table: Table, metric: str) -> list[Row]:
+def _rankers(table: Table, judge: GroundTruth, metric: str) -> list[Row]:
     """What trains no super-net: parameters, multiply-adds, chance, and standalone training that is stopped early."""
     names = {"params": "parameter count", "macs": "multiply-adds", "random": "random"}
     rows = []
-    for name, one in yardstick(table).baselines.items():
+    for name, one in yardstick(judge).baselines.items():
         if metric not in one:
             continue
         row = replace(_row(names[name], "ranker", "", one[metric], math.nan, 0.0), partial_tau=one["partial_tau"].mean)
         rows.append(replace(row, interval=(math.nan, math.nan)) if name == "random" else row)
-    known = curves(table)
+    known = curves(table, places_of(judge))
     if len(table.seeds) < 2 or np.isnan(known.valid_accuracy).any():
         return rows
     for epoch in sorted({known.epochs[0], known.epochs[len(known.epochs) // 2], known.epochs[-1]}):
         ranker = alone(known, epoch)
-        measured, partial = (left_out(table, name, ranker.scores) for name in (metric, "partial_tau"))
+        measured, partial = (left_out(judge, name, ranker.scores) for name in (metric, "partial_tau"))
         name = f"alone, epoch {epoch:g} of {table.recipe.epochs:g}"
         s_tau = stability_tau(ranker.scores).mean
         row = _row(name, "ranker", "", measured, s_tau, ranker.cost.macs)

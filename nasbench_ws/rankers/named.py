@@ -49,10 +49,11 @@ def _random(argument: str, table: Table) -> Ranker:
     return Scored(RandomOrder())
 
 
-def curves(table: Table) -> Curves:
-    """All that a ranker may know of a table's runs."""
-    valid = table.curves("valid_accuracy")
-    return Curves(table.recipe, table.epochs, valid, table.column("macs"), table.column("params"))
+def curves(table: Table, places: list[int] | None = None) -> Curves:
+    """All that a ranker may know of a table's runs, or of those of some children."""
+    own = slice(None) if places is None else places
+    valid = table.curves("valid_accuracy")[own]
+    return Curves(table.recipe, table.epochs, valid, table.column("macs")[own], table.column("params")[own])
 
 
 def _alone(argument: str, table: Table) -> Ranker:

@@ -24,10 +24,10 @@ from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import cost_text
-from nasbench_ws.tables.table import Table
+from nasbench_ws.results.truth import GroundTruth, children_of
 
 
-def results_page(results: Sequence[Result], truth: Table | None) -> str:
+def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
     """HTML. `truth` is the table to measure against, again where it is another one; None where none is at hand.
 
     UsageError for no result, ResultError for a table of other children.
@@ -37,6 +37,7 @@ def results_page(results: Sequence[Result], truth: Table | None) -> str:
     again = [truth is not None and result.assessment.table.digest != truth.digest for result in results]
     if truth is not None:
         results = [result.against(truth) if stale else result for result, stale in zip(results, again, strict=True)]
+        results = [result.among(truth) for result in results]
     sections = [_side_by_side(results)] if len(results) > 1 else []
     if any(again):
         text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
@@ -47,14 +48,14 @@ def results_page(results: Sequence[Result], truth: Table | None) -> str:
     return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
 
 
-def _scatter(result: Result, truth: Table) -> str | None:
+def _scatter(result: Result, truth: GroundTruth) -> str | None:
     scores = result.scores
     if not np.isfinite(scores).any():
         return None
     return figures.scatter(_names(truth), truth.truth, _spread(truth), scores, _tied(scores))
 
 
-def _ranks(result: Result, truth: Table) -> str | None:
+def _ranks(result: Result, truth: GroundTruth) -> str | None:
     usable = rankable(result.scores)
     if len(usable) < 2:
         return None
@@ -63,7 +64,7 @@ def _ranks(result: Result, truth: Table) -> str | None:
     return figures.ranks(_names(truth), truth.truth, rankdata(-usable, axis=1))
 
 
-def _window(result: Result, truth: Table) -> str | None:
+def _window(result: Result, truth: GroundTruth) -> str | None:
     window = result.outcome.window
     if window is None:
         return None
@@ -71,7 +72,7 @@ def _window(result: Result, truth: Table) -> str | None:
     return figures.window(taus, *_levels(result))
 
 
-def _tuning(result: Result, truth: Table) -> str | None:
+def _tuning(result: Result, truth: GroundTruth) -> str | None:
     tuned = result.assessment.readouts.fine_tune
     if not tuned:
         return None
@@ -79,12 +80,12 @@ def _tuning(result: Result, truth: Table) -> str | None:
     return figures.tuning(taus, *_levels(result))
 
 
-def _interference(result: Result, truth: Table) -> str | None:
+def _interference(result: Result, truth: GroundTruth) -> str | None:
     found = result.outcome.readouts.interference
     return figures.interference(matrix(found, len(truth))) if found else None
 
 
-FIGURES: Mapping[str, Callable[[Result, Table], str | None]] = {
+FIGURES: Mapping[str, Callable[[Result, GroundTruth], str | None]] = {
     "scatter": _scatter, "ranks": _ranks, "window": _window, "tuning": _tuning, "interference": _interference,
 }  # fmt: skip
 HEADINGS = {  # title, what is seen, and why it may not be
@@ -120,7 +121,7 @@ HEADINGS = {  # title, what is seen, and why it may not be
 }  # fmt: skip
 
 
-def _one(result: Result, truth: Table | None, before: str, place: int) -> list[Section]:
+def _one(result: Result, truth: GroundTruth | None, before: str, place: int) -> list[Section]:
     """The sections of one result."""
     sections = [Section(f"{before}Verdict", summary(result.assessment))]
     left_out = []
@@ -141,8 +142,8 @@ def _one(result: Result, truth: Table | None, before: str, place: int) -> list[S
     return sections
 
 
-def _by_distance(result: Result, truth: Table) -> str:
-    found = by_distance(matrix(result.outcome.readouts.interference, len(truth)), list(truth.space))
+def _by_distance(result: Result, truth: GroundTruth) -> str:
+    found = by_distance(matrix(result.outcome.readouts.interference, len(truth)), children_of(truth))
     rows = [[f"Hamming distance {name}", f"{value * 100:+.2f}"] for name, value in found["distance"].items()]
     rows += [[f"distance 1, by edge {name}", f"{value * 100:+.2f}"] for name, value in found["edge"].items()]
     return table(["children", "mean change (points)"], rows)
@@ -226,11 +227,11 @@ def _tied(scores: Array) -> npt.NDArray[np.bool_]:
     return tied
 
 
-def _names(truth: Table) -> list[str]:
-    return [child.name for child in truth.space]
+def _names(truth: GroundTruth) -> list[str]:
+    return [child.name for child in children_of(truth)]
 
 
-def _spread(truth: Table) -> Array:
+def _spread(truth: GroundTruth) -> Array:
     by_seed = truth.by_seed("truth")
     spread: Array = by_seed.std(axis=1, ddof=1) if by_seed.shape[1] > 1 else np.zeros(len(by_seed))
     return spread

@@ -18,59 +18,69 @@ from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import GroundTruth, children_of, judged
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
+from nasbench_ws.space.cell import Architecture
 from nasbench_ws.tables.table import Entry, Table
 
 PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are more
 DRAWN = 3  # children at either end
 
 
-def table_page(truth: Table, net: Result | None = None) -> str:
-    """HTML; `net` is a super-net's result, for what its scores follow. TableError where a child has no accuracy."""
-    accuracy, names = truth.truth, [child.name for child in truth.space]
-    by_seed = truth.by_seed("truth")
+def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool = False) -> str:
+    """HTML; `net` is a super-net's result, for what its scores follow.
+
+    TableError where a child has no accuracy; with `allow_missing` the page is of the others.
+    """
+    known = judged(truth, allow_missing)
+    own, accuracy, by_seed = children_of(known), known.truth, known.by_seed("truth")
+    names = [child.name for child in own]
     children, seeds, points = truth.content.shape
     recipe, absent = truth.recipe, truth.absent()
-    best, worst = truth.best("test_accuracy"), min(truth, key=lambda entry: entry.test_accuracy.mean)
+    best, worst = (truth.query(own[place]) for place in (accuracy.argmax(), accuracy.argmin()))
     text = (
         f"All {children} children of {truth.space.name} trained alone on {recipe.images} with {seeds} seeds each, "
         f"{children * seeds} runs, {len(absent) or 'none'} of them missing: test accuracy "
-        f"{worst.test_accuracy.mean:.4f} ({worst.name}) to {best[0].test_accuracy.mean:.4f} ({best[0].name})."
+        f"{worst.test_accuracy.mean:.4f} ({worst.name}) to {best.test_accuracy.mean:.4f} ({best.name})."
     )
+    if len(own) < children:
+        text += f" What follows is of the {len(own)} children that lack no run."
     sections = [
         Section("In a sentence", paragraph(text, "verdict")),
         Section("Accuracies", figure(figures.distribution(accuracy), "A child's accuracy is the mean over its seeds.")),
-        Section("By operation and edge", _operations(truth, accuracy)),
-        _curves(truth, names, accuracy, points),
+        Section("By operation and edge", _operations(own, accuracy)),
+        _curves(truth, own, accuracy, points),
         _seeds(names, accuracy, by_seed),
-        *_explained(truth, net),
-        _reach(truth),
+        *(_explained(truth, net) if len(own) == children else []),
+        _reach(known),
         _agreements(accuracy, by_seed),
-        _cost(truth, names, accuracy),
-        Section("The best and the worst", _drawn(truth)),
+        _cost(truth, known, names, accuracy),
+        Section("The best and the worst", _drawn(truth, len(own))),
         Section("Recipe and digests", _made(truth)),
     ]
     return page(f"The table {truth.name}", sections)
 
 
-def _operations(truth: Table, accuracy: Array) -> str:
+def _operations(children: list[Architecture], accuracy: Array) -> str:
+    space = children[0].space
     groups = {
         f"{edge[0]} to {edge[1]}": {
-            name: accuracy[[child.index for child in truth.space if child.operation(edge) == name]]
-            for name in truth.space.operations
+            name: accuracy[[i for i, child in enumerate(children) if child.operation(edge) == name]]
+            for name in space.operations
         }
-        for edge in truth.space.edges
+        for edge in space.edges
     }
     caption = "Children that have the operation on that edge; the box holds their middle half, the line is the median."
     return figure(figures.operations(groups), caption)
 
 
-def _curves(truth: Table, names: list[str], accuracy: Array, points: int) -> Section:
+def _curves(truth: Table, children: list[Architecture], accuracy: Array, points: int) -> Section:
     title = "Learning curves"
     if points < 2 or np.isnan(truth.curves("valid_accuracy")).all():
         return Section(title, paragraph("Left out: the table has no curves.", "note"))
-    mean = truth.curves("valid_accuracy").mean(axis=1)
+    mean = truth.curves("valid_accuracy")[[child.index for child in children]].mean(axis=1)
+    names = [child.name for child in children]
     caption = "In colour the quarter that ends best and the one that ends worst. The rate falls to 0 at the end."
     return Section(title, figure(figures.curves(names, truth.epochs, mean, accuracy), caption))
 
@@ -92,7 +102,7 @@ def _explained(truth: Table, net: Result | None) -> list[Section]:
     return [Section("What explains this table", paragraph(" ".join(said).replace("`", "")))] if said else []
 
 
-def _reach(truth: Table) -> Section:
+def _reach(truth: GroundTruth) -> Section:
     reach = yardstick(truth).reach
     rows = [
         [name, number(one.bound), number(one.bound_std), number(one.standalone)]
@@ -136,8 +146,8 @@ def _agreement(by_seed: Array, k: int) -> float:
     return float(np.mean([kendall_tau(by_seed[:, a].mean(axis=1), by_seed[:, b].mean(axis=1)) for a, b in pairs]))
 
 
-def _cost(truth: Table, names: list[str], accuracy: Array) -> Section:
-    params, seconds = truth.column("params").astype(float), truth.by_seed("seconds")
+def _cost(truth: Table, known: GroundTruth, names: list[str], accuracy: Array) -> Section:
+    params, seconds = known.column("params").astype(float), truth.by_seed("seconds")
     text = (
         f"Parameter count alone ranks the children with Kendall tau {kendall_tau(params, accuracy):.2f} (Spearman "
         f"{spearman(params, accuracy):.2f}, Pearson {pearson(params, accuracy):.2f}): what a super-net has to beat."
@@ -148,8 +158,8 @@ def _cost(truth: Table, names: list[str], accuracy: Array) -> Section:
     return Section("Cost", figure(figures.cost(names, params, accuracy), text))
 
 
-def _drawn(truth: Table) -> str:
-    best = truth.best("test_accuracy", len(truth))
+def _drawn(truth: Table, count: int) -> str:
+    best = truth.best("test_accuracy", count)
     parts = [
         figure(prefixed(draw_child(entry.architecture), entry.name), _caption(entry, place, len(best)))
         for place, entry in [*enumerate(best, start=1)][:DRAWN] + [*enumerate(best, start=1)][-DRAWN:]

@@ -9,8 +9,8 @@ Not here: what the scores are worth (assessment.py), and files (schema.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -78,6 +78,28 @@ class Outcome:
     device: str | None = None  # processors and path that computed; None in files written before it was kept
     trace: Mapping[str, Array] = field(default_factory=dict)  # on the way, by name: (instances, points, ...)
 
+    def among(self, places: Sequence[int] | None) -> Outcome:
+        """Of these children alone; None: of all. Interference, which is of pairs, is left out."""
+        if places is None:
+            return self
+        chosen = list(places)
+
+        def some(by_name: Mapping[str, Array]) -> dict[str, Array]:
+            return {name: scores[..., chosen] for name, scores in by_name.items()}
+
+        window, read = self.window, self.readouts
+        return replace(
+            self,
+            children=tuple(self.children[place] for place in chosen),
+            scores=some(self.scores),
+            window=None if window is None else Window(
+                window.scores[..., chosen], _renumbered(window.trained, chosen), some(window.others)
+            ),
+            readouts=Readouts(
+                some(read.average), {mode: some(one) for mode, one in read.fine_tune.items()}, (), some(read.other)
+            ),
+        )
+
     @property
     def instances(self) -> int:
         return len(self.seeds)
@@ -139,3 +161,12 @@ class Outcome:
     def inactive(self) -> str:
         """What became of weights that a step did not use."""
         return str(self.recipe.get("inactive", "frozen"))
+
+
+def _renumbered(trained: Trained, places: Sequence[int]) -> Trained:
+    """By their numbers among these children; what trained none of them stays, as a step of nobody."""
+    number = {place: i for i, place in enumerate(places)}
+    return tuple(
+        tuple(tuple(tuple(number[n] for n in step if n in number) for step in part) for part in instance)
+        for instance in trained
+    )

@@ -29,7 +29,7 @@ from nasbench_ws.results.html import summary
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.schema import from_json, to_json
 from nasbench_ws.results.text import render
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, places_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +47,16 @@ class Result:
 
     @classmethod
     def of(cls, outcome: Outcome, table: GroundTruth) -> Result:
-        """The outcome, measured against a table. ResultError where the table's children are others."""
+        """The outcome, measured against a table, or against some children of it (truth.Among): of these alone.
+
+        ResultError where the table's children are others.
+        """
         if outcome.children != tuple(child.hash for child in table.space):
             raise ResultError(
                 f"the scores of {outcome.strategy} are of {len(outcome.children)} children, and those of {table.name} "
                 "are others; measure it against a table of the same space"
             )
-        return cls(outcome, assess_outcome(outcome, table))
+        return cls(outcome, assess_outcome(outcome.among(places_of(table)), table))
 
     def against(self, table: GroundTruth) -> Result:
         """The same scores, measured against another table of the same children, such as one with more seeds.
@@ -67,6 +70,10 @@ class Result:
         found = self.assessment
         known = found.standing is not None or not found.metrics
         return self if known and found.table.digest == table.digest else self.against(table)
+
+    def among(self, table: GroundTruth) -> Result:
+        """With the scores of the table's children alone, for what shows them; measured as it is."""
+        return Result(self.outcome.among(places_of(table)), self.assessment)
 
     @property
     def scores(self) -> Array:

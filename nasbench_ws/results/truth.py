@@ -6,6 +6,7 @@ from `by_seed`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.space.cell import Space
+from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.tables.table import Table
 
 
 class GroundTruth(Protocol):
@@ -56,6 +58,8 @@ class Without:
         self.space, self.digest, self.foreign = whole.space, whole.digest, getattr(whole, "foreign", False)
         seeds = ", ".join(str(whole.seeds[place]) for place in places)
         self.name = f"{whole.name} without seed{'s' if len(places) > 1 else ''} {seeds}"
+        if isinstance(whole, Among):
+            self.places = whole.places
 
     @property
     def truth(self) -> NDArray[np.float64]:
@@ -90,6 +94,8 @@ class Among:
             raise UsageError(f"{len(self.places)} children of {whole.name} make no ranking; name 2 or more")
         self._whole = whole
         self.seeds, self.space, self.digest = whole.seeds, whole.space, whole.digest
+        if len(self.places) < len(whole):  # numbers of one part say nothing of those of another
+            self.digest = hashlib.sha256(f"{whole.digest} {self.places}".encode()).hexdigest()
         self.foreign = getattr(whole, "foreign", False)
         self.name = f"{len(self.places)} of {len(whole)} children of {whole.name}"
 
@@ -137,6 +143,23 @@ class Among:
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def children_of(table: GroundTruth) -> list[Architecture]:
+    """The children that it has a truth of, in the order of its columns."""
+    places = places_of(table)
+    return list(table.space) if places is None else [table.space[place] for place in places]
+
+
+def places_of(table: GroundTruth) -> list[int] | None:
+    """Where these are in the space; None where that is all of it."""
+    places = getattr(table, "places", None)
+    return None if places is None or len(places) == len(table.space) else list(places)
+
+
+def judged(table: Table, allow_missing: bool) -> GroundTruth:
+    """What scores are measured against: the table, or with `allow_missing` its children that lack no run."""
+    return Among.known(table) if allow_missing and table.absent() else table
 
 
 def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:

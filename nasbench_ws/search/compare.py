@@ -131,7 +131,7 @@ class Comparison:
             f"regret. Of {self.pairs} pairs, {self.apart} can be told apart by the final regret."
         )
         best = min(self.rows, key=lambda row: row.final_difference)
-        if math.isnan(self.seed_std) or best.final_difference >= 0:
+        if not self.seed_std > 0 or best.final_difference >= 0:
             return said
         ratio = -best.final_difference / self.seed_std
         said += (

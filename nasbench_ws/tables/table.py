@@ -216,8 +216,8 @@ class Table:
             listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in absent[:4])
             more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
             raise TableError(
-                f"{self.name} gives no ground truth: it lacks {listed}{more}; build what is missing, or take "
-                "column('test_accuracy', skip_missing=True) and say so"
+                f"{self.name} gives no ground truth: it lacks {listed}{more}; build what is missing, leave these "
+                "children out (--allow-missing), or take column('test_accuracy', skip_missing=True) and say so"
             )
         return truth
 

@@ -671,8 +671,8 @@ def test_no_instances(untrained: Callable[..., str]) -> None:
 
 def test_a_table_without_ground_truth(untrained: Callable[..., str], tiny: Any) -> None:
     assert untrained(TableError, table=tiny.remade(tiny.recipe, status=2)) == (
-        "tiny gives no ground truth: it lacks 112 seed 1 (failed); build what is missing, or take "
-        "column('test_accuracy', skip_missing=True) and say so"
+        "tiny gives no ground truth: it lacks 112 seed 1 (failed); build what is missing, leave these children "
+        "out (--allow-missing), or take column('test_accuracy', skip_missing=True) and say so"
     )
 
 

@@ -29,12 +29,12 @@ class ByOrder:
 
 
 @pytest.fixture
-def kept(tiny_loaded: Any, tmp_path: Path) -> Callable[..., Callable[..., str]]:
+def kept(tiny: Any, tmp_path: Path) -> Callable[..., Callable[..., str]]:
     """Evaluates once; then changes the kept part, evaluates again, and gives the refusal behind the file's name."""
 
     def first(ranker: Any = "groups:similar:2", **plan: Any) -> Callable[..., str]:
-        asked = Plan("full", tiny_loaded.recipe, steps=64, **plan)
-        ready = prepare(ranker, tiny_loaded.table, plan=asked, instances=1, folder=tmp_path)
+        asked = Plan("full", tiny.recipe, steps=64, **plan)
+        ready = prepare(ranker, tiny.table, plan=asked, instances=1, folder=tmp_path, load=tiny.load)
         made = ready.run()
         assert ready.run() == made  # of what is kept
         (part,) = tmp_path.glob("*/0-0.json")

@@ -183,6 +183,6 @@ def test_a_table_that_lacks_a_run(tiny: Any, quick: None) -> None:
     with pytest.raises(TableError) as caught:
         assess(np.zeros(N), tiny.remade(tiny.recipe, status=3))
     assert str(caught.value) == (
-        "tiny gives no ground truth: it lacks 112 seed 1 (missing); build what is missing, or take "
-        "column('test_accuracy', skip_missing=True) and say so"
+        "tiny gives no ground truth: it lacks 112 seed 1 (missing); build what is missing, leave these children "
+        "out (--allow-missing), or take column('test_accuracy', skip_missing=True) and say so"
     )

@@ -695,7 +695,8 @@ def test_missing_is_nan_with_a_status_and_never_patched() -> None:
     ]  # fmt: skip
     assert refused(TableError, lambda: table.truth) == (
         "part gives no ground truth: it lacks 112 seed 4 (missing), 113 seed 0 (diverged), 114 seed 1 (failed); build "
-        "what is missing, or take column('test_accuracy', skip_missing=True) and say so"
+        "what is missing, leave these children out (--allow-missing), or take column('test_accuracy', "
+        "skip_missing=True) and say so"
     )
     assert "112" not in [entry.name for entry in table.best("test_accuracy", 61)]
     assert refused(UsageError, lambda: table.best("test_accuracy", 62)) == (

@@ -1,0 +1,125 @@
+"""Tables that lack runs: with `allow_missing` everything is answered of the children that have all of theirs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from nasbench_ws.cli import group
+from nasbench_ws.errors import TableError, UsageError
+from nasbench_ws.evaluation.evaluate import evaluate
+from nasbench_ws.evaluation.leaderboard import leaderboard
+from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.report.results import results_page
+from nasbench_ws.report.table import table_page
+from nasbench_ws.results.compare import compare
+from nasbench_ws.results.join import join
+from nasbench_ws.results.outcome import Window
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import Among, judged
+from nasbench_ws.tables.columns import CURVES, DIVERGED, FAILED, MISSING, Content
+from nasbench_ws.tables.table import Table, write_table
+
+pytestmark = pytest.mark.usefixtures("quick")
+LACKING = {3: MISSING, 7: DIVERGED, 20: FAILED}  # by child, of its first seed
+
+
+@pytest.fixture
+def holed(tiny: Any) -> Table:
+    """The tiny table without a run of three of its children."""
+    columns = {name: column.copy() for name, column in tiny.table.content.columns.items()}
+    for child, status in LACKING.items():
+        columns["status"][child, 0] = status
+        for name in CURVES:
+            columns[name][child, 0] = np.nan
+        if status == MISSING:
+            columns["environment"][child, 0] = -1
+    return Table(Content(tiny.table.content.attributes, columns), "holed")
+
+
+def test_a_super_net_is_measured_on_the_children_that_are_known(tiny: Any, holed: Table, tmp_path: Path) -> None:
+    plan = Plan("full", tiny.recipe, steps=64, batch_norm=("running",), last=2, average=0.5)
+    with pytest.raises(TableError, match="leave these children out \\(--allow-missing\\)"):
+        evaluate("full", holed, plan=plan, load=tiny.load, instances=1)
+    one = evaluate("full", holed, plan=plan, load=tiny.load, instances=1, allow_missing=True)
+    whole = evaluate("full", tiny.table, plan=plan, load=tiny.load, instances=1)
+    known = [child for child in range(64) if child not in LACKING]
+    assert np.array_equal(one.scores, whole.scores)  # all are trained and scored
+    assert one.assessment.table.name == "61 of 64 children of holed"
+    beside = whole.against(Among(tiny.table, known))
+    assert one.metrics["kendall_tau"].values == beside.metrics["kendall_tau"].values
+    assert one.assessment.window is not None
+    one.save(tmp_path / "one.json")
+    assert Result.load(tmp_path / "one.json") == one
+    more = evaluate("full", holed, plan=plan, load=tiny.load, instances=1, first_seed=1, allow_missing=True)
+    both = join([one, more], judged(holed, allow_missing=True))
+    assert both.metrics["kendall_tau"].n == 2
+    with pytest.raises(UsageError, match="results are compared at one table"):
+        compare([both, whole])
+    assert len(compare([both, one]).pairs) == 1
+    page = results_page([both], judged(holed, allow_missing=True))
+    assert "61 of 64 children of holed" in page
+    board = leaderboard(table=holed, allow_missing=True)
+    assert board.table == "61 of 64 children of holed"
+    assert "alone, epoch 1 of 1" in str(board)
+
+
+def test_rankers_a_table_page_and_no_child_at_all(holed: Table) -> None:
+    judge = judged(holed, allow_missing=True)
+    assert evaluate("params", holed, allow_missing=True).metrics["kendall_tau"].mean == pytest.approx(
+        judge_tau(judge), abs=1e-12
+    )
+    page = table_page(holed, allow_missing=True)
+    assert "3 of them missing" in page
+    assert "What follows is of the 61 children that lack no run." in page
+    columns = {name: column.copy() for name, column in holed.content.columns.items()}
+    columns["status"][1:, 0], columns["environment"][1:, 0] = MISSING, -1
+    for name in CURVES:
+        columns[name][1:, 0] = np.nan
+    nearly_none = Table(Content(holed.content.attributes, columns), "nearly none")
+    with pytest.raises(UsageError, match="1 children of nearly none make no ranking; name 2 or more"):
+        evaluate("params", nearly_none, allow_missing=True)
+
+
+def judge_tau(judge: Any) -> float:
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(judge.column("params"), judge.truth).statistic)
+
+
+def test_parts_of_a_table_are_told_apart(holed: Table) -> None:
+    known = judged(holed, allow_missing=True)
+    assert judged(holed, allow_missing=False) is holed
+    assert len({holed.digest, known.digest, Among(holed, range(60)).digest}) == 3
+    assert Among(holed, range(64)).digest == holed.digest
+
+
+def test_what_trained_whom_is_renumbered(make: Any) -> None:
+    window = Window(np.arange(2 * 3 * 64, dtype=float).reshape(2, 3, 64), ((((0,), (2,), (5,)),),) * 2)
+    some = make(window=window, last=3).outcome.among([2, 5, 9])
+    assert some.window.trained == ((((), (0,), (1,)),),) * 2
+    assert np.array_equal(some.window.scores, window.scores[..., [2, 5, 9]])
+    assert np.array_equal(some.own, make().outcome.own[:, [2, 5, 9]])
+
+
+def test_commands_say_who_is_left_out(holed: Table, tmp_path: Path) -> None:
+    path, result, page = (str(tmp_path / name) for name in ("holed.h5", "p.json", "page.html"))
+    write_table(Path(path), holed.content)
+    for command in (
+        ["evaluate", "random", "--instances", "2", "--out", result],
+        ["leaderboard", "--json"],
+        ["join", result, "--out", str(tmp_path / "j.json")],
+        ["report", "-o", page],
+        ["report", result, "-o", page],
+        ["report", result, "--figure", "scatter", "-o", page],
+    ):
+        found = CliRunner().invoke(group, [*command, "--table", path, "--allow-missing"], catch_exceptions=False)
+        assert found.exit_code == 0, found.output
+        assert f"left out, for {path} lacks runs: 114, 124, 221\n" in found.stderr
+        if "--json" in command:
+            assert json.loads(found.stdout)["table"] == f"61 of 64 children of {path}"
