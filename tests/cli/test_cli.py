@@ -249,8 +249,7 @@ def test_compare_orders_results(run, tmp_path):
     assert "good - bad" in run("compare", "bad.json", "good.json")[1]
 
 
-def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(tmp_path):
-    write_small_table(tmp_path / "small.h5")
+def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(run, tmp_path):
     words = ["evaluate", "groups:similar:4", *QUICK, "--steps", "800", "--out", "x.json"]
     child = process(*words, cwd=tmp_path)
     deadline = time.monotonic() + 120
@@ -268,16 +267,14 @@ def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(tmp_path):
     )
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("x.json.parts/*/*.json")}
     assert kept
-    child = process(*words, "--work", "x.json.parts", cwd=tmp_path)  # --work keeps the parts
-    _, err = child.communicate(timeout=120)
-    assert child.returncode == 0, err
+    code, _, err = run(*words, "--work", "x.json.parts")  # --work keeps the parts
+    assert code == 0, err
     assert all(path.stat().st_mtime_ns == made for path, made in kept.items())
     assert Result.load(tmp_path / "x.json").scores.shape == (1, 64)
 
 
-def test_a_result_that_cannot_be_printed_is_not_lost(tmp_path):
+def test_a_result_that_cannot_be_printed_is_not_lost(run, tmp_path):
     """A full disk behind standard output: the result is in the cache, and what was trained too."""
-    write_small_table(tmp_path / "small.h5")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NASBENCH_WS_CACHE": str(tmp_path / "cache")}
     command = [*COMMAND, "evaluate", "full", *QUICK]
     with open("/dev/full", "w") as full:
@@ -290,9 +287,9 @@ def test_a_result_that_cannot_be_printed_is_not_lost(tmp_path):
     (part,) = (cache / "evaluate").glob("*/*.json")
     assert copy.name == f"full-{part.parent.name}-seeds-0-0.json"
     assert Result.load(copy).scores.shape == (1, 64)
-    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False)
-    assert done.stderr.endswith(f"The result is kept in {copy}\n")
-    assert done.stdout == f"{Result.load(copy)}\n"
+    _, out, err = run("evaluate", "full", *QUICK)
+    assert err.endswith(f"The result is kept in {copy}\n")
+    assert out == f"{Result.load(copy)}\n"
     assert list((cache / "results").iterdir()) == [copy]
     assert not part.parent.exists()
 

@@ -32,7 +32,7 @@ GOLDEN = {
     "metaqnn": (0.0042, 0.0035, 0.0027, 0.0022, 0.0017, 33.1, 0.00317),
     "bayes": (0.0040, 0.0022, 0.0019, 0.0019, 0.0017, 64, 0.00255),
 }
-REPETITIONS = {"metaqnn": 150, "bayes": 250, "reinforce:adam:0.01": 250, "reinforce:adam:0.1": 250}
+REPETITIONS = {"metaqnn": 150, "bayes": 125} | dict.fromkeys([n for n in GOLDEN if n[:9] == "reinforce"], 250)
 OTHERS_SE, ROUNDING = 1e-4, 5e-5
 
 
