@@ -25,7 +25,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import SupportsIndex
@@ -34,6 +34,7 @@ from nasbench_ws.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
 from nasbench_ws.images.loaders import Load, load_images
+from nasbench_ws.images.mapped import mapped
 from nasbench_ws.json_files import check_writable
 from nasbench_ws.limits import LARGEST_SEED, MOST_RUNS, MOST_SEEDS, check_most
 from nasbench_ws.recipe import Recipe
@@ -158,13 +159,14 @@ def build(
     """
     if workers < 1 or retries < 0:
         raise UsageError(f"{workers} workers and {retries} retries; give at least 1 worker and 0 retries")
-    _, jobs, shelf = _prepared(
+    images, jobs, shelf = _prepared(
         recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
     )
     make = _Make(train, load, recipe, root)
     if executor is None:
         make.check_travels()
-    with shelf.claims:
+    with shelf.claims, mapped(images if executor is None else None, load) as theirs:
+        make = replace(make, load=theirs)
         tasks = {job: Task((job.arch, job.seed), job.macs) for job in jobs if job not in shelf.done}
         before = len(shelf.done)
 

@@ -17,7 +17,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
 from nasbench_ws.evaluation.work import Source, check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.images.loaders import Load
+from nasbench_ws.images.loaders import Load, load_images
+from nasbench_ws.images.mapped import mapped
 from nasbench_ws.json_files import check_writable, read_record, write_record
 from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
@@ -148,16 +149,19 @@ class Evaluation:
         elif workers and executor is None:
             check_travels(self.ranker, self.problem, self.source)
         longest = sorted(todo.items(), key=lambda item: -item[1].size)  # first, so that all end together
-        execute(
-            run_piece,
-            {name: Task((self.ranker, self.problem, self.source, piece), piece.size) for name, piece in longest},
-            on_done,
-            workers=workers,
-            executor=executor,
-            on_progress=on_progress,
-            seconds=training_seconds(sum(piece.macs for piece in todo.values()), workers or 1),
-            preload=("nasbench_ws.rankers.weight_sharing",),
-        )
+        ours = self.images if workers and executor is None else None
+        with mapped(ours, self.source.load or load_images) as load:
+            source = self.source if ours is None else replace(self.source, load=load)
+            execute(
+                run_piece,
+                {name: Task((self.ranker, self.problem, source, piece), piece.size) for name, piece in longest},
+                on_done,
+                workers=workers,
+                executor=executor,
+                on_progress=on_progress,
+                seconds=training_seconds(sum(piece.macs for piece in todo.values()), workers or 1),
+                preload=("nasbench_ws.rankers.weight_sharing",),
+            )
         instances = [
             [outcomes[piece.seed, piece.number] for piece in self.pieces if piece.seed == seed] for seed in self.seeds
         ]

@@ -12,7 +12,6 @@ or in the kernels before anything is written: no argument may end the process.
 from __future__ import annotations
 
 import platform
-import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -27,6 +26,7 @@ from nasbench_ws.space.blocks import IMAGE, Network
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
 from nasbench_ws.training.kernels.known import check_network
 from nasbench_ws.training.kernels.library import available, function, library, real
+from nasbench_ws.training.kernels.memory import Arena, working_memory
 from nasbench_ws.training.weights import Statistics, Weights
 from nasbench_ws.workers.threads import threads_now
 
@@ -99,7 +99,7 @@ class Engine:
                         reads[term].append((i, g))
         buffers: dict[tuple[tuple[int, int], ...], int] = {}
         buffer_of = {term: buffers.setdefault(tuple(r), len(buffers)) for term, r in reads.items()}
-        arena = _Arena()
+        arena = Arena()
         sizes = [self._size(b.out_channels, b.height * b.width) for b in network.blocks]
         places = [arena.take(size) for size in sizes] if self.keep else []  # of the blocks' results
         buffer_at: dict[int, int] = {}
@@ -283,7 +283,7 @@ class Engine:
         if not given:
             threads = max(1, min(threads, batch // LEAST_IMAGES))
         vectors = self._vectors * batch  # where statistics are given, of each thread
-        arena = _memory(vectors * (threads if given else 1) * self.lanes * values.element_size())
+        arena = working_memory(vectors * (threads if given else 1) * self.lanes * values.element_size())
         failed = self._call(
             *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
             len(images), batch, *found, logits, vectors, threads,
@@ -312,34 +312,6 @@ class Updater:
             weights.values.data_ptr(), weights.momentum.data_ptr(), gradient.data_ptr(), self._ranges.ctypes.data,
             len(self._ranges), lr, momentum, decay,
         )  # fmt: skip
-
-
-class _Arena:
-    """Places in a run of vectors, those freed used again (first fit; places are few)."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._free: dict[int, list[int]] = {}
-
-    def take(self, size: int) -> int:
-        if self._free.get(size):
-            return self._free[size].pop()
-        at, self.size = self.size, self.size + size
-        return at
-
-    def free(self, at: int, size: int) -> None:
-        self._free.setdefault(size, []).append(at)
-
-
-_kept = threading.local()  # the kernels let go of the interpreter's lock: each thread needs memory of its own
-
-
-def _memory(size: int) -> torch.Tensor:
-    """This thread's working memory, at least `size` bytes, kept between calls."""
-    memory: torch.Tensor | None = getattr(_kept, "memory", None)
-    if memory is None or memory.numel() < size:
-        memory = _kept.memory = torch.empty(size, dtype=torch.uint8)
-    return memory
 
 
 class Compiled:
