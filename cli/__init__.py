@@ -96,7 +96,7 @@ def group() -> None:
     Examples:
       nasbench-ws evaluate full
       nasbench-ws query 434
-      nasbench-ws evaluate my.py:MyStrategy --out mine.json
+      nasbench-ws evaluate my.py:MyStrategy -o mine.json
 
     \b
     Exit codes: 0 done; 1 a fault of this program; 2 a wrong option or recipe;

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.options import json_option, missing_option, print_json, table_option
+from nasbench_ws.cli.options import missing_option, table_option
+from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
 from nasbench_ws.errors import ResultError, UsageError
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 @click.option("--children", metavar="NAMES|FILE", help="Among these alone: names with commas, or a file of one a line.")
 @missing_option
 @table_option
+@csv_option
 @json_option
 def assess(
     scores: str, columns: tuple[str, ...], lower_is_better: bool, top: float | None, children: str | None,
-    allow_missing: bool, table: str, as_json: bool,
+    allow_missing: bool, table: str, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure any scores of the children as a super-net's are measured.
 
@@ -48,7 +50,7 @@ def assess(
     from nasbench_ws.rankers.scores_file import read_columns, turned
     from nasbench_ws.results.assess import assess as assess_scores
     from nasbench_ws.results.schema import derived_json
-    from nasbench_ws.results.text import render_scores
+    from nasbench_ws.results.text import metric_rows, render_scores
     from nasbench_ws.tables.table import load
 
     whole = load(table)
@@ -70,6 +72,8 @@ def assess(
             "scores": scores, "columns": without_nan(found.columns), **derived_json(report), "table": truth.digest,
             "diverged": report.diverged,
         })  # fmt: skip
+    elif as_csv:
+        print_csv(metric_rows(report))
     else:
         click.echo(render_scores(name, report, len(found.values)))
     warning = turned(found.values, truth.truth)

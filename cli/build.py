@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,7 @@ from nasbench_ws.cli.options import (
     dask_option,
     fetch,
     locate,
-    print_json,
+    quiet_option,
     recipe_option,
     root_option,
     seeds,
@@ -23,8 +22,9 @@ from nasbench_ws.cli.options import (
     where_to_run,
     workers_option,
 )
+from nasbench_ws.cli.outputs import check_output, force_option, output_option, print_json
 from nasbench_ws.cli.progress import Bar
-from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
+from nasbench_ws.errors import RunError, TableError, UsageError
 
 
 @click.command()
@@ -37,6 +37,7 @@ from nasbench_ws.errors import OutputError, RunError, TableError, UsageError
 @root_option
 @workers_option
 @dask_option
+@quiet_option
 @click.option("--shard", "shard_text", default="0/1", metavar="I/N", help="Part I (from 0) of N, for an array of jobs.")
 @click.option("--resume-from", metavar="SOURCE", help="A table or folder whose finished runs are taken over.")
 @click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
@@ -151,9 +152,10 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, metavar="TABLE.h5", help="The table to write.")
+@output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
+@force_option
 @space_option
-def merge(sources: tuple[str, ...], output: str, space_name: str) -> None:
+def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str) -> None:
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
 
     \b
@@ -164,8 +166,7 @@ def merge(sources: tuple[str, ...], output: str, space_name: str) -> None:
     from nasbench_ws.tables.merge import merge as run
 
     get_space(space_name)  # which makes one of a file known
-    if Path(output).is_dir():
-        raise OutputError(f"{output} is a folder; name a file in it")
+    check_output(output, force)
     table = run(sources, output)
     click.echo(f"{table}, digest {table.digest}")
 

@@ -10,5 +10,10 @@ SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # shari
 FIGURES = ("scatter", "ranks", "window", "tuning", "interference")  # report/results.py
 SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py
 CLAIMS = 4  # reproduction/claims.py
+METRICS = (  # results/text.py
+    "kendall_tau", "spearman", "pearson", "weighted_tau", "sparse_tau", "T1R", "T3R", "P@top5", "P@bottom5",
+    "regret@1", "NDCG@5", "partial_tau",
+)  # fmt: skip
+MODES = ("running", "recalibrate", "batch", "private")  # training/batch_norm.py
 UNITS = ("evaluations", "epochs", "macs", "seconds")  # search/oracle.py
 SIGNALS = ("valid_accuracy", "valid_loss", "train_loss")  # search/oracle.py

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
-from nasbench_ws.cli.options import check_output, locate, table_option
+from nasbench_ws.cli.options import locate, table_option
+from nasbench_ws.cli.outputs import check_output, force_option, output_option
 
+HDF5 = b"\x89HDF"  # of a file of images, which has no seal
 SETS = {
     "fashion14": "Fashion-MNIST at 14x14; ships with the package",
     "fashion-mnist": "Fashion-MNIST, 28x28; --data-root or --download",
@@ -66,14 +68,15 @@ def download(name: str, data_root: str) -> None:
 @click.argument("originals", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path), default=Path("fashion14-images.h5"))
 @click.option("--download", "fetch", is_flag=True, help="Let torchvision fetch the originals first.")
-def prepare(originals: Path, output: Path, fetch: bool) -> None:
+@force_option
+def prepare(originals: Path, output: Path, fetch: bool, force: bool) -> None:
     """Make the shipped images from Fashion-MNIST's original files.
 
     The same content, byte for byte, every time.
     """
     from nasbench_ws.images.prepare import prepare as run
 
-    check_output(str(output))
+    check_output(str(output), force, (HDF5,))
     images = run(originals, output, fetch)
     counts = ", ".join(f"{len(split):,} {name}" for name, split in images.splits.items())
     click.echo(f"{output}: {counts}, digest {images.digest}")
@@ -95,8 +98,9 @@ def card(table: str, against: tuple[str, ...]) -> None:
 @data.command()
 @click.argument("mean", type=click.Path(path_type=Path))
 @click.argument("std", type=click.Path(path_type=Path))
-@click.option("-o", "--output", default="paper.h5", show_default=True, metavar="TABLE.h5", help="The table to write.")
-def published(mean: Path, std: Path, output: str) -> None:
+@output_option(help="The table to write.", metavar="TABLE.h5", default="paper.h5", show_default=True, old=())
+@force_option
+def published(mean: Path, std: Path, output: str, force: bool) -> None:
     """Make a table of the paper's own CIFAR-10 accuracies.
 
     MEAN and STD are its authors' two text files, with a number for each of the
@@ -111,7 +115,7 @@ def published(mean: Path, std: Path, output: str) -> None:
     from nasbench_ws.tables.outside.paper import read_numbers
     from nasbench_ws.tables.table import load, write_table
 
-    check_output(output)
+    check_output(output, force)
     write_table(Path(output), run(read_numbers(mean), read_numbers(std)))
     click.echo(f"{load(output)}, digest {load(output).digest}")
 

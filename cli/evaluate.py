@@ -13,18 +13,29 @@ import click
 from nasbench_ws.cli.choices import MATCHES, SCHEDULES
 from nasbench_ws.cli.options import (
     NO_WORKERS,
-    check_output,
+    complete_strategies,
     dask_option,
     fetch,
-    json_option,
+    metric_option,
     missing_option,
-    print_json,
+    mode_option,
+    quiet_option,
     recipe_option,
+    results_argument,
     root_option,
     say_missing,
     table_option,
     where_to_run,
     workers_option,
+)
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    output_option,
+    print_csv,
+    print_json,
 )
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.json_files import cache_folder
@@ -35,17 +46,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ranker")
+@click.argument("ranker", shell_complete=complete_strategies)
 @table_option
 @click.option("--instances", type=click.IntRange(1), help="Rankings, each of its seed.  [default: 3]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
 @click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
 @click.option("--schedule", type=click.Choice(SCHEDULES), help="Which child trains when.  [the strategy's own]")
-@click.option(
-    "--batch-norm", multiple=True, metavar="MODE",
-    help="Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable, the first is the "
-    "result's.  [default: recalibrate, running]",
+@mode_option(
+    "Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable, the first is the "
+    "result's.  [default: recalibrate, running]", multiple=True,
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
 @click.option(
@@ -62,14 +72,18 @@ if TYPE_CHECKING:
 @workers_option
 @dask_option
 @click.option("--work", metavar="DIR", help="Where finished parts are kept until the end.  [FILE.parts, or the cache]")
-@click.option("--out", metavar="FILE", help="Save the result as JSON.")
+@output_option(help="Save the result as JSON.")
+@force_option
+@quiet_option
 @missing_option
+@csv_option
 @json_option
 def evaluate(
     ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
     batch_norm: tuple[str, ...], last: int, end_lr: float | None, average: float, fine_tune: str, interference: int,
     valid_images: int | None, quick: bool, changes: str, data_root: str | None, download: bool, workers: int | None,
-    dask: str | None, work: str | None, out: str | None, allow_missing: bool, as_json: bool,
+    dask: str | None, work: str | None, output: str | None, force: bool, allow_missing: bool, as_csv: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a way of ranking orders the children: it trains super-nets.
 
@@ -81,7 +95,7 @@ def evaluate(
     Example:
       nasbench-ws evaluate full
       nasbench-ws evaluate full --quick
-      nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate --out g4.json
+      nasbench-ws evaluate groups:similar:4 --batch-norm recalibrate -o g4.json
       nasbench-ws evaluate my.py:MyStrategy --instances 5
       nasbench-ws evaluate params
     """
@@ -91,7 +105,7 @@ def evaluate(
     from nasbench_ws.training.batch_norm import BatchNorm
     from nasbench_ws.workers.threads import threads_here
 
-    check_output(out)
+    check_output(output, force)
     truth = load(table)
     plan = Plan(
         "full", truth.recipe.override(changes), match=match, schedule=schedule, batch_norm=batch_norm, last=last,
@@ -108,7 +122,7 @@ def evaluate(
     from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it
 
     fetch(plan.recipe.images, data_root, download)
-    folder = Path(work) if work else Path(f"{out}.parts") if out else cache_folder() / "evaluate"
+    folder = Path(work) if work else Path(f"{output}.parts") if output else cache_folder() / "evaluate"
     ready = prepare(
         ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder,
         allow_missing=allow_missing,
@@ -129,10 +143,14 @@ def evaluate(
             raise KeyboardInterrupt(
                 f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"
             ) from None
-    copy = Path(out) if out else cache_folder() / "results" / f"{_label(ready)}.json"
+    copy = Path(output) if output else cache_folder() / "results" / f"{_label(ready)}.json"
     result.save(copy)
     if as_json:
         print_json(result.to_dict())
+    elif as_csv:
+        from nasbench_ws.results.text import metric_rows
+
+        print_csv(metric_rows(result.assessment))
     else:
         click.echo(str(result))
         from nasbench_ws.evaluation.reference import beside_full
@@ -141,7 +159,7 @@ def evaluate(
         if line is not None:
             click.echo(f"\n{line}")
     sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
-    if out is None:
+    if output is None:
         click.echo(f"The result is kept in {copy}", err=True)
     if not work:
         ready.forget()
@@ -162,21 +180,29 @@ def _label(ready: Evaluation) -> str:
 
 
 @click.command()
-@click.argument("results", nargs=-1, required=True, metavar="RESULT.json...")
-@click.option("--metric", default="kendall_tau", show_default=True, help="A metric of the results.")
+@results_argument()
+@metric_option("A metric of the results.")
+@csv_option
 @json_option
-def compare(results: tuple[str, ...], metric: str, as_json: bool) -> None:
+def compare(results: tuple[str, ...], metric: str, as_csv: bool, as_json: bool) -> None:
     """Results side by side, best first, with differences and what they could have told.
+
+    RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
+    ships, as full or edge:0-2.
 
     \b
     Example:
-      nasbench-ws compare full.json mine.json
+      nasbench-ws compare mine.json full
+      nasbench-ws compare full none --metric P@top5
     """
+    from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.results.compare import compare as run
-    from nasbench_ws.results.result import Result
 
-    comparison = run([Result.load(path) for path in results], metric)
+    named = read_results(results)
+    comparison = run([one.result for one in named], metric)
     if as_json:
         print_json(comparison.to_dict())
+    elif as_csv:
+        print_csv(comparison.records())
     else:
         click.echo(str(comparison))

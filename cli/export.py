@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from nasbench_ws.cli.options import check_output, table_option
+from nasbench_ws.cli.options import table_option
+from nasbench_ws.cli.outputs import check_output, force_option
 
+MARKS = (b"name,O", b'"hyperparameters"', b"configurations.npy")  # of files that do not name this package
 FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackbox.npz"}
 
 
@@ -18,7 +20,8 @@ FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackb
 @click.option(
     "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Of the file."
 )
-def export(output: str, table: str, format_: str) -> None:
+@force_option
+def export(output: str, table: str, format_: str, force: bool) -> None:
     """A table as a file for other people's optimisers.
 
     csv has a line for each child, seed and epoch; configspace is the space as
@@ -35,7 +38,7 @@ def export(output: str, table: str, format_: str) -> None:
     from nasbench_ws.space.exchange import space_json
     from nasbench_ws.tables.table import load
 
-    check_output(output)
+    check_output(output, force, MARKS)
     opened = load(table)
     if format_ == "syne-tune":
         stream = io.BytesIO()

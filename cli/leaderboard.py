@@ -10,13 +10,24 @@ import click
 from nasbench_ws.cli.choices import MATCHES
 from nasbench_ws.cli.options import (
     dask_option,
-    json_option,
+    metric_option,
     missing_option,
-    print_json,
+    mode_option,
+    quiet_option,
+    results_argument,
     root_option,
     say_missing,
     table_option,
     workers_option,
+)
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    print_csv,
+    print_json,
+    write_page,
 )
 
 if TYPE_CHECKING:
@@ -24,38 +35,49 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("results", nargs=-1, metavar="[RESULT.json]...")
+@results_argument(required=False)
 @table_option
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="Equal what.")
-@click.option("--metric", default="kendall_tau", show_default=True, help="What orders the rows.")
-@click.option("--batch-norm", metavar="MODE", help="Only rows of this mode.")
+@metric_option("What orders the rows.")
+@mode_option("Only rows of this mode.")
 @click.option("--run", "folder", metavar="DIR", help="Train what is missing into this folder, and show what is there.")
 @click.option("--only", metavar="NAME,...", help="Of --run: only these.")
 @root_option
 @workers_option
 @dask_option
+@quiet_option
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N rows, and yours.")
+@click.option("--kind", type=click.Choice(["super-net", "ranker"]), help="Only rows of this kind.")
+@click.option("--strategy", metavar="TEXT", help="Only rows whose name has this in it, as groups:similar.")
+@click.option("--page", metavar="FILE", help="Write a page that sorts and filters.")
+@force_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 @missing_option
+@csv_option
 @json_option
 def leaderboard(
     results: tuple[str, ...], table: str, match: Any, metric: str, batch_norm: str | None, folder: str | None,
     only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
-    markdown: bool, allow_missing: bool, as_json: bool,
+    top: int | None, kind: str | None, strategy: str | None, page: str | None, force: bool, markdown: bool,
+    allow_missing: bool, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Strategies in order at one match, with your results among them.
 
-    RESULT.json are files of `nasbench-ws evaluate --steps 6400 --out`. The others ship, with the scores of every child.
+    RESULT is a file of `nasbench-ws evaluate -o FILE`; its rows are marked with >
+    and named by the file. The others ship, with the scores of every child.
 
     \b
     Example:
       nasbench-ws leaderboard
-      nasbench-ws leaderboard mine.json --batch-norm running
+      nasbench-ws leaderboard mine.json --batch-norm running --top 10
+      nasbench-ws leaderboard --page board.html
     """
     from nasbench_ws.evaluation.leaderboard import entries
     from nasbench_ws.evaluation.leaderboard import leaderboard as order
-    from nasbench_ws.results.result import Result
+    from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.tables.table import load
 
+    check_output(page, force)
     truth = load(table)
     if folder is not None:
         from nasbench_ws.cli.experiments import run_into
@@ -65,12 +87,20 @@ def leaderboard(
             download=download, workers=workers, dask=dask, allow_missing=allow_missing,
         )  # fmt: skip
     say_missing(truth, allow_missing)
-    board = order(
-        [Result.load(path) for path in results], truth, match=match, metric=metric, batch_norm=batch_norm,
-        folder=folder, allow_missing=allow_missing,
-    )  # fmt: skip
+    given = {one.label: one.result for one in read_results(results) if not one.ships or folder is not None}
+    whole = order(
+        given, truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder, allow_missing=allow_missing
+    )
+    board = whole.only(top=top, kind=kind, strategy=strategy)
+    if page is not None:
+        from nasbench_ws.evaluation.board_page import board_page
+        from nasbench_ws.results.truth import judged
+
+        write_page(page, board_page(board, judged(truth, allow_missing)))
     if as_json:
         print_json(board.to_dict())
+    elif as_csv:
+        print_csv(board.records())
     else:
         click.echo(board.markdown() if markdown else str(board))
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nasbench_ws.errors import OutputError, UsageError
+from nasbench_ws.cli.choices import METRICS, MODES
+from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -40,6 +39,45 @@ def complete_strategies(context: click.Context, parameter: click.Parameter, inco
     return sorted(name for name in fixed if name.startswith(incomplete))
 
 
+def complete_results(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Files, and the results that ship."""
+    from click.shell_completion import CompletionItem
+
+    from nasbench_ws.evaluation.named import shipped_names
+
+    named = [CompletionItem(name) for name in ("full", *shipped_names()) if name.startswith(incomplete)]
+    return [*named, CompletionItem(incomplete, type="file")]
+
+
+def results_argument(required: bool = True) -> Callable[[Command], Command]:
+    """RESULT...: files, or names of results that ship."""
+    return click.argument(
+        "results", nargs=-1, required=required, metavar="RESULT..." if required else "[RESULT]...",
+        shell_complete=complete_results,
+    )  # fmt: skip
+
+
+def metric_option(help: str) -> Callable[[Command], Command]:
+    """--metric, by the name that is printed or by its own."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in METRICS if name.lower().startswith(incomplete.lower())]
+
+    return click.option(
+        "--metric", default="kendall_tau", show_default=True, metavar="METRIC", shell_complete=complete,
+        help=f"{help} As printed (T1R, P@top5), or by its own name.",
+    )  # fmt: skip
+
+
+def mode_option(help: str, **more: Any) -> Callable[[Command], Command]:
+    """--batch-norm, completed."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        return [mode for mode in MODES if mode.startswith(incomplete)]
+
+    return click.option("--batch-norm", metavar="MODE", shell_complete=complete, help=help, **more)
+
+
 def table_option(command: Command) -> Command:
     return click.option(
         "--table", default="fashion14", show_default=True, metavar="TABLE", help=TABLE_HELP,
@@ -62,10 +100,6 @@ def say_missing(table: Table, allow_missing: bool) -> None:
         click.echo(f"left out, for {table.name} lacks runs: {', '.join(lacking[:20])}{more}", err=True)
 
 
-def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
-
-
 def root_option(command: Command) -> Command:
     command = click.option("--download", is_flag=True, help="Let torchvision fetch it into that folder.")(command)
     return click.option("--data-root", metavar="DIR", help="Where data sets that do not ship are.")(command)
@@ -78,6 +112,17 @@ def fetch(images: str, data_root: str | None, download: bool) -> None:
         from nasbench_ws.images.loaders import load_images
 
         load_images(images, SPLITS, data_root, download=True)
+
+
+def quiet_option(command: Command) -> Command:
+    """--quiet, which progress.py asks the context for."""
+
+    def keep(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        context.meta["nasbench_ws.quiet"] = value
+
+    return click.option(
+        "-q", "--quiet", is_flag=True, expose_value=False, callback=keep, help="No progress on stderr."
+    )(command)
 
 
 def workers_option(command: Command) -> Command:
@@ -121,10 +166,6 @@ def space_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
-def print_json(data: Mapping[str, Any]) -> None:
-    click.echo(json.dumps(data, indent=1, allow_nan=False))
-
-
 def locate(table: str) -> Path:
     """The file of a shipped table's name, or the path given."""
     from nasbench_ws.tables.table import shipped
@@ -159,20 +200,3 @@ def shard(text: str) -> tuple[int, int]:
     if not slash or i is None or n is None:
         raise UsageError(f"shard {shown(text)} cannot be read; write i/n, counted from 0, such as 0/8")
     return i, n
-
-
-def check_output(path: str | None) -> None:
-    """Refuse a file that cannot be written before the work that would fill it."""
-    if path is None:
-        return
-    target = Path(path)
-    if os.path.isdir(path):  # Path's own raises for a name that is too long
-        raise OutputError(f"{path} is a folder; name a file in it")
-    probe = target.with_name(f".{target.name}.{'0' * 8}.tmp")  # as long a name as the file has while it is written
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}; choose a place that can be written"
-        ) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.options import check_output
+from nasbench_ws.cli.outputs import check_output, force_option, output_option
 from nasbench_ws.errors import UsageError, near_misses
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ KINDS = ("nasbench201", "nats", "nasbench-macro", "transnas")
 @click.command("import")
 @click.argument("kind", metavar="KIND|FILE.csv")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, metavar="TABLE.h5", help="The table to write.")
+@output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
+@force_option
 @click.option("--csv", "as_csv", is_flag=True, help="Any file with a line for each child, or each child and seed.")
 @click.option("--space", default="deeper64", show_default=True, help="Of --csv: whose children.")
 @click.option("--set", "images", default="cifar10", show_default=True, metavar="SET|TASK", help="Of what images.")
@@ -35,7 +36,7 @@ KINDS = ("nasbench201", "nats", "nasbench-macro", "transnas")
 @click.option("--licence", default="", metavar="TEXT", help="Of --csv.")
 @click.option("--citation", default="", metavar="TEXT", help="Of --csv.")
 def import_(
-    kind: str, file: Path | None, output: str, as_csv: bool, space: str, images: str, truth: str,
+    kind: str, file: Path | None, output: str, force: bool, as_csv: bool, space: str, images: str, truth: str,
     columns: tuple[str, ...], params: str | None, macs: str | None, epochs: float, percent: bool, metric: str | None,
     partial: bool, source: str | None, licence: str, citation: str,
 ) -> None:  # fmt: skip
@@ -53,7 +54,7 @@ def import_(
     """
     from nasbench_ws.tables.table import load, write_table
 
-    check_output(output)
+    check_output(output, force)
     if as_csv:
         from nasbench_ws.space.registry import get_space
         from nasbench_ws.tables.outside.csv_file import Asked, from_csv

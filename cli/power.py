@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.cli.options import table_option
+from nasbench_ws.cli.outputs import json_option, print_json
 
 
 @click.command()

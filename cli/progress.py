@@ -19,6 +19,8 @@ class Bar:
 
     def __init__(self, title: str) -> None:
         self.title = title
+        context = click.get_current_context(silent=True)
+        self._quiet = context is not None and bool(context.meta.get("nasbench_ws.quiet"))
         self._terminal = sys.stderr.isatty()
         self._last = 0.0
         self._drawn = False
@@ -39,11 +41,13 @@ class Bar:
 
     def once(self, text: str) -> None:
         """A line before the first."""
-        if not self._drawn:
+        if not self._drawn and not self._quiet:
             click.echo(f"{self.title}: {text}", err=True)
 
     def show(self, fraction: float, text: str, seconds_left: float | None, at_once: bool = False) -> None:
         """`at_once`: a line that does not wait for its turn, for somebody has to do something."""
+        if self._quiet:
+            return
         now = time.monotonic()
         early = self._drawn and now - self._last < LINE_SECONDS and fraction < 1
         if early and not self._terminal and not at_once:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasbench_ws.cli.options import json_option, print_json, table_option
+from nasbench_ws.cli.options import table_option
+from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
 
 if TYPE_CHECKING:
     from nasbench_ws.tables.table import Entry, Table
 
 
 @click.command()
+@csv_option
 @json_option
-def tables(as_json: bool) -> None:
+def tables(as_csv: bool, as_json: bool) -> None:
     """List the tables that ship.
 
     \b
@@ -27,6 +29,9 @@ def tables(as_json: bool) -> None:
     found = {name: load(name) for name in shipped()}
     if as_json:
         print_json({name: _summary(table) for name, table in found.items()})
+        return
+    if as_csv:
+        print_csv({"table": name, **_summary(table)} for name, table in found.items())
         return
     width = max(map(len, found)) + 2
     for name, table in found.items():
@@ -103,8 +108,9 @@ def size(entry: Entry) -> str:
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--by", help="A column of accuracies or losses.  [default: the table's ground truth]")
 @table_option
+@csv_option
 @json_option
-def top(count: int, by: str | None, table: str, as_json: bool) -> None:
+def top(count: int, by: str | None, table: str, as_csv: bool, as_json: bool) -> None:
     """The best children of a table.
 
     \b
@@ -119,6 +125,9 @@ def top(count: int, by: str | None, table: str, as_json: bool) -> None:
     if as_json:
         print_json({"by": by, "children": [entry.to_dict() for entry in best]})
         return
+    if as_csv:
+        print_csv(_record(rank, entry) for rank, entry in enumerate(best, start=1))
+        return
     width = max(8, len(best[0].name) + 2)
     room = max(8, *(len(f"{entry.params or 0:,}") + 1 for entry in best))
     click.echo(f"{'':4}{'child':{width}}{'hash':18}{'params':>{room}}{'valid':>9}{'test':>9}{'+-':>8}")
@@ -127,3 +136,11 @@ def top(count: int, by: str | None, table: str, as_json: bool) -> None:
         numbers = (entry.valid_accuracy.mean, 9), (entry.test_accuracy.mean, 9), (entry.truth.std, 8)
         shown = "".join(f"{'-' if x != x else format(x, '.4f'):>{wide}}" for x, wide in numbers)
         click.echo(f"{rank:<4}{entry.name:{width}}{entry.hash:18}{params:>{room}}{shown}")
+
+
+def _record(rank: int, entry: Entry) -> dict[str, Any]:
+    valid, test = entry.valid_accuracy, entry.test_accuracy
+    return {
+        "rank": rank, "child": entry.name, "hash": entry.hash, "params": entry.params, "macs": entry.macs,
+        "valid_accuracy": valid.mean, "test_accuracy": test.mean, "truth_std": entry.truth.std,
+    }  # fmt: skip

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import FIGURES
-from nasbench_ws.cli.options import (
-    TABLE_HELP,
-    check_output,
-    json_option,
-    missing_option,
-    print_json,
-    say_missing,
-    table_option,
-)
+from nasbench_ws.cli.options import TABLE_HELP, missing_option, results_argument, say_missing, table_option
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, print_json
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,29 +19,31 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("results", nargs=-1, metavar="[RESULT.json]...")
+@results_argument(required=False)
 @click.option("--table", metavar="TABLE", help=TABLE_HELP + " Without results: the page is about it.")
-@click.option("-o", "--output", default="report.html", show_default=True, metavar="FILE", help="The page to write.")
+@output_option(help="The page to write.", default="report.html", show_default=True)
+@force_option
 @click.option("--figure", type=click.Choice(FIGURES), help="Only this figure of one result, as an SVG file.")
 @missing_option
 def report(
-    results: tuple[str, ...], table: str | None, output: str, figure: str | None, allow_missing: bool
+    results: tuple[str, ...], table: str | None, output: str, force: bool, figure: str | None, allow_missing: bool
 ) -> None:
     """One self-contained HTML page about results, or about a table.
 
-    RESULT.json are files of `nasbench-ws evaluate --out`.
+    RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
+    ships, as full.
 
     \b
     Example:
-      nasbench-ws report full.json mine.json -o report.html
+      nasbench-ws report full mine.json -o report.html
       nasbench-ws report --table fashion14 -o table.html
-      nasbench-ws report full.json --figure scatter -o scatter.svg
+      nasbench-ws report full --figure scatter -o scatter.svg
     """
+    from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.json_files import write_atomic
-    from nasbench_ws.results.result import Result
     from nasbench_ws.tables.table import load
 
-    check_output(output)
+    check_output(output, force)
     if not results:
         if table is None or figure is not None:
             raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
@@ -62,7 +57,7 @@ def report(
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page
 
-        opened = [Result.load(path) for path in results]
+        opened = [one.result for one in read_results(results)]
         truth = _truth(opened, table, allow_missing)
         text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
     write_atomic(Path(output), text.encode())
@@ -95,15 +90,18 @@ def _alone(draw: Any, name: str, results: list[Result], truth: GroundTruth | Non
     drawn: str | None = draw(results[0].among(truth), truth)
     if drawn is None:
         raise UsageError(f"that result has nothing for the figure {name}; see `nasbench-ws report` for why")
-    return drawn + "\n"
+    from nasbench_ws.report.canvas import standalone
+
+    return standalone(drawn)
 
 
 @click.command()
 @click.argument("architecture")
 @table_option
 @click.option("--svg", metavar="FILE", help="Draw its cell into a file.")
+@force_option
 @json_option
-def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
+def show(architecture: str, table: str, svg: str | None, force: bool, as_json: bool) -> None:
     """A child: its cell, its curve, and its neighbours one operation away.
 
     \b
@@ -112,16 +110,17 @@ def show(architecture: str, table: str, svg: str | None, as_json: bool) -> None:
       nasbench-ws show 434 --svg 434.svg
     """
     from nasbench_ws.json_files import without_nan, write_atomic
+    from nasbench_ws.report.canvas import standalone
     from nasbench_ws.report.child import draw_child
     from nasbench_ws.tables.table import load
 
-    check_output(svg)
+    check_output(svg, force)
     opened = load(table)
     entry = opened.query(architecture)
     near = [opened.query(child) for child in entry.architecture.neighbours()]
     near.sort(key=lambda other: -other.test_accuracy.mean)
     if svg is not None:
-        write_atomic(Path(svg), (draw_child(entry.architecture) + "\n").encode())
+        write_atomic(Path(svg), standalone(draw_child(entry.architecture)).encode())
     if as_json:
         curve = _curve(entry)
         print_json(without_nan({

@@ -8,16 +8,14 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.choices import CLAIMS, SCALES
-from nasbench_ws.cli.options import dask_option, json_option, print_json, root_option, table_option, workers_option
+from nasbench_ws.cli.options import dask_option, quiet_option, root_option, table_option, workers_option
+from nasbench_ws.cli.outputs import json_option, output_option, print_json
 
 
 @click.command()
 @click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, CLAIMS))
 @click.option("--scale", "scale_name", type=click.Choice(SCALES), default="smoke", show_default=True)
-@click.option(
-    "-o", "--output", "--out", "out", metavar="DIR",
-    help="Where results are kept, and taken from.  [default: reproduction-SCALE]",
-)  # fmt: skip
+@output_option(metavar="DIR", help="Where results are kept, and taken from.  [default: reproduction-SCALE]")
 @click.option(
     "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
     help="Learning rate of the last step where the last steps are read, as a share of the highest.  [default: 0.04]",
@@ -27,10 +25,11 @@ from nasbench_ws.cli.options import dask_option, json_option, print_json, root_o
 @workers_option
 @dask_option
 @click.option("--rerun", is_flag=True, help="Train again what results that ship would answer.")
+@quiet_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown page.")
 @json_option
 def reproduce(
-    claims: tuple[int, ...], scale_name: str, out: str | None, end_lr: float | None, table: str,
+    claims: tuple[int, ...], scale_name: str, output: str | None, end_lr: float | None, table: str,
     data_root: str | None, download: bool, workers: int | None, dask: str | None, rerun: bool, markdown: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
@@ -53,7 +52,7 @@ def reproduce(
     scale, truth = DEFINED[scale_name], load(table)
     if end_lr is not None:
         scale = replace(scale, end_lr=end_lr)
-    folder = Path(out or f"reproduction-{scale_name}")
+    folder = Path(output or f"reproduction-{scale_name}")
     results = run_into(
         folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,
         root=data_root, download=download, workers=workers, dask=dask,

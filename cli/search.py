@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import SIGNALS, UNITS
-from nasbench_ws.cli.options import (
-    check_output,
-    dask_option,
-    json_option,
-    print_json,
-    table_option,
-    where_to_run,
-    workers_option,
-)  # fmt: skip
+from nasbench_ws.cli.options import dask_option, quiet_option, table_option, where_to_run, workers_option
+from nasbench_ws.cli.outputs import Spelt, check_output, force_option, json_option, output_option, print_json
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError
 
@@ -83,13 +76,19 @@ EXAMPLE = '''class Mine:
     help="Judge on seeds that were not shown, or on all.",
 )
 @click.option("--source", metavar="RESULT.json", help="Observe a super-net's scores, its training charged first.")
-@click.option("--out", metavar="DIR", help="Keep every trial there, and go on from what is there.")
-@click.option("-o", "--output", metavar="FILE", help="Write a page.")
+@click.option(
+    "--keep", "--out", "keep", cls=Spelt, old=("--out",), metavar="DIR",
+    help="Keep every trial there, and go on from what is there.",
+)  # fmt: skip
+@output_option(help="Write a page.", old=())
+@force_option
+@quiet_option
 @workers_option
 @dask_option
 @json_option
 def search(
-    searchers: tuple[str, ...], table: str, listed: bool, source: str | None, out: str | None, output: str | None,
+    searchers: tuple[str, ...], table: str, listed: bool, source: str | None, keep: str | None, output: str | None,
+    force: bool,
     repetitions: int, workers: int | None, dask: str | None, as_json: bool, **rules: Any,
 ) -> None:  # fmt: skip
     """Who finds a good child sooner? Every query is charged.
@@ -113,8 +112,8 @@ def search(
     from nasbench_ws.search import Rules
     from nasbench_ws.search.run import search_all
 
-    check_output(output)
-    folder = None if out is None else Path(out)
+    check_output(output, force)
+    folder = None if keep is None else Path(keep)
     if folder is not None:
         check_writable(folder)
     oracle = _oracle(table, Rules(**rules), source)

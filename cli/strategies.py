@@ -7,7 +7,8 @@ import textwrap
 
 import click
 
-from nasbench_ws.cli.options import check_output, complete_strategies, fetch, recipe_option, root_option, table_option
+from nasbench_ws.cli.options import complete_strategies, fetch, recipe_option, root_option, table_option
+from nasbench_ws.cli.outputs import check_output, force_option
 
 EXAMPLE = '''class MyStrategy:
     """Few-shot: children with the same operation on edge 0->1 share."""
@@ -102,9 +103,10 @@ def _describe(name: str, table: str) -> None:
 @table_option
 @recipe_option
 @root_option
+@force_option
 def group(
     output: str, count: int, by: str, steps: int, seed: int, table: str, changes: str, data_root: str | None,
-    download: bool,
+    download: bool, force: bool,
 ) -> None:  # fmt: skip
     """Find groups of similar children from a short fully shared run.
 
@@ -119,7 +121,7 @@ def group(
     from nasbench_ws.sharing.groups import balanced_groups, write_groups
     from nasbench_ws.tables.table import load
 
-    check_output(output)
+    check_output(output, force)
     opened = load(table)
     recipe = opened.recipe.override(changes)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from installed import ROOT, Environment, clone, output, pip
-from test_readme import BLOCKS, smaller
+from pages import Page, smaller
 
 pytestmark = pytest.mark.slow
 
@@ -66,8 +66,8 @@ def test_the_source_archive_has_everything_once(sdist):
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert max(Counter(Path(name).name for name in names if name.endswith(".h5")).values()) == 1
     assert {name.partition("/")[0] for name in names if name} == {
-        "CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "benchmarks", "nasbench_ws",
-        "nasbench_ws.egg-info", "pyproject.toml", "setup.cfg", "tests",
+        "CHANGELOG.md", "CITATION.cff", "LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "benchmarks", "docs",
+        "mkdocs.yml", "nasbench_ws", "nasbench_ws.egg-info", "pyproject.toml", "setup.cfg", "tests",
     }  # fmt: skip
     tests = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")}
     benchmarks = {str(path.relative_to(ROOT)) for path in (ROOT / "benchmarks").rglob("*.py")}
@@ -114,7 +114,8 @@ def test_the_command(places, way):
 def test_python_blocks_of_the_readme(places, way):
     """Each in a fresh Python that is started where the reader is; the first block alone where README does not lead."""
     environment, folder = places[way]
-    blocks = [body for kind, extra, body in BLOCKS if kind == "python" and "file=" not in extra]
+    pages = [Page(ROOT / name) for name in ("README.md", "docs/tutorial/strategy.md", "docs/tutorial/network.md")]
+    blocks = [body for page in pages for kind, info, body in page.blocks if kind == "python" and "title=" not in info]
     assert len(blocks) >= 3
     for block in blocks if way == "clone" else blocks[:1]:  # an evaluation's worker processes find the package too
         environment.run("python", "-c", smaller(block), cwd=folder)

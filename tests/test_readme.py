@@ -1,96 +1,27 @@
-"""The README's blocks run, in order, in one folder; only the size of an evaluation and a build is cut down."""
+"""What README and the pages of docs/ state, against what ships. That their blocks run: tests/docs/test_pages.py."""
 
 from __future__ import annotations
 
 import re
-import shlex
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pytest
 from click.testing import CliRunner
-from installed import clone
+from pages import PAGES, ROOT, Page
 
 import nasbench_ws
 from nasbench_ws.cli import SHORT, WHERE, group
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.results.outcome import Readouts
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.text import LABELS
+from nasbench_ws.sharing.strategies import BUILT_IN
 from nasbench_ws.tables.table import load
 
-README = Path(__file__).parent.parent / "README.md"
+README = ROOT / "README.md"
 TEXT = README.read_text()
-BLOCKS = re.findall(r"^```(\w+)([^\n]*)\n(.*?)^```", TEXT, flags=re.M | re.S)
-SMALL = "train_images=512,batch_size=64"
-CUT = {  # what is appended to a command so that it takes seconds
-    "evaluate": f" --steps 80 --instances 1 --workers 1 --recipe {SMALL}",
-    "build": f" --archs 111,112 --recipe {SMALL},epochs=0.25,points=1,channels=4,cells=1",
-}
-INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; test_reproduction.py runs it
-DASK = ("dask scheduler --scheduler-file", "dask worker --scheduler-file")  # test_cluster.py starts them for real
-NOT_OURS = ("pip install", "pytest")
-
-
-def _commands(block):
-    text = block.replace("\\\n", " ")
-    for line in text.splitlines():
-        for command in line.split(" && "):
-            command = command.strip()
-            if command and not command.startswith(("#", *NOT_OURS)):
-                yield command
-
-
-def smaller(block):
-    """A Python block that takes seconds."""
-    return block.replace("steps=640", "steps=80").replace("instances=2", "instances=1")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The root of a clone, where the README leaves the reader."""
-    return clone(tmp_path_factory.mktemp("readme") / "nasbench-ws")
-
-
-def _smaller(monkeypatch):
-    """Evaluations in this process, scored on the first 200 validation images."""
-    from nasbench_ws.evaluation import evaluate as evaluation
-    from nasbench_ws.evaluation import work
-
-    load, execute = work.load_images, evaluation.execute
-    monkeypatch.setattr(work, "load_images", lambda *a, **k: load(*a, **k).first_valid(200))
-    monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
-
-
-def test_every_block_runs(folder, monkeypatch, quick):
-    monkeypatch.chdir(folder)
-    _smaller(monkeypatch)
-    monkeypatch.setenv("NASBENCH_WS_CACHE", str(folder / "cache"))
-    names: dict[str, object] = {}
-    ran = 0
-    for kind, extra, body in BLOCKS:
-        if kind == "python" and "file=" in extra:
-            Path(extra.partition("file=")[2].strip()).write_text(body)
-            ran += 1
-        elif kind == "python":
-            exec(compile(smaller(body), "README.md", "exec"), names)
-            ran += 1
-        elif kind in ("sh", "sbatch"):
-            for command in _commands(body):
-                if command.startswith(DASK):
-                    continue
-                words = shlex.split(command.replace("$SLURM_ARRAY_TASK_ID/16", "1/2"))
-                assert words[0] == "nasbench-ws", command
-                words = ["nasbench-ws", *shlex.split(INSTEAD.get(words[1], shlex.join(words[1:])))]
-                if "--dask" in words:
-                    at = words.index("--dask")
-                    words = words[:at] + words[at + 2 :]
-                cut = shlex.split(CUT.get(words[1], ""))
-                result = CliRunner().invoke(group, [*_without_recipe(words[1:], cut), *cut], catch_exceptions=False)
-                assert result.exit_code == 0, (command, result.output)
-                ran += 1
-    assert ran >= 8
+WHOLE = "\n".join(path.read_text() for path in PAGES)
 
 
 def test_the_first_screen_is_what_the_shipped_scores_say():
@@ -101,33 +32,26 @@ def test_the_first_screen_is_what_the_shipped_scores_say():
         scores={mode: kept.outcome.scores[mode][:3] for mode in ("recalibrate:1024", "running")}, readouts=Readouts(),
     )  # fmt: skip
     result = Result.of(few, load("fashion14"))
-    (shown,) = [body for kind, _, body in BLOCKS if kind == "text" and body.startswith("full on fashion14")]
+    (shown,) = [body for _, _, body in Page(README).blocks if body.startswith("full on fashion14")]
     assert re.sub(r"\d+ s$", "", shown.rstrip()) == re.sub(r"\d+ s$", "", str(result).rstrip())
 
 
 def test_findings_in_words_are_those_of_the_claims_page():
-    """Each "mean [low, high]" of the text is of a row of data/CLAIMS.md, rounded; a difference may be turned round."""
+    """Each "mean [low, high]" of the findings is of a row of data/CLAIMS.md, rounded; a difference may be turned."""
     number = r"([-+]?\d+\.\d+)"
     triple = rf"{number}\s+\[{number},\s+{number}\]"
     rows = [
-        tuple(map(float, found)) for found in re.findall(triple, (README.parent / "data" / "CLAIMS.md").read_text())
+        tuple(map(float, found)) for found in re.findall(triple, (ROOT / "data" / "CLAIMS.md").read_text())
     ]
     rows += [(-mean, -high, -low) for mean, low, high in rows]
-    words = TEXT[TEXT.index("[All figures beside the paper's") : TEXT.index("## How fast")]
+    text = (ROOT / "docs" / "findings.md").read_text()
+    words = text[text.index("[All figures beside the paper's") : text.index("This is a small setting")]
     stated = re.findall(triple, words)
     assert len(stated) > 10
     for texts in stated:
         digits = len(texts[0].partition(".")[2])
         values = np.array(texts, float)
         assert any(np.abs(values - row).max() <= 0.5001 * 10**-digits + 0.0005 for row in rows), texts
-
-
-def _without_recipe(words, cut):
-    """The command's own --recipe gives way to the cut-down one."""
-    if "--recipe" in words and "--recipe" in cut:
-        at = words.index("--recipe")
-        return words[:at] + words[at + 2 :]
-    return words
 
 
 def test_every_command_is_documented():
@@ -138,24 +62,43 @@ def test_every_command_is_documented():
         assert "Example:" in result.output, name
 
 
-def test_strategies_in_the_readme_are_the_built_in_ones():
-    from nasbench_ws.sharing.strategies import BUILT_IN
-
+def test_strategies_in_the_pages_are_the_built_in_ones():
     for built_in in BUILT_IN.values():
         for usage in built_in.usage.split(" | "):
-            assert f"`{usage}`" in TEXT, usage
+            assert f"`{usage}`" in WHOLE, usage
 
 
-def test_options_and_keys_in_the_readme_exist():
-    """Whatever looks like an option of ours is one of some command; so are modules, extras and files that are named."""
+def test_the_readme_is_short_and_its_figures_are_those_that_ship():
+    assert len(TEXT.splitlines()) <= 200
+    board = nasbench_ws.leaderboard()
+    by_name = {(row.name, row.batch_norm): row for row in board.rows}
+    for mode in ("running", "recalibrate:1024"):
+        row = by_name["full", mode]
+        assert f"{row.mean:.2f} [{row.interval[0]:.2f}, {row.interval[1]:.2f}]" in TEXT
+    counted, again = by_name["parameter count", ""], by_name["alone, epoch 10 of 10", ""]
+    said = f"**Counting parameters reaches {counted.mean:.2f}, and training each child once more {again.mean:.2f}.**"
+    assert said in TEXT.replace("\n", " ")
+    assert f"{board.bound:.2f} here, since ten seeds" in TEXT
+
+
+def test_every_metric_that_is_printed_is_in_the_glossary():
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    for name, label in LABELS.items():
+        assert f"| {label} | `{name}` |" in glossary
+
+
+def test_options_and_links_in_the_pages_exist():
+    """Whatever looks like an option of ours is one of some command; so are extras and files that are named."""
     known = {option for name in WHERE for option in re.findall(r"--[a-z-]+", _help(name))}
-    ours = TEXT.replace("--scheduler-file", "").replace("--nthreads", "")
-    ours = re.sub(r"^#SBATCH.*$", "", ours, flags=re.M)
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= known
-    for path in re.findall(r"\]\((?!http)([^)]+)\)", TEXT):
-        assert (README.parent / path).exists(), path
-    extras = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(re.findall(r"'\.\[(\w+)\]'", TEXT)) <= set(extras)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for path in PAGES:
+        text = re.sub(r"^#SBATCH.*$", "", path.read_text(), flags=re.M)
+        for foreign in ("--scheduler-file", "--nthreads", "--8<--"):
+            text = text.replace(foreign, "")
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known, path
+        assert set(re.findall(r"'\.\[(\w+)\]'", text)) <= set(extras), path
+        for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+            assert (path.parent / target).exists(), (path, target)
 
 
 def _help(name):
@@ -167,7 +110,7 @@ def _help(name):
 
 
 def test_the_version_is_stated_once_everywhere():
-    root = README.parent
+    root = ROOT
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     assert nasbench_ws.__version__ == version
     assert f"\nversion: {version}\n" in (root / "CITATION.cff").read_text()

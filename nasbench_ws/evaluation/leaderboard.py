@@ -13,7 +13,7 @@ neither has standalone training, whose seeds are the table's own. `entries` says
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -35,7 +35,7 @@ from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.baselines import left_out
 from nasbench_ws.results.compare import matches, refuse_quick, unusual, worst_last
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import LABELS
+from nasbench_ws.results.text import LABELS, metric_name
 from nasbench_ws.results.truth import GroundTruth, judged, places_of
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
@@ -63,6 +63,8 @@ class Row:
     macs: float
     partial_tau: float = math.nan  # given parameter count
     ensemble: float = math.nan  # Kendall tau of the mean score over instances
+    given: bool = False  # a result of the caller's
+    files: tuple[str, ...] = ()  # in `results`: those with these scores
 
 
 @dataclass(frozen=True)
@@ -86,24 +88,42 @@ class Leaderboard:
         found: dict[str, Any] = without_nan(data)
         return found
 
+    def only(self, *, top: int | None = None, kind: str | None = None, strategy: str | None = None) -> Leaderboard:
+        """The first `top` rows of those of a kind, and with a text in their name; the caller's rows always."""
+        some = [
+            row
+            for row in self.rows
+            if row.given or (kind in (None, row.kind) and (strategy or "").replace("->", "-") in row.name)
+        ]
+        first = some if top is None else [row for i, row in enumerate(some) if i < top or row.given]
+        return replace(self, rows=tuple(first))
+
+    def records(self) -> list[dict[str, Any]]:
+        """A flat mapping a row: the interval as low and high."""
+        found = []
+        for row in self.rows:
+            record = {**asdict(row), "files": " ".join(row.files), "low": row.interval[0], "high": row.interval[1]}
+            del record["interval"]
+            found.append(record)
+        return found
+
     def to_frame(self) -> pd.DataFrame:
         """A pandas frame with a row for each."""
         with extra("pandas", "to_frame needs pandas"):
             import pandas as pd
-        frame = pd.DataFrame([asdict(row) for row in self.rows])
-        frame["low"], frame["high"] = zip(*frame.pop("interval"), strict=True)
-        return frame
+        return pd.DataFrame(self.records())
 
     def __str__(self) -> str:
-        head = f"{'':2} {'':13}{'batch norm':17}{'mean':>5}  {'95 %':14}{'n':>2}{'part.':>6}{'S-Tau':>6}"
+        head = f"{'':3} {'':13}{'batch norm':17}{'mean':>5}  {'95 %':14}{'n':>2}{'part.':>6}{'S-Tau':>6}"
         lines = [self.caption(), "", f"{head}{'ens.':>6}{'cost':>5}"]
         for row in self.rows:
-            place, title = str(row.place), f"{row.name:13}{row.batch_norm:17}" if row.batch_norm else f"{row.name:30}"
+            place = f"{'>' if row.given else ''}{row.place}"
+            title = f"{row.name:13}{row.batch_norm:17}" if row.batch_norm else f"{row.name:30}"
             if row.batch_norm and len(row.name) > 12:  # on a line of its own
-                lines.append(f"{place:>2} {row.name}")
+                lines.append(f"{place:>3} {row.name}")
                 place, title = "", f"{'':13}{row.batch_norm:17}"
             lines.append(
-                f"{place:>2} {title}{_two(row.mean):>5}  {_interval(row):14}{_count(row):>2}"
+                f"{place:>3} {title}{_two(row.mean):>5}  {_interval(row):14}{_count(row):>2}"
                 f"{_two(row.partial_tau):>6}{_two(row.s_tau):>6}{_two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
             )
         return "\n".join(lines)
@@ -123,6 +143,7 @@ class Leaderboard:
                 for cell in ((f"{_two(row.mean)} {_interval(row)}".strip(), _two(row.partial_tau)) if row else ("", ""))
             ]
             title = f"`{name}`" if some.kind == "super-net" else f"*{name}*"
+            title = f"**{title}**" if some.given else title
             lines.append(f"| {' | '.join((title, *cells, _count(some), f'{some.macs / 1e12:.1f}'))} |")
         return "\n".join(lines)
 
@@ -180,7 +201,7 @@ def entries(table: Table) -> list[Experiment]:
 
 
 def leaderboard(
-    results: Sequence[Result] = (),
+    results: Sequence[Result] | Mapping[str, Result] = (),
     table: str | Path | Table = "fashion14",
     *,
     match: Match = "child-updates",
@@ -192,10 +213,10 @@ def leaderboard(
     """Results of a folder, with those given among them, against the table.
 
     Args:
-        results: your own, to stand among the rest.
+        results: the caller's, marked among the others; by the names that their rows get, or in a list.
         table: a shipped table's name, a path, or a `Table`.
         match: what is equal between rows; results of another match are left out.
-        metric: what rows are ordered by.
+        metric: what orders the rows, as it is printed (T1R, P@top5) or by its own name.
         batch_norm: only rows of this mode; None: of all.
         folder: of results; None: those that ship.
         allow_missing: leave out children whose runs the table lacks.
@@ -207,7 +228,7 @@ def leaderboard(
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
     judge = judged(truth, allow_missing)
-    able = reported(len(judge))
+    able, metric = reported(len(judge)), metric_name(metric)
     if metric not in able:
         known = ", ".join(able)
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
@@ -217,25 +238,31 @@ def leaderboard(
     found = {name: one for name, one in there.items() if _belongs(one, truth)}
     others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one)}
-    steps = next((one.outcome.steps for one in [*found.values(), *results]), SCALE.steps)
-    for place, one in enumerate(results, start=1):
+    by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
+    steps = next((one.outcome.steps for one in [*found.values(), *by_name.values()]), SCALE.steps)
+    for name, one in by_name.items():
         if match not in matches(one) or one.outcome.steps != steps:
             raise UsageError(
-                f"result {place} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
+                f"{name} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
                 f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
                 f"--steps {steps} --match {match}"
             )
         refuse_quick([one])
         if one.outcome.valid_images:
             raise UsageError(
-                f"result {place} ({unusual(one)}) was scored on {one.outcome.valid_images:,} validation images, and "
+                f"{name} ({unusual(one)}) was scored on {one.outcome.valid_images:,} validation images, and "
                 "the leaderboard on all; evaluate it without --valid-images"
             )
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
-        found[f"given {place}"] = one
+        found[name] = one
     found = {name: one.measured_by(judge) for name, one in found.items()}
-    rows = [row for alike in _alike(found.values()) for row in _rows(alike, metric, judge)]
-    rows += _rankers(truth, judge, metric)
+    rows = _rankers(truth, judge, metric)
+    for alike in _alike(found):
+        given = [name for name in alike if name in by_name]
+        named = given if isinstance(results, Mapping) and given else [unusual(one) for one in alike.values()]
+        name = " = ".join(dict.fromkeys(named))
+        own = _rows(name, next(iter(alike.values())), metric, judge)
+        rows += [replace(row, given=bool(given), files=tuple(alike)) for row in own]
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
@@ -248,19 +275,18 @@ def _belongs(one: Result, table: Table) -> bool:
     return misfit(one.outcome.recipe, table) is None and not (one.outcome.valid_images or one.outcome.quick)
 
 
-def _alike(results: Iterable[Result]) -> list[list[Result]]:
+def _alike(results: Mapping[str, Result]) -> list[dict[str, Result]]:
     """Results that are one experiment under several names: the same scores, to the last bit."""
-    found: dict[bytes, list[Result]] = {}
-    for one in results:
+    found: dict[bytes, dict[str, Result]] = {}
+    for name, one in results.items():
         key = b"".join(mode.encode() + scores.tobytes() for mode, scores in sorted(one.outcome.scores.items()))
-        found.setdefault(key, []).append(one)
+        found.setdefault(key, {})[name] = one
     return list(found.values())
 
 
-def _rows(alike: Sequence[Result], metric: str, table: GroundTruth) -> list[Row]:
+def _rows(name: str, result: Result, metric: str, table: GroundTruth) -> list[Row]:
     """One for each way of batch norm; none where every instance diverged."""
-    rows, result = [], alike[0]
-    name = " = ".join(dict.fromkeys(unusual(one) for one in alike))
+    rows = []
     for mode, scores in result.among(table).outcome.scores.items():
         usable, measured = rankable(scores), result.under(mode)
         if metric in measured:

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 INK, FAINT, FIRST, SECOND, THIRD, FOURTH = "#1f2328", "#8a9099", "#0072b2", "#d55e00", "#009e73", "#aa5588"
 VARIABLES = {INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", FOURTH: "fourth"}
 SERIES = (FIRST, SECOND, THIRD, FOURTH)
+COLOURS = """
+:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;
+  --first: #0072b2; --second: #c04f00; --third: #00795a; --fourth: #9b4478; }
+@media (prefers-color-scheme: dark) { :root { --paper: #15181c; --ink: #e6e8eb; --faint: #9aa2ad; --line: #343a42;
+  --first: #5ab4ef; --second: #ff9d5c; --third: #3fcf9f; --fourth: #e08fc0; } }
+"""
 WIDTH = 5.8  # inches: text can be read at a phone's width, and is not huge on a desk
 P = ParamSpec("P")
 STYLE: dict[Any, Any] = {
@@ -94,3 +100,10 @@ class Canvas:
 def prefixed(svg: str, prefix: str) -> str:
     """With every id, and what refers to it, behind a prefix: for several in one page."""
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
+
+
+def standalone(svg: str) -> str:
+    """A figure as a file of its own: on its own ground, which is light or dark as the reader's system is."""
+    head, _, rest = svg.partition(">")
+    ground = '<rect width="100%" height="100%" rx="6" fill="var(--paper, #ffffff)"/>'
+    return f"{head}><!-- by nasbench-ws --><style>{COLOURS}</style>{ground}{rest}\n"

@@ -7,17 +7,15 @@ Everything that is not a figure comes in as text and is escaped here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nasbench_ws.markup import escaped
+from nasbench_ws.markup import escaped, paragraph
+from nasbench_ws.provenance import versions
+from nasbench_ws.report.canvas import COLOURS
 
-STYLE = """
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;
-  --first: #0072b2; --second: #c04f00; --third: #00795a; --fourth: #9b4478; }
-@media (prefers-color-scheme: dark) { :root { --paper: #15181c; --ink: #e6e8eb; --faint: #9aa2ad; --line: #343a42;
-  --first: #5ab4ef; --second: #ff9d5c; --third: #3fcf9f; --fourth: #e08fc0; } }
-@media print { :root { --paper: #ffffff; --ink: #000000; --faint: #555555; --line: #bbbbbb; }
+STYLE = COLOURS + """@media print { :root { --paper: #ffffff; --ink: #000000; --faint: #555555; --line: #bbbbbb; }
   section { break-inside: avoid; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 46rem; padding: 1.2rem; background: var(--paper); color: var(--ink);
@@ -31,6 +29,28 @@ figure { margin: .6rem 0; max-width: 42rem; } svg { width: 100%; height: auto; d
 th, td { padding: .2rem .6rem .2rem 0; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 6.5rem;
   overflow-wrap: break-word; }
+tr.own td { font-weight: 600; background: color-mix(in srgb, var(--first) 14%, transparent); }
+.board button { all: unset; cursor: pointer; font-weight: 600; } .board button:disabled { cursor: default; }
+.board button:focus-visible { outline: 2px solid var(--first); }
+.board th[aria-sort=ascending] button::after { content: " \\2191"; }
+.board th[aria-sort=descending] button::after { content: " \\2193"; }
+.filter { display: flex; flex-wrap: wrap; gap: .5rem; margin: .6rem 0; align-items: center; }
+.filter[hidden] { display: none; } .filter input, .filter select { font: inherit; padding: .2rem .4rem;
+  max-width: 12rem; background: var(--paper); color: var(--ink); border: 1px solid var(--line); border-radius: 4px; }
+summary { cursor: pointer; padding: .25rem 0; }
+.board th:first-child, .board td:first-child { min-width: 0; }
+.board th:nth-child(2), .board td:nth-child(2), .board th:nth-child(3), .board td:nth-child(3) { text-align: left; }
+@media (min-width: 60rem) { .wide:has(.board) { width: 56rem; margin-left: -5rem; } }
+@media (max-width: 30rem) {
+  .board thead { display: none; } .board, .board tbody, .board tr { display: block; width: 100%; }
+  .board tr[hidden] { display: none; } .board tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
+  .board td { display: inline-block; border: 0; padding: 0 .8rem 0 0; text-align: left; white-space: nowrap; }
+  .board td::before { content: attr(data-l) " "; color: var(--faint); }
+  .board td:nth-child(2) { font-weight: 600; font-size: 1rem; white-space: normal; }
+  .board td:nth-child(2)::before, .board td:nth-child(3)::before { content: ""; }
+  .board td[data-v=""] { display: none; } }
+nav { font-size: .88rem; margin: .6rem 0; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
+a { color: var(--first); }
 .text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .text th { vertical-align: top; white-space: nowrap !important; }
 """
@@ -44,15 +64,43 @@ class Section:
     body: str
 
 
-def page(title: str, sections: Iterable[Section]) -> str:
-    """The whole document."""
-    body = "".join(f"<section><h2>{escaped(s.title)}</h2>{s.body}</section>\n" for s in sections)
+def page(title: str, sections: Iterable[Section], *, about: str = "", script: str = "") -> str:
+    """The whole document, with a line on what made it, and contents where there are several sections.
+
+    Args:
+        title: of the page.
+        sections: in order.
+        about: what the page is, in a sentence.
+        script: JavaScript of ours for the end of the page, which must be whole without it.
+    """
+    listed = list(sections)
+    ids = _anchors(listed)
+    body = "".join(
+        f'<section id="{name}"><h2>{escaped(s.title)}</h2>{s.body}</section>\n'
+        for name, s in zip(ids, listed, strict=True)
+    )
+    links = "".join(
+        f'<a href="#{name}">{escaped(s.title)}</a>' for name, s in zip(ids, listed, strict=True)
+    ) if len(listed) > 2 else ""  # fmt: skip
+    made = f"Made by nasbench-ws {versions()['nasbench-ws']}."
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="generator" content="nasbench-ws {versions()["nasbench-ws"]}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:,"><title>{escaped(title)}</title><style>{STYLE}</style></head>\n'
-        f"<body><h1>{escaped(title)}</h1>\n{body}</body></html>\n"
+        f"<body><header><h1>{escaped(title)}</h1>{paragraph(f'{about} {made}'.strip(), 'note')}"
+        f"{f'<nav>{links}</nav>' if links else ''}</header>\n{body}"
+        f"{f'<script>{script}</script>' if script else ''}</body></html>\n"
     )
+
+
+def _anchors(sections: Sequence[Section]) -> list[str]:
+    """Of each section's title, letters and dashes; a number behind one that stood before."""
+    found: list[str] = []
+    for one in sections:
+        name = re.sub(r"[^a-z0-9]+", "-", one.title.lower()).strip("-") or "section"
+        found.append(name if name not in found else f"{name}-{len(found)}")
+    return [f"s-{name}" for name in found]
 
 
 def figure(svg: str, caption: str) -> str:

@@ -30,7 +30,7 @@ from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import gap, usual_of, varies
-from nasbench_ws.results.text import gap_text
+from nasbench_ws.results.text import gap_text, metric_name
 
 LOW_IS_GOOD = ("top_rank", "regret")
 
@@ -90,6 +90,14 @@ class Comparison:
         })  # fmt: skip
         return found
 
+    def records(self) -> list[dict[str, Any]]:
+        """A flat mapping a row: the interval as low and high."""
+        return [
+            {**{key: value for key, value in asdict(row).items() if key != "interval"}, "low": row.interval[0],
+             "high": row.interval[1]}
+            for row in self.rows
+        ]  # fmt: skip
+
     def __str__(self) -> str:
         lines = [
             f"{self.metric}{f', matched in {self.match}' if self.match else ''}; "
@@ -130,7 +138,7 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     refuse_quick(results)
     _same("table", [result.assessment.table.digest for result in results], results)
     matched = [result for result in results if result.outcome.match]
-    match = _match(matched) if matched else ""
+    match, metric = _match(matched) if matched else "", metric_name(metric)
     _same("steps", [result.outcome.steps for result in matched], matched)
     _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], matched)
     for result in results:
@@ -222,12 +230,12 @@ def name_of(result: Result) -> str:
 
 
 def unusual(result: Result) -> str:
-    """The strategy, with what is unusual of its plan, batch norm aside."""
+    """The strategy, with what is unusual of its plan, batch norm aside. An edge is written as shells take it, 0-1."""
     schedule, inactive = result.outcome.schedule, result.outcome.inactive
     asked = result.outcome.plan.get("end_lr")
     end = f"end-lr {asked:g}" if asked else ""
     some = f"valid-images {result.outcome.valid_images}" if result.outcome.valid_images else ""
-    parts = [result.outcome.strategy, schedule if schedule != "shuffle" else "", end, some]
+    parts = [result.outcome.strategy.replace("->", "-"), schedule if schedule != "shuffle" else "", end, some]
     return " ".join(part for part in (*parts, inactive if inactive != "frozen" else "") if part)
 
 

@@ -85,6 +85,13 @@ class Result:
         """Each with its mean over instances, interval and values; {} where every instance diverged."""
         return self.assessment.metrics
 
+    @property
+    def tau(self) -> Metric:
+        """Kendall tau, the first of the metrics. ResultError where every instance diverged, so that there is none."""
+        if "kendall_tau" not in self.metrics:
+            raise ResultError(f"{self.outcome.strategy} has no Kendall tau: every instance diverged")
+        return self.metrics["kendall_tau"]
+
     def under(self, mode: str) -> Mapping[str, Metric]:
         """The metrics of the scores under a mode of batch norm."""
         own = mode == self.outcome.batch_norm

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,25 @@ LABELS = {
     "sparse_tau": "sparse tau", "top_rank@1": "T1R", "top_rank@3": "T3R", "precision_at_top@5": "P@top5",
     "precision_at_bottom@5": "P@bottom5", "regret@1": "regret@1", "ndcg@5": "NDCG@5", "partial_tau": "partial tau",
 }  # fmt: skip
+SHORT = {"gt-tau": "kendall_tau", "tau": "kendall_tau"}
+
+
+def metric_name(text: str) -> str:
+    """A metric by the name that is printed of it (T1R, P@top5, Kendall tau), or its own; anything else as it is."""
+    printed = {label.lower(): name for name, label in LABELS.items()}
+    return (SHORT | printed).get(text.lower(), text)
+
+
 BASELINES = ("params", "macs", "random")  # the columns beside a result's own
+
+
+def metric_rows(found: Assessment) -> list[dict[str, Any]]:
+    """A flat mapping a metric: mean, std, low, high, n, and what the baselines reach."""
+    return [
+        {"metric": name, "mean": one.mean, "std": one.std, "low": one.interval[0], "high": one.interval[1], "n": one.n,
+         **{baseline: found.baselines[baseline][name].mean for baseline in BASELINES}}
+        for name, one in found.metrics.items()
+    ]  # fmt: skip
 
 
 def render_scores(name: str, found: Assessment, instances: int) -> str:

@@ -139,7 +139,7 @@ BUILT_IN: dict[str, BuiltIn] = {
         "share the stem and the first K cells",
         lambda a, s, m: keys.prefix(_integer(a[0], "the number of cells"), m.cells),
     ),
-    "edge": BuiltIn("edge:I->J", "few-shot: split on the operation of one edge", _edge),
+    "edge": BuiltIn("edge:I-J", "few-shot: split on the operation of one edge", _edge),
     "private": BuiltIn(
         "private:KIND[+KIND]",
         "layers of these kinds are each child's own, e.g. private:bn",
@@ -151,7 +151,7 @@ BUILT_IN: dict[str, BuiltIn] = {
         lambda a, s, m: keys.shared(_kinds(a)),
     ),
     "split": BuiltIn(
-        "split:I->J[:PART]",
+        "split:I-J[:PART]",
         "full at first; split on an edge after that part of the steps (0.5), copies inheriting",
         lambda a, s, m: keys.full,
         (1, 2),

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from nasbench_ws.cli.failures import guarded
-from nasbench_ws.cli.options import check_output
+from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import OutputError, TableError
 from nasbench_ws.markup import escaped, printable
 

@@ -130,7 +130,7 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
     with pytest.raises(UsageError) as caught:
         leaderboard([groups], tiny.table, folder=folder)
     assert str(caught.value) == (
-        "result 1 (groups-compute) took 6,400 steps matched in group-compute, and the leaderboard has 6,400 matched in "
+        "given 1 (groups-compute) took 6,400 steps matched in group-compute, and the leaderboard has 6,400 matched in "
         "child-updates; evaluate it with --steps 6400 --match child-updates"
     )
     with pytest.raises(ResultError) as caught_result:
@@ -207,7 +207,7 @@ def test_results_with_the_same_scores_are_one_row_that_names_both(
     for name, seed in (("edge:0->1", 5), ("groups:similar:4", 5), ("none", 6)):
         make(strategy=name, scores={"running": scored(seed)}).save(tmp_path / f"{name.replace(':', '-')}.json")
     board = leaderboard(table=tiny.table, folder=tmp_path)
-    assert {row.name for row in board.rows if row.kind == "super-net"} == {"edge:0->1 = groups:similar:4", "none"}
+    assert {row.name for row in board.rows if row.kind == "super-net"} == {"edge:0-1 = groups:similar:4", "none"}
 
 
 def test_low_is_good_is_compared_best_first(make: Callable[..., Result], tiny: Any) -> None:
@@ -220,8 +220,8 @@ def test_low_is_good_is_compared_best_first(make: Callable[..., Result], tiny: A
         assert math.isnan(found.bound) == (metric != "kendall_tau")
 
 
-def test_the_readme_shows_what_ships() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_findings_show_what_ships() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "findings.md").read_text()
     assert leaderboard().markdown() in text
 
 
