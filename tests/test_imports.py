@@ -9,8 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +124,15 @@ def test_the_package_itself_imports_nothing_but_python():
     modules = set(json.loads(_python(code)))
     assert {name.partition(".")[0] for name in modules} <= {"nasbench_ws", *sys.stdlib_module_names}
     assert {name for name in modules if name.startswith("nasbench_ws")} == {"nasbench_ws"}
+
+
+def test_the_documented_layout_is_that_which_is_checked():
+    """The table of wings has each of them, in the order of the contract, from the one that all may import."""
+    root = Path(__file__).parents[1]
+    config = tomllib.loads((root / "pyproject.toml").read_text())
+    (wings,) = [one for one in config["tool"]["importlinter"]["contracts"] if one["id"] == "wings"]
+    packages = {one.name for one in pkgutil.iter_modules(nasbench_ws.__path__) if one.ispkg} - {"data"}
+    ordered = [name.strip("()") for name in reversed(wings["layers"])]
+    told = re.findall(r"^\| `(\w+)` \|", (root / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert told == [name for name in ordered if name in packages]
+    assert set(told) == packages

@@ -176,6 +176,8 @@ def test_a_control_that_ranks_makes_less_sharing_testable(make: Callable[..., Re
 def test_claims_ask_only_for_what_they_need(tiny: Any) -> None:
     assert [one.name for one in experiments(tiny.table, TINY, [3])] == ["seeds", "shuffle", "window"]
     assert {one.name for one in experiments(tiny.table, TINY, [1])} == {"seeds", "orders", "shuffle", "window"}
+    (window,) = [one for one in experiments(tiny.table, replace(TINY, end_lr=0.5), [3]) if one.name == "window"]
+    assert (window.plan.last, window.plan.end_lr) == (TINY.last, 0.5)
     table = load("fashion14")
     costs = [hours(table, experiments(table, scale), 2) for scale in SCALES.values()]
     assert costs == sorted(costs)
