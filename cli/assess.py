@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 @click.option("--top", type=float, metavar="PART", help="Among the best children alone, as 0.25.")
 @click.option("--children", metavar="NAMES|FILE", help="Among these alone: names with commas, or a file of one a line.")
 @missing_option
+@click.option("--unique", is_flag=True, help="Of children that compute the same, the first alone.")
 @table_option
 @csv_option
 @json_option
 def assess(
     scores: str, columns: tuple[str, ...], lower_is_better: bool, top: float | None, children: str | None,
-    allow_missing: bool, table: str, as_csv: bool, as_json: bool,
+    allow_missing: bool, unique: bool, table: str, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure any scores of the children as a super-net's are measured.
 
@@ -54,7 +55,7 @@ def assess(
     from nasbench_ws.tables.table import load
 
     whole = load(table)
-    truth = _among(whole, top, children, allow_missing)
+    truth = _among(whole, top, children, allow_missing, unique)
     some = getattr(truth, "places", range(len(whole)))
     read = read_columns(scores, whole.space, columns, lower_is_better=lower_is_better, partial=len(some) < len(whole))
     absent = sorted(set(some) - set(read.present))
@@ -81,13 +82,17 @@ def assess(
         click.echo(f"Warning: {name}: {warning}", err=True)
 
 
-def _among(whole: Table, top: float | None, children: str | None, allow_missing: bool) -> GroundTruth:
-    """The table, or some of its children."""
+def _among(
+    whole: Table, top: float | None, children: str | None, allow_missing: bool, unique: bool
+) -> GroundTruth:
+    """The table, or some of its children. Of a table that has a part of its space's, these."""
     from nasbench_ws.json_files import bytes_of
     from nasbench_ws.results.truth import Among
 
     if top is not None and children is not None:
         raise UsageError("--top and --children both say which children; give one of them")
+    if top is not None and unique:
+        raise UsageError("--top and --unique both say which children; give one of them")
     if top is not None:
         return Among.top(whole, top)
     places = list(range(len(whole)))
@@ -97,6 +102,18 @@ def _among(whole: Table, top: float | None, children: str | None, allow_missing:
             text = bytes_of(children, ResultError, "give a file of children's names").decode(errors="replace")
         names = [name for name in re.split(r"[\s,;]+", text) if name]
         places = [whole.space.architecture(name).index for name in names]
+    if unique:
+        first = set(Among.unique(whole).places)
+        places = [i for i in places if i in first]
+    if whole.part is not None:
+        has = set(whole.part.tolist())
+        strange = [whole.space[i].name for i in places if i not in has] if children is not None else []
+        if strange:
+            raise UsageError(
+                f"{whole.name} has {len(has)} of the {len(whole)} children of {whole.space.name}, and not "
+                f"{', '.join(strange[:5])}; leave these out"
+            )
+        places = [i for i in places if i in has]
     if allow_missing:
         known = set(Among.known(whole).places)
         lacking = [whole.space[i].name for i in places if i not in known]

@@ -26,6 +26,9 @@ class Row(NamedTuple):
     high: float
     macs: float
 
+MANY = 1000  # children, above whose number no single one is drawn beside a box
+LABELS = 16  # operations on edges, above which their names stand upright
+
 
 @styled
 def scatter(names: Sequence[str], truth: Array, spread: Array, scores: Array, tied: npt.NDArray[np.bool_]) -> str:
@@ -152,21 +155,28 @@ def pareto(rows: Sequence[Row], front: Sequence[bool]) -> str:
 
 
 @styled
-def distribution(truth: Array) -> str:
+def distribution(truth: Array, what: str = "test accuracy") -> str:
     """How the children's accuracies lie."""
-    canvas = Canvas("distribution", "Histogram of the children's test accuracies", height=3.0)
+    canvas = Canvas("distribution", f"Histogram of the children's {what}", height=3.0)
     canvas.axes.hist(truth * 100, bins=min(24, max(6, len(truth) // 3)), color=FIRST, alpha=0.8)
-    canvas.axes.set_xlabel("test accuracy, mean over seeds (%)")
+    canvas.axes.set_xlabel(f"{what}, mean over seeds (%)")
     canvas.axes.set_ylabel("children")
     return canvas.svg()
 
 
 @styled
-def operations(groups: Mapping[str, Mapping[str, Array]]) -> str:
-    """Accuracies by edge, then operation: a box each (quartiles; whiskers to 1.5 of their distance)."""
-    canvas = Canvas("operations", "Test accuracy by operation and edge", columns=len(groups))
+def operations(groups: Mapping[str, Mapping[str, Array]], what: str = "test accuracy") -> str:
+    """Accuracies by edge, then operation: a box each (quartiles; whiskers to 1.5 of their distance, or of thousands of
+    children from 5 % to 95 %, and nobody beyond).
+    """
+    canvas = Canvas("operations", f"{what.capitalize()} by operation and edge", columns=len(groups))
+    many = sum(len(values) for values in next(iter(groups.values())).values()) > MANY
+    narrow = sum(map(len, groups.values())) > LABELS
     for axes, (edge, by_operation) in zip(canvas.grid, groups.items(), strict=True):
-        boxes = axes.boxplot([values * 100 for values in by_operation.values()], widths=0.6, patch_artist=True)
+        boxes = axes.boxplot(
+            [values * 100 for values in by_operation.values()], widths=0.6, patch_artist=True,
+            whis=(5, 95) if many else 1.5, showfliers=not many,
+        )  # fmt: skip
         for box, colour in zip(boxes["boxes"], (c for _ in by_operation for c in SERIES), strict=False):
             box.set(facecolor=colour, alpha=0.6, edgecolor=INK)
         for part in ("medians", "whiskers", "caps"):
@@ -174,9 +184,10 @@ def operations(groups: Mapping[str, Mapping[str, Array]]) -> str:
                 line.set_color(INK)
         for flier in boxes["fliers"]:
             flier.set(markeredgecolor=FAINT, markersize=3)
-        axes.set_title(f"edge {edge}")
-        axes.set_xticks(range(1, len(by_operation) + 1), [_words(name) for name in by_operation], fontsize=8)
-    canvas.axes.set_ylabel("test accuracy (%)")
+        axes.set_title(edge if narrow else f"edge {edge}")
+        labels = [name.replace("_", " ") if narrow else _words(name) for name in by_operation]
+        axes.set_xticks(range(1, len(by_operation) + 1), labels, fontsize=8, rotation=90 if narrow else 0)
+    canvas.axes.set_ylabel(f"{what} (%)")
     return canvas.svg()
 
 
@@ -195,13 +206,13 @@ def curves(names: Sequence[str], epochs: Array, accuracy: Array, truth: Array) -
 
 
 @styled
-def seeds(names: Sequence[str], truth: Array, spread: Array) -> str:
+def seeds(names: Sequence[str], truth: Array, spread: Array, what: str = "test accuracy") -> str:
     """Standard deviation between a child's seeds, against its accuracy."""
     canvas = Canvas("seeds", "Spread between seeds of each child", height=3.2)
     for i, name in enumerate(names):
         _mark(canvas, truth[i] * 100, spread[i] * 100, f"{name}: {truth[i] * 100:.2f} +- {spread[i] * 100:.2f}")
     canvas.axes.set_ylim(0)
-    canvas.axes.set_xlabel("test accuracy (%)")
+    canvas.axes.set_xlabel(f"{what} (%)")
     canvas.axes.set_ylabel("standard deviation\nbetween seeds (points)")
     return canvas.svg()
 
@@ -220,13 +231,13 @@ def agreements(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> s
 
 
 @styled
-def cost(names: Sequence[str], params: Array, truth: Array) -> str:
+def cost(names: Sequence[str], params: Array, truth: Array, what: str = "test accuracy") -> str:
     """Parameters against accuracy."""
     canvas = Canvas("cost", "Parameters of each child against its accuracy", height=3.4)
     for i, name in enumerate(names):
         _mark(canvas, params[i], truth[i] * 100, f"{name}: {params[i]:,.0f} parameters, {truth[i] * 100:.2f}")
     canvas.axes.set_xlabel("parameters")
-    canvas.axes.set_ylabel("test accuracy (%)")
+    canvas.axes.set_ylabel(f"{what} (%)")
     return canvas.svg()
 
 

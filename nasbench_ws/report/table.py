@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
@@ -18,14 +19,15 @@ from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.truth import GroundTruth, children_of, judged
+from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
-from nasbench_ws.space.cell import Architecture
 from nasbench_ws.tables.table import Entry, Table
 
 PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are more
+MEANS = "A child's accuracy is the mean over its seeds."
 DRAWN = 3  # children at either end
+MOST = 500  # points of a figure: a page of 15,625 would take seconds to show
 
 
 def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool = False) -> str:
@@ -33,68 +35,103 @@ def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool =
 
     TableError where a child has no accuracy; with `allow_missing` the page is of the others.
     """
-    known = judged(truth, allow_missing)
-    own, accuracy, by_seed = children_of(known), known.truth, known.by_seed("truth")
-    names = [child.name for child in own]
-    children, seeds, points = truth.content.shape
-    recipe, absent = truth.recipe, truth.absent()
-    best, worst = (truth.query(own[place]) for place in (accuracy.argmax(), accuracy.argmin()))
-    text = (
-        f"All {children} children of {truth.space.name} trained alone on {recipe.images} with {seeds} seeds each, "
-        f"{children * seeds} runs, {len(absent) or 'none'} of them missing: test accuracy "
-        f"{worst.test_accuracy.mean:.4f} ({worst.name}) to {best.test_accuracy.mean:.4f} ({best.name})."
-    )
-    if len(own) < children:
-        text += f" What follows is of the {len(own)} children that lack no run."
+    yard = judged(truth, allow_missing)
+    places = np.array(getattr(yard, "places", range(len(truth))))
+    accuracy, by_seed = yard.truth, yard.by_seed("truth")
+    some = _shown(places)
+    names = [truth.space[i].name for i in places[some].tolist()]
+    note = "" if len(some) == len(places) else f" {len(some):,} children, drawn at random, stand for all."
     sections = [
-        Section("In a sentence", paragraph(text, "verdict")),
-        Section("Accuracies", figure(figures.distribution(accuracy), "A child's accuracy is the mean over its seeds.")),
-        Section("By operation and edge", _operations(own, accuracy)),
-        _curves(truth, own, accuracy, points),
-        _seeds(names, accuracy, by_seed),
-        *(_explained(truth, net) if len(own) == children else []),
-        _reach(known),
+        Section("In a sentence", paragraph(_sentence(truth, places, accuracy), "verdict")),
+        Section("Accuracies", figure(figures.distribution(accuracy, _what(truth)), MEANS)),
+        Section("By operation and edge", _operations(truth, places, accuracy)),
+        _curves(truth, names, accuracy, truth.content.shape[2], places),
+        _seeds(names, accuracy, by_seed, some, note, _what(truth)),
+        *(_explained(truth, net) if len(places) == len(truth) and truth.has("params") else []),
+        _reach(yard),
         _agreements(accuracy, by_seed),
-        _cost(truth, known, names, accuracy),
-        Section("The best and the worst", _drawn(truth, len(own))),
+        *([_cost(truth, names, accuracy, places, some, note)] if truth.has("params") else []),
+        Section("The best and the worst", _drawn(truth, places, accuracy)),
         Section("Recipe and digests", _made(truth)),
     ]
     return page(f"The table {truth.name}", sections)
 
 
-def _operations(children: list[Architecture], accuracy: Array) -> str:
-    space = children[0].space
+def _shown(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Which of the children are drawn as points: all, or MOST of them, the same for everyone."""
+    if len(places) <= MOST:
+        return np.arange(len(places))
+    rng = np.random.Generator(np.random.PCG64(derive("points of a page", len(places))))
+    return np.sort(rng.choice(len(places), MOST, replace=False))
+
+
+def _what(truth: Table) -> str:
+    return truth.truth_name.replace("valid_", "validation ").replace("_", " ")
+
+
+def _sentence(truth: Table, places: npt.NDArray[np.intp], accuracy: Array) -> str:
+    children, seeds, _ = truth.content.shape
+    what = _what(truth)
+    best, worst = (int(places[pick(accuracy)]) for pick in (np.argmax, np.argmin))
+    ends = " to ".join(f"{truth.query(i).truth.mean:.4f} ({truth.space[i].name})" for i in (worst, best))
+    if truth.foreign:
+        of = "All" if truth.part is None else f"{children:,} of the"
+        images, most = truth.content.attributes["images"], f"{seeds} seed{'s' if seeds > 1 else ''}"
+        return (
+            f"{of} {len(truth):,} children of {truth.space.name} as others trained them on {images}, with up to {most} "
+            f"each: {what} {ends}."
+        )
+    absent = truth.absent()
+    follows = f" What follows is of the {len(places)} children that lack no run." if len(places) < children else ""
+    return (
+        f"All {children} children of {truth.space.name} trained alone on {truth.recipe.images} with {seeds} seeds "
+        f"each, {children * seeds} runs, {len(absent) or 'none'} of them missing: {what} {ends}.{follows}"
+    )
+
+
+def _operations(truth: Table, places: npt.NDArray[np.intp], accuracy: Array) -> str:
+    base, edges = len(truth.space.operations), truth.space.edges
     groups = {
         f"{edge[0]} to {edge[1]}": {
-            name: accuracy[[i for i, child in enumerate(children) if child.operation(edge) == name]]
-            for name in space.operations
+            name: accuracy[places // base ** (len(edges) - 1 - place) % base == operation]
+            for operation, name in enumerate(truth.space.operations)
         }
-        for edge in space.edges
+        for place, edge in enumerate(edges)
     }
     caption = "Children that have the operation on that edge; the box holds their middle half, the line is the median."
-    return figure(figures.operations(groups), caption)
+    if len(places) > figures.MANY:
+        caption = caption.replace("is the median.", "is the median, and the whiskers go from 5 % to 95 %.")
+    return figure(figures.operations(groups, _what(truth)), caption)
 
 
-def _curves(truth: Table, children: list[Architecture], accuracy: Array, points: int) -> Section:
+def _curves(
+    truth: Table, names: list[str], accuracy: Array, points: int, places: npt.NDArray[np.intp]
+) -> Section:
     title = "Learning curves"
-    if points < 2 or np.isnan(truth.curves("valid_accuracy")).all():
+    if points < 2 or truth.foreign or np.isnan(truth.curves("valid_accuracy")).all():
         return Section(title, paragraph("Left out: the table has no curves.", "note"))
-    mean = truth.curves("valid_accuracy")[[child.index for child in children]].mean(axis=1)
-    names = [child.name for child in children]
+    mean = truth.curves("valid_accuracy")[places].mean(axis=1)
     caption = "In colour the quarter that ends best and the one that ends worst. The rate falls to 0 at the end."
     return Section(title, figure(figures.curves(names, truth.epochs, mean, accuracy), caption))
 
 
-def _seeds(names: list[str], accuracy: Array, by_seed: Array) -> Section:
+def _seeds(
+    names: list[str], accuracy: Array, by_seed: Array, some: npt.NDArray[np.intp], note: str, what: str
+) -> Section:
     title = "Spread between seeds"
     if by_seed.shape[1] < 2:
         return Section(title, paragraph("Left out: every child has one seed.", "note"))
-    spread = by_seed.std(axis=1, ddof=1)
+    count = np.isfinite(by_seed).sum(axis=1, keepdims=True)
+    squares = np.nansum((by_seed - np.nansum(by_seed, axis=1, keepdims=True) / count) ** 2, axis=1)
+    several = count[:, 0] > 1
+    if not several.any():
+        return Section(title, paragraph("Left out: every child has one seed.", "note"))
+    spread = np.where(several, np.sqrt(squares / np.maximum(count[:, 0] - 1, 1)), 0.0)
     caption = (
-        f"Between seeds of a child {spread.mean() * 100:.2f} points on average; between the children's means "
-        f"{accuracy.std(ddof=1) * 100:.2f}."
+        f"Between seeds of a child {spread[several].mean() * 100:.2f} points on average; between the children's means "
+        f"{accuracy.std(ddof=1) * 100:.2f}.{note}"
     )
-    return Section(title, figure(figures.seeds(names, accuracy, spread), caption))
+    return Section(title, figure(figures.seeds(names, accuracy[some], spread[some], what), caption))
 
 
 def _explained(truth: Table, net: Result | None) -> list[Section]:
@@ -118,7 +155,9 @@ def _reach(truth: GroundTruth) -> Section:
 
 def _agreements(accuracy: Array, by_seed: Array) -> Section:
     title, count = "How well seeds agree", by_seed.shape[1]
-    if count < 2:
+    whole = np.isfinite(by_seed).all(axis=1)
+    accuracy, by_seed = accuracy[whole], by_seed[whole]
+    if count < 2 or whole.sum() < 4:
         return Section(title, paragraph("Left out: it takes two seeds or more.", "note"))
     counts = list(range(1, count // 2 + 1))
     best = accuracy >= np.quantile(accuracy, 0.75)
@@ -146,35 +185,45 @@ def _agreement(by_seed: Array, k: int) -> float:
     return float(np.mean([kendall_tau(by_seed[:, a].mean(axis=1), by_seed[:, b].mean(axis=1)) for a, b in pairs]))
 
 
-def _cost(truth: Table, known: GroundTruth, names: list[str], accuracy: Array) -> Section:
-    params, seconds = known.column("params").astype(float), truth.by_seed("seconds")
+def _cost(
+    truth: Table, names: list[str], accuracy: Array, places: npt.NDArray[np.intp], some: npt.NDArray[np.intp], note: str
+) -> Section:
+    params, seconds = truth.column("params")[places].astype(float), truth.by_seed("seconds")
     text = (
         f"Parameter count alone ranks the children with Kendall tau {kendall_tau(params, accuracy):.2f} (Spearman "
         f"{spearman(params, accuracy):.2f}, Pearson {pearson(params, accuracy):.2f}): what a super-net has to beat."
     )
     if np.isfinite(seconds).any():
         hours = np.nansum(seconds) / 3600
-        text += f" The runs took {hours:.1f} hours by the clock, {np.nanmedian(seconds):.0f} s each at the median."
-    return Section("Cost", figure(figures.cost(names, params, accuracy), text))
+        how = "as others give them" if truth.foreign else "by the clock"
+        text += f" The runs took {hours:,.1f} hours {how}, {np.nanmedian(seconds):.0f} s each at the median."
+    return Section("Cost", figure(figures.cost(names, params[some], accuracy[some], _what(truth)), text + note))
 
 
-def _drawn(truth: Table, count: int) -> str:
-    best = truth.best("test_accuracy", count)
+def _drawn(truth: Table, places: npt.NDArray[np.intp], accuracy: Array) -> str:
+    order = places[np.argsort(-accuracy, kind="stable")].tolist()
+    ranked = [*enumerate(order, start=1)]
     parts = [
-        figure(prefixed(draw_child(entry.architecture), entry.name), _caption(entry, place, len(best)))
-        for place, entry in [*enumerate(best, start=1)][:DRAWN] + [*enumerate(best, start=1)][-DRAWN:]
+        figure(prefixed(draw_child(truth.space[i]), truth.space[i].name), _caption(truth.query(i), place, len(order)))
+        for place, i in ranked[:DRAWN] + ranked[-DRAWN:]
     ]
     return f'<div class="cells">{"".join(parts)}</div>'
 
 
 def _caption(entry: Entry, place: int, count: int) -> str:
-    mean, std, _ = entry.test_accuracy
-    return f"{entry.name}: {place} of {count}, {mean:.4f} +- {number(std, 4)}, {entry.params:,} parameters"
+    mean, std, _ = entry.truth
+    size = "" if entry.params is None else f", {entry.params:,} parameters"
+    return f"{entry.name}: {place} of {count}, {mean:.4f} +- {number(std, 4)}{size}"
 
 
 def _made(truth: Table) -> str:
-    recipe = ", ".join(f"{key} {value}" for key, value in truth.recipe.to_dict().items() if value not in ("", 0))
     attributes = truth.content.attributes
+    if truth.foreign:
+        return facts({
+            "source": attributes["source"], "images": attributes["images"], "table digest": truth.digest,
+            "licence": attributes["licence"], "citation": attributes["citation"],
+        })  # fmt: skip
+    recipe = ", ".join(f"{key} {value}" for key, value in truth.recipe.to_dict().items() if value not in ("", 0))
     made_on = "; ".join(
         f"{one.get('device', '')} ({', '.join(f'{k} {v}' for k, v in dict(one.get('versions', {})).items())})"
         for one in truth.content.environments

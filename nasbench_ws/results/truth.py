@@ -158,8 +158,11 @@ def places_of(table: GroundTruth) -> list[int] | None:
 
 
 def judged(table: Table, allow_missing: bool) -> GroundTruth:
-    """What scores are measured against: the table, or with `allow_missing` its children that lack no run."""
-    return Among.known(table) if allow_missing and table.absent() else table
+    """What scores are measured against: the table, or with `allow_missing` its children that lack no run.
+
+    Of a table that others made of a part of a space, the children that it has.
+    """
+    return Among.known(table) if table.part is not None or (allow_missing and table.absent()) else table
 
 
 def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:

@@ -211,7 +211,7 @@ class Table:
             if not absent:
                 raise TableError(
                     f"{self.name} has {self.content.shape[0]} of the {len(self.space)} children of {self.space.name}; "
-                    "measure among those, as `assess --allow-missing` does"
+                    "measure among those, as `assess` does"
                 )
             listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in absent[:4])
             more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""

@@ -109,7 +109,7 @@ def test_a_part_of_a_space(tmp_path: Path) -> None:
     assert np.isnan(table.query(20).truth.mean)
     assert repr(table).endswith("7 of 27 children x 3 seeds x 1 epochs, small201)")
     assert refused(TableError, lambda: table.truth) == (
-        f"{table.name} has 7 of the 27 children of small201; measure among those, as `assess --allow-missing` does"
+        f"{table.name} has 7 of the 27 children of small201; measure among those, as `assess` does"
     )
     assert refused(UsageError, lambda: table.best("valid_accuracy", 8)) == (
         "the 8 best of 7 children with a valid_accuracy: n must be 1 to 7"

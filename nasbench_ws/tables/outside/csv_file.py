@@ -133,4 +133,5 @@ def _sizes(path: str | Path, space: Space, column: str, rows: NDArray[np.int64])
             f"{path} has {column} {values[0, wrong[0]]:g} for {space[rows[wrong[0]]].name}; give one whole number of 0 "
             "or more for each child"
         )
-    return known.astype(np.int64)
+    sizes: NDArray[np.int64] = known.astype(np.int64)
+    return sizes
