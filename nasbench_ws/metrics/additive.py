@@ -29,11 +29,11 @@ class AdditiveBound(NamedTuple):
 
 
 def additive_bound(choices: NDArray[np.int64], truth: Array, seed: int = 0) -> AdditiveBound:
-    """Of children (n, edges) with that truth (n,). NaN where there are fewer children than numbers to fit."""
+    """Of children (n, edges) with that truth (n,). NaN where a child is not predicted by the others."""
     design = indicators(choices)
-    if len(truth) <= np.linalg.matrix_rank(design):
-        return AdditiveBound(*[float("nan")] * 3)
     hat = design @ np.linalg.pinv(design)
+    if np.isclose(np.diag(hat), 1).any():
+        return AdditiveBound(*[float("nan")] * 3)
     fitted = hat @ truth
     out = truth - (truth - fitted) / (1 - np.diag(hat))
     in_sample, left_out = kendall_taus(np.stack([fitted, out]), truth)

@@ -1,9 +1,10 @@
-"""Children trained alone and stopped early, as a ranker: read off the validation curves that a table has.
+"""Children trained alone and stopped early, as a ranker: read off the curves that a table has.
 
-    alone(curves, epoch=1.0)            # a ranking for each seed of the curves
+    alone(curves, epoch=1.0)                    # a ranking for each seed of the curves
+    alone(curves, epoch=4.0, by_loss=True)      # by the training loss, which tells earlier
 
-What it is given are validation accuracies. Test accuracies it never sees, and what it is measured against has to
-leave out the seeds that it looked at (results/truth.py).
+What it is given are validation accuracies and training losses. Test accuracies it never sees, and what it is measured
+against has to leave out the seeds that it looked at (results/truth.py).
 """
 
 from __future__ import annotations
@@ -23,27 +24,30 @@ from nasbench_ws.recipe import Recipe
 
 @dataclass(frozen=True)
 class Curves:
-    """Validation accuracies of every child trained alone, and what that takes."""
+    """What every child shows while it trains alone, test images aside, and what that takes."""
 
     recipe: Recipe
     epochs: Array  # passes over the training images
     valid_accuracy: Array  # (n, seeds, epochs)
+    train_loss: Array  # (n, seeds, epochs)
     macs: NDArray[np.int64]  # (n,) of one image's forward pass
     params: NDArray[np.int64]  # (n,)
 
 
-def alone(curves: Curves, epoch: float) -> Known:
-    """The ranking after so many epochs. UsageError where that point is not recorded, or a run is missing."""
+def alone(curves: Curves, epoch: float, by_loss: bool = False) -> Known:
+    """The ranking after so many epochs by validation accuracy, or by the training loss, the less the better.
+
+    UsageError where that point is not recorded, or a run is missing.
+    """
     place = np.flatnonzero(np.isclose(curves.epochs, epoch, rtol=1e-9, atol=0))
     if not len(place):
         recorded = ", ".join(f"{x:g}" for x in curves.epochs)
         raise UsageError(f"standalone training has no epoch {epoch:g}; recorded are {recorded}")
-    scores = curves.valid_accuracy[:, :, place[0]].T  # (seeds, n)
+    scores = (-curves.train_loss if by_loss else curves.valid_accuracy)[:, :, place[0]].T  # (seeds, n)
     if np.isnan(scores).any():
-        raise UsageError(
-            f"{int(np.isnan(scores).sum())} runs have no validation accuracy at epoch {epoch:g}; a ranking needs all"
-        )
-    name = f"alone:{epoch:g}"
+        what = "training loss" if by_loss else "validation accuracy"
+        raise UsageError(f"{int(np.isnan(scores).sum())} runs have no {what} at epoch {epoch:g}; a ranking needs all")
+    name = f"{'early-loss' if by_loss else 'alone'}:{epoch:g}"
     return Known(name, scores, cost(curves, epoch), {"epoch": epoch}, looked_at=tuple(range(len(scores))))
 
 

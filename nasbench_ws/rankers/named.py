@@ -15,6 +15,7 @@ from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.rankers.alone import Curves, alone
 from nasbench_ws.rankers.base import Ranker
 from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.rankers.predictor import predicted
 from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.rankers.scored import Known, RandomOrder, Scored
 from nasbench_ws.rankers.scores_file import read_scores
@@ -52,19 +53,41 @@ def _random(argument: str, table: Table) -> Ranker:
 def curves(table: Table, places: list[int] | None = None) -> Curves:
     """All that a ranker may know of a table's runs, or of those of some children."""
     own = slice(None) if places is None else places
-    valid = table.curves("valid_accuracy")[own]
-    return Curves(table.recipe, table.epochs, valid, table.column("macs")[own], table.column("params")[own])
+    valid, loss = table.curves("valid_accuracy")[own], table.curves("train_loss")[own]
+    return Curves(table.recipe, table.epochs, valid, loss, table.column("macs")[own], table.column("params")[own])
 
 
-def _alone(argument: str, table: Table) -> Ranker:
-    try:
-        epoch = float(argument)
-    except ValueError:
-        recorded = ", ".join(f"{x:g}" for x in table.epochs)
-        raise UsageError(
-            f"alone:{argument} has no number of epochs; write alone:EPOCH, with one of {recorded}"
-        ) from None
-    return alone(curves(table), epoch)
+def _alone(name: str) -> Callable[[str, Table], Ranker]:
+    def make(argument: str, table: Table) -> Ranker:
+        try:
+            epoch = float(argument)
+        except ValueError:
+            recorded = ", ".join(f"{x:g}" for x in table.epochs)
+            raise UsageError(
+                f"{name}:{argument} has no number of epochs; write {name}:EPOCH, with one of {recorded}"
+            ) from None
+        return alone(curves(table), epoch, by_loss=name == "early-loss")
+
+    return make
+
+
+def _predictor(argument: str, table: Table) -> Ranker:
+    kind, _, count = argument.partition(":")
+    if kind != "additive" or not count.isdecimal():
+        raise UsageError(f"predictor:{argument} is not written like predictor:additive:N, with N runs to fit it to")
+    choices = np.array([child.choices for child in table.space])
+    return predicted(curves(table), choices, int(count))
+
+
+def _proxy(name: str) -> Callable[[str, Table], Ranker]:
+    def make(argument: str, table: Table) -> Ranker:
+        if argument:
+            raise UsageError(f"{name} takes no arguments, and got {argument!r}; write {name}")
+        from nasbench_ws.rankers.proxies.ranker import Proxy  # torch
+
+        return Scored(Proxy(name))
+
+    return make
 
 
 def _scores(argument: str, table: Table) -> Ranker:
@@ -73,12 +96,22 @@ def _scores(argument: str, table: Table) -> Ranker:
     return Known(f"scores:{argument}", read_scores(argument, table.space))
 
 
+PROXIES = {
+    "grad_norm": "norm of the gradient", "snip": "sum of |weight x gradient|", "grasp": "-weight x Hessian x gradient",
+    "fisher": "(activation x gradient)^2", "plain": "sum of weight x gradient", "l2_norm": "norm of the weights",
+    "synflow": "|weight| x gradient without batch norm, on an image of ones", "jacov": "correlations of Jacobians",
+    "epe_nas": "the same by class", "naswot": "codes of ReLUs on 128 images", "zen": "sensitivity of Gaussian networks",
+    "zico": "mean over deviation of gradients between two batches", "az_nas": "four proxies by their ranks",
+}  # fmt: skip  # zero-cost proxies, each with what it is
 NAMED = {
     "params": Named("params", "the number of parameters: trains nothing", _counted("params")),
     "macs": Named("macs", "multiply-adds of a forward pass: trains nothing", _counted("macs")),
     "random": Named("random", "chance: every instance is another order", _random),
-    "alone": Named("alone:EPOCH", "each child trained alone and stopped early, read off the table's curves", _alone),
+    "alone": Named("alone:EPOCH", "every child alone, stopped early: read off the table's curves", _alone("alone")),
+    "early-loss": Named("early-loss:EPOCH", "the same by training loss, which tells earlier", _alone("early-loss")),
+    "predictor": Named("predictor:additive:N", "an additive fit to N standalone runs of the table", _predictor),
     "scores": Named("scores:FILE", "scores of your own, as `assess` reads them", _scores),
+    **{name: Named(name, f"zero-cost proxy: {what}", _proxy(name)) for name, what in PROXIES.items()},
 }
 
 

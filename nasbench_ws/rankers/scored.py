@@ -28,7 +28,8 @@ class Scored:
     """A `Ranker` of one piece an instance, made of a thing with `score(problem, images, seed)`.
 
     The thing may have `name`, `plan` (a mapping for the result), `splits` ("train", "valid"; () for none, and it is
-    given None), `deterministic` (True: the seed changes nothing) and `check(problem, images, seeds)`.
+    given None), `deterministic` (True: the seed changes nothing), `check(problem, images, seeds)`, and
+    `macs(problem, images)`, the multiply-adds of an instance.
     """
 
     match = ""
@@ -63,6 +64,7 @@ class Scored:
         on_step(piece.size)
         outcome: dict[str, Any] = without_nan({
             "scores": scores.tolist(),
+            "macs": self.thing.macs(problem, images) if hasattr(self.thing, "macs") else 0,
             "seconds": time.perf_counter() - started,
             "cpu_seconds": time.process_time() - cpu_started,
         })
@@ -73,7 +75,8 @@ class Scored:
 
     def gather(self, problem: Problem, outcomes: Sequence[Mapping[str, Any]]) -> Ranking:
         (outcome,) = outcomes
-        cost = Cost(0, 0, 0, 0, 0, float(outcome["seconds"]), 0, 0, outcome.get("cpu_seconds"))
+        macs, seconds = int(outcome.get("macs", 0)), float(outcome["seconds"])
+        cost = Cost(0, 0, 0, macs, 0, seconds, 0, 0, outcome.get("cpu_seconds"))
         return Ranking({"": checked_scores(self.name, outcome["scores"], len(problem.space))}, cost)
 
 

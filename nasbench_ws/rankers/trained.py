@@ -109,7 +109,7 @@ class Trained:
     @one_thread()
     def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
         assert images is not None
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         way = self._way()
         run = Run(self.asked, problem, images, piece.seed, getattr(way, "hold", 0.0))
         trace = _Trace(run, way)
@@ -133,8 +133,8 @@ class Trained:
             "diverged_at": diverged, "trace": trace.found, "steps": meter.weight_steps, "images": meter.images,
             "child_updates": meter.child_updates, "macs": meter.macs, "gate_steps": meter.gate_steps,
             "weight_bytes": run.net.supernet.weights.bytes, "parameters": run.net.supernet.weights.values.numel(),
-            "seconds": time.perf_counter() - started,
-            "device": run.net.supernet.backend.description(run.net.macro.channels),
+            "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started,
+            "device": run.net.supernet.description(),
             "trained": {children[number].name: times for number, times in sorted(meter.trained.items())},
         })  # fmt: skip
         return outcome
@@ -146,7 +146,7 @@ class Trained:
         at = outcome["diverged_at"]
         return Ranking(
             scores={name: checked_scores(self.name, one, count) for name, one in outcome["scores"].items()},
-            cost=Cost(**{name: outcome[name] for name in names}, super_nets=1),
+            cost=Cost(**{name: outcome[name] for name in names}, super_nets=1, cpu_seconds=outcome["cpu_seconds"]),
             diverged=() if at is None else (Divergence(outcome["seed"], tuple(range(count)), at),),
             trained=outcome["trained"],
             trace={name: np.array(one, dtype=np.float64)[None] for name, one in outcome["trace"].items()},

@@ -62,7 +62,7 @@ def render(outcome: Outcome, found: Assessment) -> str:
         first = outcome.diverged[0]
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
     matched = f" (matched in {outcome.match})" if outcome.match else ""
-    cost = cost_text(outcome.cost) if outcome.cost.steps else f"nothing is trained, {seconds_text(outcome.cost)}"
+    cost = cost_text(outcome.cost) if outcome.cost.steps else _untrained(outcome.cost)
     return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost}")])
 
 
@@ -76,6 +76,11 @@ def _caveat(outcome: Outcome) -> list[str]:
     if outcome.valid_images:
         return _wrap(f"Scored on {outcome.valid_images:,} validation images: for developing, not for a leaderboard.")
     return []
+
+
+def _untrained(cost: Cost) -> str:
+    macs = f"{cost.macs / 1e12:.3f}T multiply-adds, " if cost.macs else ""
+    return f"nothing is trained, {macs}{seconds_text(cost)}"
 
 
 def cost_text(cost: Cost) -> str:

@@ -27,10 +27,11 @@ from torch import Tensor
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
-from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot
+from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot, read_blocks
 from nasbench_ws.space.cell import Edge, Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro
+from nasbench_ws.space.operations import layers_of
 from nasbench_ws.training import reference
 from nasbench_ws.training.backend import Backend, Bound, Updater
 from nasbench_ws.training.supernet import SuperNet
@@ -95,6 +96,12 @@ class MixedNet:
         self, recipe: Recipe, macro: Macro, space: Space, seed: int, dtype: torch.dtype = torch.float32,
         backend: Backend | None = None,
     ) -> None:  # fmt: skip
+        for operation in space.operations:
+            if not layers_of(operation, macro):
+                raise UsageError(
+                    f"{operation} has no batch norm whose scale could be a gate; the spaces of mixed networks have "
+                    "operations that end in one: take sharing strategies, such as full, for this space"
+                )
         self.supernet = SuperNet(recipe, macro, list(space), full, seed, dtype, backend)
         self.recipe, self.macro, self.space = recipe, macro, space
         self.shape = len(space.edges), len(space.operations)
@@ -148,11 +155,14 @@ class MixedNet:
                 nodes.append(tuple(
                     add((cell, edges[i], operations[o]), (nodes[edges[i][0]],), gated=True) for i, o in wanted
                 ))  # fmt: skip
-            concat = self.macro.output == "concat"
-            value = tuple(nodes[1:]) if concat else (tuple(term for node in nodes[1:] for term in node),)
+            if self.macro.output == "concat":
+                value = tuple(nodes[1:])
+            else:
+                summed = nodes[1:] if self.macro.output == "sum" else nodes[-1:]
+                value = (tuple(term for node in summed for term in node),)
         head = replace(self._head, inputs=value)
         bound = Head(value, head.channels, head.height, head.width, head.classes, self._number[head.linear])
-        return Network(tuple(blocks), (bound,))
+        return read_blocks(Network(tuple(blocks), (bound,)))
 
     def _cells(self) -> range:
         return range(1, self.macro.cells + 1)
@@ -269,7 +279,7 @@ class MixedNet:
             if len(self._bound) > MOST_BOUND:  # draws that may never come again
                 self._bound.clear()
             network = self.network(draw.active)
-            self._bound[key] = self.supernet.backend.bind(network, self.weights, learns)
+            self._bound[key] = self.supernet.backend_of(network).bind(network, self.weights, learns)
         return self._bound[key]
 
     def _statistics(self, network: Network[int], which: str) -> Statistics | None:

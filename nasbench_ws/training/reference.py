@@ -62,7 +62,7 @@ def forward(
 
     def run_block(block: Block[int], x: torch.Tensor) -> torch.Tensor:
         nonlocal at
-        z = _layers(block, x, parameters)
+        z = layer_outputs(block, x, parameters)[-1]
         if statistics is None:
             mean = z.detach().mean(dim=(0, 2, 3))
             var = z.detach().var(dim=(0, 2, 3), unbiased=False)
@@ -125,22 +125,24 @@ def run_blocks(
     return found
 
 
-def _layers(block: Block[int], u: torch.Tensor, parameters: Any) -> torch.Tensor:
-    """A block up to its batch norm: (B, Cin, H, W) -> (B, Cout, H, W)."""
+def layer_outputs(block: Block[int], u: torch.Tensor, parameters: Any) -> list[torch.Tensor]:
+    """What each layer of a block makes, up to its batch norm: (B, Cin, H, W) -> [..., (B, Cout, H, W)]."""
+    found = []
     if block.relu:
         u = F.relu(u)
     if block.pool:
-        return pooled(block.pool, u)
+        return [pooled(block.pool, u)]
     if block.depthwise is not None:
         (weight,) = parameters(block.depthwise)
         reach = (block.kernel - 1) * block.dilation // 2
         u = F.conv2d(
             u, weight.unsqueeze(1), padding=reach, dilation=block.dilation, groups=block.in_channels
         )
+        found.append(u)
     if block.conv is not None:
         (weight,) = parameters(block.conv)
-        u = F.conv2d(u, weight, padding=block.conv_kernel // 2, groups=block.groups)
-    return u
+        found.append(F.conv2d(u, weight, padding=block.conv_kernel // 2, groups=block.groups))
+    return found
 
 
 def pooled(how: str, x: torch.Tensor) -> torch.Tensor:

@@ -51,7 +51,7 @@ def vectors(net: MixedNet) -> list[torch.Tensor]:
     return [part.clone() for part in net.supernet.weights.snapshot()]
 
 
-@pytest.mark.parametrize(("output", "every"), [("concat", 1), ("sum", 9)])
+@pytest.mark.parametrize(("output", "every"), [("concat", 2), ("sum", 9), ("last", 9)])
 def test_one_hot_gates_are_the_child(output: str, every: int) -> None:
     """L1: logits of all 64, with batch and with running statistics."""
     net = mixed(replace(MACRO, output=output), steps=3)
@@ -221,6 +221,12 @@ def test_gates_of_another_space_are_refused() -> None:
         mixed().gate_gradient(*batch(), Draw.of(torch.ones(3, 5)))
     assert str(caught.value) == (
         "gates (3, 5) and active (3, 5): give one of each for every edge and operation of deeper64, (3, 4)"
+    )
+    with pytest.raises(UsageError) as caught:
+        MixedNet(Recipe(), MACRO, Space("skipping", 1, ("skip_connect", "conv_1x1")), 0)
+    assert str(caught.value) == (
+        "skip_connect has no batch norm whose scale could be a gate; the spaces of mixed networks have operations that "
+        "end in one: take sharing strategies, such as full, for this space"
     )
     with pytest.raises(UsageError) as caught:
         mixed().forward(batch()[0], relaxed(), "private")
