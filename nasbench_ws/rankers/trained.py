@@ -80,6 +80,7 @@ class Trained:
         plan: dict[str, Any] = {key: value for key, value in self.asked.to_dict().items() if key in own}
         added = [name for name in names if name in ADDITIVE and not hasattr(way, "log_probabilities")]
         plan |= {"strategy": self.name, "schedule": "", "last": 0, "readouts": names, "additive": added}
+        plan["operations"] = list(problem.space.operations)
         found: dict[str, Any] = without_nan(plan)
         return found
 

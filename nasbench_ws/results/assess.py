@@ -34,6 +34,7 @@ from nasbench_ws.results.assessment import (
     WindowTaus,
 )
 from nasbench_ws.results.baselines import figure
+from nasbench_ws.results.gates import best_additive
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
 from nasbench_ws.results.standing import standing, usual, varies
@@ -95,7 +96,14 @@ def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
             {mode: _taus(by_steps, table) for mode, by_steps in readouts.fine_tune.items()},
             _taus(readouts.other, table),
         ),
+        additive_bound=_additive_bound(outcome, table),
     )
+
+
+def _additive_bound(outcome: Outcome, table: GroundTruth) -> float | None:
+    """Where a readout is additive, and the table has enough children."""
+    bound = best_additive(table) if outcome.plan.get("additive") else math.nan
+    return bound if math.isfinite(bound) else None
 
 
 def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None) -> dict[str, Metric]:

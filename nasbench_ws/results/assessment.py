@@ -181,6 +181,7 @@ class Derived:
     baselines: Mapping[str, Mapping[str, Figure]]  # params, macs, random: each metric
     verdict: str
     standing: Standing | None = None  # None where every instance diverged, and in files of older versions
+    additive_bound: float | None = None  # Kendall tau of the best score that adds up over edges; None without such
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -16,6 +16,7 @@ from nasbench_ws.cost import Cost
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.results.assessment import Assessment, Gap
+from nasbench_ws.results.gates import remarks
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.training.batch_norm import labelled
 
@@ -58,6 +59,7 @@ def render(outcome: Outcome, found: Assessment) -> str:
     parts += [labelled(outcome.batch_norm)] if outcome.batch_norm else []
     parts += [f"schedule {outcome.schedule}"] if outcome.schedule else []
     lines = [*_wrap(", ".join(parts)), *_caveat(outcome), "", *_measured(found), *_readouts(outcome, found)]
+    lines += [line for remark in remarks(outcome, found.additive_bound) for line in _wrap(remark)]
     if outcome.diverged:
         first = outcome.diverged[0]
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")

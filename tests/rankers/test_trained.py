@@ -18,6 +18,7 @@ from nasbench_ws.rankers.relaxed.darts import Darts, unrolled
 from nasbench_ws.rankers.rows import ROWS, made
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.rankers.trained import Trained
+from nasbench_ws.results.gates import best_additive, remarks
 from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
@@ -234,10 +235,30 @@ def test_darts_is_evaluated_as_full_is(tiny: Any, tmp_path: Any) -> None:
     assert np.isnan(result.assessment.standing.children_accuracy)  # type: ignore[union-attr]  # no accuracy
     assert str(result).startswith("darts on tiny: 2 instances, readout logp\n")
     assert "readout perturbation: Kendall tau" in str(result)
+    bound = best_additive(tiny.table)
+    assert f"logp and perturbation add up over edges: no such score ranks this table better\nthan {bound:.2f}" in str(
+        result
+    )
+    last = float(trace["entropy"][:, -1].mean())
+    assert f"entropy of the gates at the end: {last:.3f} of the most" in str(result)
     result.save(tmp_path / "darts.json")
     assert Result.load(tmp_path / "darts.json") == result
     again = evaluate("darts", tiny.table, plan=plan, instances=2, folder=tmp_path / "work", load=tiny.load)
     assert np.array_equal(again.scores, result.scores)
+
+
+def test_what_became_of_the_gates_in_words(make: Any) -> None:
+    even, pooled = np.full((3, 4), 0.25), np.eye(4)[[0, 0, 2]]
+    plan = {**make().outcome.plan, "additive": ["logp"], "operations": list(DEEPER64.operations)}
+    for gates, entropy, text in (
+        (even, 1.0, ": it has not decided"),
+        (pooled, 0.1, "it collapses to max_pool_3x3: its gate is the largest on 67 % of the edges"),
+    ):
+        trace = {"gates": gates[None, None], "entropy": np.array([[0.5, entropy]])}
+        found = remarks(make(plan=plan, trace=trace).outcome, 0.878)
+        assert found[0] == "logp add up over edges: no such score ranks this table better than 0.88"
+        assert text in " ".join(found)
+    assert remarks(make().outcome, None) == []
 
 
 def test_a_readout_of_shared_steps_is_refused(tiny: Any) -> None:
