@@ -29,6 +29,7 @@ def join(
       nasbench-ws join full-*.json -o full.json
     """
     from nasbench_ws.results.join import join as run
+    from nasbench_ws.results.paths import path_note
     from nasbench_ws.results.result import Result
     from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load
@@ -38,6 +39,9 @@ def join(
     say_missing(truth, allow_missing)
     joined = run([Result.load(path) for path in results], judged(truth, allow_missing))
     joined.save(output)
+    note = path_note([joined])
+    if note:
+        click.echo(f"Warning: {note}", err=True)
     if as_json:
         print_json(joined.to_dict())
         return

@@ -15,10 +15,11 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 from nasbench_ws.errors import NasbenchError, near_misses
@@ -47,6 +48,24 @@ def raised(error: BaseException) -> str:
     return text
 
 
+_at_hand: ContextVar[Mapping[str, Any]] = ContextVar("at_hand", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def at_hand(things: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, names stand for these things, whose files may be on another machine."""
+    token = _at_hand.set(things)
+    try:
+        yield
+    finally:
+        _at_hand.reset(token)
+
+
+def meant_here(name: str) -> Any:
+    """What `at_hand` says that a name stands for; None where it says nothing."""
+    return _at_hand.get().get(name)
+
+
 @dataclass(frozen=True)
 class Plugins:
     """One kind of plugin.
@@ -69,6 +88,9 @@ class Plugins:
 
     def find(self, name: str) -> Any:
         """What `name` stands for."""
+        here = meant_here(name)
+        if here is not None:
+            return here
         for point in importlib.metadata.entry_points(group=self.group):
             if point.name == name:
                 return self.run(point.load, f"the installed {self.kind} {name!r}")

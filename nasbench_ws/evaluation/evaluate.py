@@ -24,6 +24,7 @@ from typing import Any
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
+from nasbench_ws.evaluation.travel import pack
 from nasbench_ws.evaluation.work import Source, check_travels, images_for, run_piece
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
@@ -148,13 +149,15 @@ class Evaluation:
             workers, executor = None, None  # not worth a process
         elif workers and executor is None:
             check_travels(self.ranker, self.problem, self.source)
+        elsewhere = executor is not None and getattr(executor, "elsewhere", False)
+        ranker = pack(self.ranker, self.table) if elsewhere else self.ranker
         longest = sorted(todo.items(), key=lambda item: -item[1].size)  # first, so that all end together
         ours = self.images if workers and executor is None else None
         with mapped(ours, self.source.load or load_images) as load:
             source = self.source if ours is None else replace(self.source, load=load)
             execute(
                 run_piece,
-                {name: Task((self.ranker, self.problem, source, piece), piece.size) for name, piece in longest},
+                {name: Task((ranker, self.problem, source, piece), piece.size) for name, piece in longest},
                 on_done,
                 workers=workers,
                 executor=executor,
@@ -235,6 +238,7 @@ def prepare(
     seeds = _seeds(chosen, instances, first_seed)
     source = Source(root, load)
     images = images_for(chosen, problem, source)
+    source = replace(source, digest=None if images is None else images.digest)
     _check_images(images, truth)
     judge = judged(truth, allow_missing)
     _ = judge.truth  # which refuses a table that lacks runs

@@ -7,44 +7,64 @@ There is no table here: a worker could not open one.
 
 from __future__ import annotations
 
-import functools
 import pickle
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import DataError, UsageError
+from nasbench_ws.evaluation.travel import Sent
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker
 from nasbench_ws.space.problem import Problem
 
+DATA_SETS = 2  # kept in a process: in a worker there is one, in a notebook perhaps a small one beside it
+
 
 @dataclass(frozen=True)
 class Source:
-    """Where images come from: `load` is called as `load_images` is, with the data set's name, splits and `root`."""
+    """Where images come from: `load` is called as `load_images` is, with the data set's name, splits and `root`.
+
+    A name says nothing of what is in a folder, which may have changed, or differ on another machine: `digest` does.
+    """
 
     root: str | None = None
     load: Load | None = None  # None: `load_images`
+    digest: str | None = None  # of the images that are asked for; None: whatever is there now
 
 
-def images_for(ranker: Ranker, problem: Problem, source: Source) -> Images | None:
-    """The images that a ranker looks at; None where it looks at none. UsageError where it asks for test images."""
+_kept: OrderedDict[tuple[Any, ...], Images] = OrderedDict()  # of this process, the one asked for last at the end
+
+
+def images_for(ranker: Ranker | Sent, problem: Problem, source: Source) -> Images | None:
+    """The images that a ranker looks at; None where it looks at none.
+
+    UsageError where it asks for test images, DataError where the images of that name are others here.
+    """
     if not ranker.splits:
         return None
     if not set(ranker.splits) <= {"train", "valid"}:
         raise UsageError(
             f"{ranker.name} asks for the images {', '.join(ranker.splits)}; a ranker may look at train and valid only"
         )
-    loaded = _loaded(source.load or load_images, problem.images, tuple(ranker.splits), source.root)
-    return _first(loaded, getattr(ranker, "valid_images", 0))
-
-
-@functools.lru_cache(maxsize=2)  # in a worker, one data set; in a notebook, perhaps a small one beside it
-def _loaded(load: Load, name: str, splits: tuple[str, ...], root: str | None) -> Images:
-    return load(name, splits, root=root)
+    load, name = source.load or load_images, problem.images
+    which = (load, name, tuple(ranker.splits), source.root)
+    found = next((one for key, one in _kept.items() if key == (*which, source.digest)), None)
+    if found is None:
+        found = load(name, ranker.splits, root=source.root)
+        if source.digest not in (None, found.digest):
+            raise DataError(
+                f"the images {name} have digest {found.digest} here, and {source.digest} where this evaluation was "
+                "asked for; have the same images in the same place on every machine, and leave them while it runs"
+            )
+        _kept[(*which, found.digest)] = found
+        while len(_kept) > DATA_SETS:
+            _kept.popitem(last=False)
+    return _first(found, getattr(ranker, "valid_images", 0))
 
 
 def _first(images: Images, count: int) -> Images:
@@ -58,9 +78,13 @@ def _first(images: Images, count: int) -> Images:
 
 
 def run_piece(
-    ranker: Ranker, problem: Problem, source: Source, piece: Piece, on_step: Callable[[float], None]
+    ranker: Ranker | Sent,
+    problem: Problem,
+    source: Source,
+    piece: Piece,
+    on_step: Callable[[float], None],
 ) -> Mapping[str, Any]:
-    """The piece's outcome, with the versions of what made it."""
+    """The piece's outcome, with the versions of what made it; errors as of `images_for`."""
     outcome = ranker.run(piece, problem, images_for(ranker, problem, source), on_step)
     return {**outcome, "versions": versions()}
 

@@ -28,6 +28,7 @@ from nasbench_ws.markup import number
 from nasbench_ws.metrics.estimates import Estimate, estimate, exact
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.assessment import Gap
+from nasbench_ws.results.paths import path_note
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import gap, usual_of, varies
 from nasbench_ws.results.text import gap_text, metric_name
@@ -74,6 +75,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     bound: float  # the most that can be expected of the metric; NaN where it has no bound
     params: float
+    note: str = ""  # that the results were computed by different paths
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN is None."""
@@ -86,7 +88,7 @@ class Comparison:
         ]  # fmt: skip
         found: dict[str, Any] = without_nan({
             "metric": self.metric, "match": self.match, "rows": [asdict(row) for row in self.rows], "pairs": pairs,
-            "bound": self.bound, "params": self.params,
+            "bound": self.bound, "params": self.params, "note": self.note or None,
         })  # fmt: skip
         return found
 
@@ -121,6 +123,8 @@ class Comparison:
         if fixed:
             text = f"One ranking, taken as it is, without a spread between instances: {', '.join(fixed)}."
             lines += ["", *textwrap.wrap(text, 79, break_on_hyphens=False)]
+        if self.note:
+            lines += ["", *textwrap.wrap(self.note, 79, break_on_hyphens=False)]
         return "\n".join(lines)
 
 
@@ -156,6 +160,7 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     return Comparison(
         metric, match, tuple(_row(result, metric) for result in ordered), tuple(pairs),
         reach[metric].bound if metric in reach else math.nan, first.baselines["params"][metric].mean,
+        path_note(results),
     )  # fmt: skip
 
 

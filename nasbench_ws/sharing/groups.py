@@ -22,6 +22,7 @@ from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.grids import once
+from nasbench_ws.space.registry import space_from_dict, space_to_dict
 
 
 def balanced_groups(similarity: Array, count: int) -> list[int]:
@@ -64,7 +65,7 @@ def write_groups(groups: Sequence[int], children: Sequence[Architecture], path: 
     if len(groups) != len(children):
         raise UsageError(f"{len(groups)} groups for {len(children)} children; give one for each")
     by_hash = {arch.hash: int(group) for arch, group in zip(children, groups, strict=True)}
-    write_record(Path(path), GROUPS_FORMAT, {"groups": by_hash})
+    write_record(Path(path), GROUPS_FORMAT, {"space": space_to_dict(children[0].space), "groups": by_hash})
 
 
 GROUPS_FORMAT = "nasbench-ws groups"
@@ -99,15 +100,21 @@ def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
     return key
 
 
-def _listed(path: str) -> list[tuple[str, Hashable]]:
-    """(name of a child, its group) as a file has them."""
+def _listed(path: str, space: Space) -> list[tuple[str, Hashable]]:
+    """(name of a child, its group) as a file has them. StrategyError where it is of another space."""
     form = "{\"111\": 0, ...} or [[\"111\", ...], ...], or what `nasbench-ws group` writes"
     try:
         data = json.loads(bytes_of(path, StrategyError, f"give JSON as {form}"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise StrategyError(f"{path} is no JSON of groups ({error}); write {form}") from error
     if isinstance(data, dict) and "format" in data:
-        data = read_record(path, GROUPS_FORMAT, StrategyError).get("groups")
+        data = read_record(path, GROUPS_FORMAT, StrategyError)
+    if isinstance(data, dict) and "groups" in data:  # which names no child
+        unknown = sorted(data.keys() - {"groups", "space"})
+        if unknown:
+            raise StrategyError(f"{path} has {unknown[0]!r} beside its groups; only 'space' may stand there")
+        _check_space(path, data.get("space"), space)
+        data = data["groups"]
     if isinstance(data, list) and all(isinstance(members, list) for members in data):
         pairs: list[tuple[str, Hashable]] = [(name, group) for group, members in enumerate(data) for name in members]
     else:
@@ -117,13 +124,29 @@ def _listed(path: str) -> list[tuple[str, Hashable]]:
     return pairs
 
 
+def _check_space(path: str, named: object, space: Space) -> None:
+    """StrategyError where the file names another space, or one of this name that is another."""
+    if named in (None, space.name):
+        return
+    try:
+        theirs: object = space_from_dict(named)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError):
+        theirs = named
+    if theirs != space:
+        raise StrategyError(
+            f"{path} is of the space {theirs!r}, and this is {space!r}; give groups of this one"
+        )
+
+
 def groups_from_file(path: str, space: Space) -> Key:
     """Groups as a file lists them, of any sizes; full sharing inside each.
 
     The file is one of `write_groups`, or plain JSON: `{"111": "a", "112": "b", ...}` by any name of a child, or a list
-    of the groups, `[["111", "112"], ["113", ...], ...]`.
+    of the groups, `[["111", "112"], ["113", ...], ...]`. Either may stand as "groups" beside "space", the
+    name of the space or what it is made of, `{"name": "mine", "nodes": 2, "operations": [...]}`: the names of children
+    alone fit many spaces.
     """
-    listed = _listed(path)
+    listed = _listed(path, space)
     group: dict[int, Hashable] = {}
     for name, label in listed:
         child = space.architecture(name)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench_ws.errors import StrategyError, near_misses
-from nasbench_ws.plugins import Plugins
+from nasbench_ws.plugins import Plugins, meant_here
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import keys
 from nasbench_ws.sharing.groups import groups, groups_from_file
@@ -201,6 +201,9 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
         macro: the network around a cell.
     """
     head, _, rest = name.partition(":")
+    here = meant_here(name)
+    if here is not None:
+        return adopt(name, here)
     if head in BUILT_IN:
         built_in = BUILT_IN[head]
         arguments = rest.split(":") if rest else []

@@ -33,6 +33,8 @@ class DaskExecutor(Executor):
     Dask's own executor cancels those tasks, and takes others for a scheduler that nobody may ever start again.
     """
 
+    elsewhere = True  # its workers need not have the files that are here
+
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
         self._executor = client.get_executor(pure=False)  # the same task twice is two tasks: it was asked for again

@@ -94,6 +94,21 @@ def test_builds_and_evaluations_are_the_same_there(
     found = [json.loads(command(*words, *more)) for more in ((), ("--dask", str(dask.file)))]
     assert found[0]["scores"] == found[1]["scores"]
 
+    # code, what it imports, and groups are sent: the workers have another folder, and no such files
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "edges_of_ours.py").write_text("FIRST = (0, 1)\n")
+    monkeypatch.syspath_prepend(tmp_path / "ours")
+    (tmp_path / "my.py").write_text(
+        "from edges_of_ours import FIRST\n\n\nclass Few:\n    def key(self, arch, slot):\n"
+        "        return arch.operation(FIRST)\n\n\nclass Plain:\n    splits = ()\n"
+        "    def score(self, problem, images, seed):\n"
+        "        return [FIRST[1] * child.index for child in problem.children]\n"
+    )
+    (tmp_path / "groups.json").write_text(json.dumps([[f"{i}{j}{k}" for j in "1234" for k in "1234"] for i in "1234"]))
+    edge = json.loads(command("evaluate", "edge:0-1", *QUICK, "--json"))["scores"]
+    for name in ("my.py:Few", "groups:file:groups.json"):
+        assert json.loads(command("evaluate", name, *QUICK, "--json", "--dask", str(dask.file)))["scores"] == edge
+
     # a killed worker costs its own run, which another one makes; a run that raises is recorded, and stops no other
     with dask_executor(str(dask.file)) as executor:
         assert threads(executor) == 2
