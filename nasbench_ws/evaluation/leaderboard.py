@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
+from nasbench_ws.evaluation.board_plot import BoardPlot
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import misfit, problem_of
 from nasbench_ws.json_files import without_nan
-from nasbench_ws.markup import number
+from nasbench_ws.markup import number, paragraph
+from nasbench_ws.markup import table as table_of
 from nasbench_ws.metrics.rank import kendall_tau, reported, stability_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.rankers.alone import alone
@@ -67,7 +69,7 @@ class Row:
     files: tuple[str, ...] = ()  # in `results`: those with these scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """`rows` best first by the metric's mean; `results` by file name, those given included."""
 
@@ -127,6 +129,22 @@ class Leaderboard:
                 f"{_two(row.partial_tau):>6}{_two(row.s_tau):>6}{_two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
             )
         return "\n".join(lines)
+
+    @property
+    def plot(self) -> BoardPlot:
+        """Figures as matplotlib Axes: `forest()`, `frontier()`."""
+        return BoardPlot(self)
+
+    def __repr__(self) -> str:
+        return f"Leaderboard({self.table!r}: {len(self.rows)} rows by {self.metric}, matched in {self.match})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [row.place, row.name, row.batch_norm, number(row.mean), _interval(row), _count(row), _two(row.partial_tau)]
+            for row in self.rows
+        ]
+        head = ["", "strategy", "batch norm", self.metric, "95 %", "n", "partial tau"]
+        return paragraph(self.caption()) + table_of(head, rows)
 
     def markdown(self) -> str:
         """For a README: a strategy a line, its ways of batch norm side by side; a ranker has one value."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.json_files import without_nan
-from nasbench_ws.markup import number
+from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.metrics.estimates import Estimate, estimate, exact
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.assessment import Gap
@@ -65,7 +65,7 @@ class Row:
     fixed: bool = False  # one ranking of which nobody knows that it varies
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """`rows` best first by the metric's mean; `pairs` of neighbours in that order, then of first and others."""
 
@@ -99,6 +99,17 @@ class Comparison:
              "high": row.interval[1]}
             for row in self.rows
         ]  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"Comparison({len(self.rows)} results by {self.metric}, matched in {self.match or 'nothing'})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [row.name, number(row.mean), f"[{', '.join(map(number, row.interval))}]", row.n, f"{row.macs / 1e12:.2f}"]
+            for row in self.rows
+        ]
+        said = [paragraph(f"{pair.first} - {pair.second}: {gap_text(pair.difference)}") for pair in self.pairs]
+        return table(["strategy", self.metric, "95 %", "n", "T multiply-adds"], rows) + "".join(said)
 
     def __str__(self) -> str:
         lines = [

@@ -27,9 +27,10 @@ from nasbench_ws.results.assess import assess_outcome
 from nasbench_ws.results.assessment import Assessment, Metric
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.outcome import Outcome
+from nasbench_ws.results.plot import ResultPlot
 from nasbench_ws.results.schema import from_json, to_json
 from nasbench_ws.results.text import render
-from nasbench_ws.results.truth import GroundTruth, places_of
+from nasbench_ws.results.truth import GroundTruth, children_of, places_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,26 +138,45 @@ class Result:
         except ResultError as error:
             raise ResultError(f"{path}: {error}; it is not a whole result: evaluate again with --out") from None
 
-    def to_frame(self) -> pd.DataFrame:
-        """A pandas frame with a row for each batch norm mode, instance and child."""
+    @property
+    def plot(self) -> ResultPlot:
+        """Figures as matplotlib Axes: `scatter(table)`, `ranks(table)`, `window(table)`."""
+        return ResultPlot(self)
+
+    def to_frame(self, table: GroundTruth | None = None) -> pd.DataFrame:
+        """A pandas frame with a row for each batch norm mode, instance and child.
+
+        With the table there are columns of each child's name, truth and params as well.
+        """
         with extra("pandas", "to_frame needs pandas"):
             import pandas as pd
         one = self.outcome
         modes, seeds, children = list(one.scores), one.seeds, one.children
-        return pd.DataFrame({
+        frame = pd.DataFrame({
             "strategy": one.strategy,
             "batch_norm": np.repeat(modes, len(seeds) * len(children)),
             "seed": np.tile(np.repeat(seeds, len(children)), len(modes)),
             "hash": np.tile(children, len(modes) * len(seeds)),
             "score": np.stack(list(one.scores.values())).ravel(),
         })  # fmt: skip
+        if table is not None:
+            known = children_of(table)
+            about = pd.DataFrame({
+                "hash": [child.hash for child in known], "name": [child.name for child in known],
+                "truth": table.column("truth"), "params": table.column("params"),
+            })  # fmt: skip
+            frame = frame.merge(about, on="hash", how="left", validate="many_to_one")
+        return frame
 
     def to_xarray(self) -> xr.Dataset:
-        """An xarray data set: `score` by batch norm mode, seed of the instance, and hash of the child."""
+        """An xarray data set: `score` by batch_norm, instance (its seed) and architecture (the child's hash).
+
+        `architecture` is the table's too; its `seed` is another thing, that of standalone trainings.
+        """
         with extra("xarray", "to_xarray needs xarray"):
             import xarray as xr
         one = self.outcome
-        coordinates = {"batch_norm": list(one.scores), "seed": list(one.seeds), "hash": list(one.children)}
+        coordinates = {"batch_norm": list(one.scores), "instance": list(one.seeds), "architecture": list(one.children)}
         units = {"units": "fraction", "long_name": "validation accuracy with inherited weights"}
         attributes = {"strategy": one.strategy, "table": self.assessment.table.digest, "verdict": self.verdict}
         scores = np.stack(list(one.scores.values()))

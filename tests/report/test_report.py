@@ -181,9 +181,15 @@ def test_tidy_data(everything: Result, tiny: Any) -> None:
     assert frame.shape == (2 * 2 * 64, 5)
     one = frame[(frame.batch_norm == "recalibrate") & (frame.seed == 1) & (frame.hash == DEEPER64[7].hash)]
     assert one.score.tolist() == [scored(1)[1, 7]]
-    chosen = data.score.sel(batch_norm="recalibrate", seed=1, hash=DEEPER64[7].hash)
+    chosen = data.score.sel(batch_norm="recalibrate", instance=1, architecture=DEEPER64[7].hash)
     assert float(chosen) == scored(1)[1, 7]
+    known = everything.to_frame(tiny.table)
+    assert known.shape == (2 * 2 * 64, 8)
+    row = known[known.hash == DEEPER64[7].hash].iloc[0]
+    assert (row["name"], row["truth"]) == (DEEPER64[7].name, tiny.table.truth[7])
     table_data = tiny.table.to_xarray()
+    beside = data.score - table_data.test_accuracy  # by the architecture; no seed meets an instance
+    assert beside.sizes == {"batch_norm": 2, "instance": 2, "architecture": 64, "seed": 3, "epoch": 2}
     assert dict(table_data.sizes) == {"architecture": 64, "seed": 3, "epoch": 2}
     np.testing.assert_array_equal(table_data.test_accuracy.mean("seed").isel(epoch=-1), tiny.table.truth)
     assert table_data.test_accuracy.attrs["units"] == "fraction"
@@ -207,3 +213,24 @@ def test_notebooks_show_little(everything: Result, tiny: Any) -> None:
     assert "64 children x 3 seeds" in html
     assert html.count("<tr>") == 6
     assert "<script" not in everything._repr_html_() + html
+
+
+def test_plots_are_axes_to_go_on_with(everything: Result, make: Make, tiny: Any) -> None:
+    from matplotlib import pyplot
+
+    from nasbench_ws.evaluation.leaderboard import leaderboard
+
+    scatter = everything.plot.scatter(tiny.table)
+    assert scatter.get_xlabel() == "ground truth (%)"
+    assert len(everything.plot.ranks(tiny.table).lines) == 2 + 1  # instances, and the line where ranks are true
+    window = everything.plot.window(tiny.table, ax=scatter)
+    assert window is scatter
+    with pytest.raises(UsageError) as caught:
+        make().plot.window(tiny.table)
+    assert str(caught.value) == "this result has no scores of its last steps; evaluate it with --last K"
+    board = leaderboard()
+    assert len(board.plot.forest().get_yticklabels()) == len(board.rows)
+    assert board.plot.frontier().get_xscale() == "log"
+    assert repr(board) == f"Leaderboard('fashion14': {len(board.rows)} rows by kendall_tau, matched in child-updates)"
+    assert board._repr_html_().count("<tr>") == len(board.rows) + 1
+    pyplot.close("all")

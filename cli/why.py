@@ -1,0 +1,39 @@
+"""why: where a ranking lost its tau."""
+
+from __future__ import annotations
+
+import click
+
+from nasbench_ws.cli.options import complete_results, missing_option, say_missing, table_option
+from nasbench_ws.cli.outputs import json_option, print_json
+
+
+@click.command()
+@click.argument("result", metavar="RESULT", shell_complete=complete_results)
+@table_option
+@missing_option
+@json_option
+def why(result: str, table: str, allow_missing: bool, as_json: bool) -> None:
+    """Where a ranking lost its tau: chance, bias, the table; and which operations it over-rates.
+
+    RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
+    ships, as full.
+
+    \b
+    Example:
+      nasbench-ws why full
+      nasbench-ws why mine.json --json
+    """
+    from nasbench_ws.evaluation.named import read_result
+    from nasbench_ws.results.truth import judged
+    from nasbench_ws.results.why import why as explain
+    from nasbench_ws.tables.table import load
+
+    truth = load(table)
+    say_missing(truth, allow_missing)
+    judge = judged(truth, allow_missing)
+    found = explain(read_result(result).result.among(judge), judge)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        click.echo(str(found))

@@ -1,0 +1,50 @@
+"""The leaderboard as matplotlib Axes (extra `[report]`): `leaderboard().plot.forest()`, `.plot.frontier()`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nasbench_ws.results.plot import axes_or_new
+from nasbench_ws.results.text import LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nasbench_ws.evaluation.leaderboard import Leaderboard
+
+
+@dataclass(frozen=True)
+class BoardPlot:
+    """Each method takes Axes to draw on (`ax`, new ones without), and returns the Axes."""
+
+    board: Leaderboard
+
+    def forest(self, ax: Axes | None = None) -> Axes:
+        """The metric of each row with its interval, best on top."""
+        axes, rows = axes_or_new(ax), self.board.rows
+        for place, row in enumerate(rows):
+            low, high = row.interval
+            if not math.isnan(low):
+                axes.hlines(place, low, high, linewidth=1.2, color="C0")
+            axes.plot(row.mean, place, "D" if row.kind == "ranker" else "o", color="C1" if row.given else "C0", ms=4)
+        axes.set_yticks(range(len(rows)), [f"{row.name} {row.batch_norm}".strip() for row in rows], fontsize=7)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel(LABELS[self.board.metric])
+        return axes
+
+    def frontier(self, ax: Axes | None = None) -> Axes:
+        """The metric against the multiply-adds of an instance, on a log axis; what trains nothing is a line."""
+        axes = axes_or_new(ax)
+        for row in self.board.rows:
+            if row.macs > 0:
+                axes.plot(row.macs, row.mean, "o", color="C1" if row.given else "C0", ms=4)
+            elif not math.isnan(row.mean):
+                axes.axhline(row.mean, linestyle="--", linewidth=0.8, color="0.6")
+                at = {"xycoords": ("axes fraction", "data"), "va": "bottom", "ha": "right"}
+                axes.annotate(row.name, (1, row.mean), fontsize=7, **at)
+        axes.set_xscale("log")
+        axes.set_xlabel("multiply-adds of training an instance")
+        axes.set_ylabel(LABELS[self.board.metric])
+        return axes

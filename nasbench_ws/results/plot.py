@@ -1,0 +1,80 @@
+"""Figures of a result as matplotlib Axes, to go on with in a notebook.
+
+    axes = result.plot.scatter(table)
+    axes.set_title("mine")
+    result.plot.ranks(table, ax=axes)
+
+Needs matplotlib (extra `[report]`). Not here: the figures of pages (report/), and those of the leaderboard
+(evaluation/board_plot.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasbench_ws.errors import UsageError, extra
+from nasbench_ws.results.assess import rankable_taus
+from nasbench_ws.results.truth import GroundTruth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from nasbench_ws.results.result import Result
+
+
+@dataclass(frozen=True)
+class ResultPlot:
+    """Each method takes the table, and Axes to draw on (`ax`, new ones without), and returns the Axes."""
+
+    result: Result
+
+    def scatter(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
+        """Mean score of each child against its ground truth, both in percent; bars are deviations over instances."""
+        axes, scores = axes_or_new(ax), self.result.among(table).scores * 100
+        over = np.nanstd(scores, axis=0, ddof=1) if len(scores) > 1 else None
+        axes.errorbar(table.truth * 100, np.nanmean(scores, axis=0), yerr=over, fmt="o", markersize=4, elinewidth=0.7)
+        axes.set_xlabel("ground truth (%)")
+        axes.set_ylabel("score in the super-net (%)")
+        axes.set_title(f"{self.result.outcome.strategy}: Kendall tau {self.result.tau.mean:.2f}")
+        return axes
+
+    def ranks(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
+        """Rank of each child by each instance (1 is best) against its true rank; on the line both are the same."""
+        axes, scores = axes_or_new(ax), self.result.among(table).scores
+        true = 1 + np.argsort(np.argsort(-table.truth, kind="stable"), kind="stable")
+        for seed, row in zip(self.result.outcome.seeds, scores, strict=True):
+            if np.isfinite(row).any():
+                ranked = 1 + np.argsort(np.argsort(-np.nan_to_num(row, nan=-np.inf), kind="stable"), kind="stable")
+                axes.plot(true, ranked, ".", label=f"instance {seed}")
+        axes.axline((1, 1), slope=1, color="0.6", linestyle="--", linewidth=1)
+        axes.invert_yaxis()
+        axes.set_xlabel("true rank (1 is best)")
+        axes.set_ylabel("rank by the super-net")
+        axes.legend(fontsize="small")
+        return axes
+
+    def window(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
+        """Kendall tau after each of the last steps, a line an instance. UsageError without `--last`."""
+        window = self.result.outcome.window
+        if window is None:
+            raise UsageError("this result has no scores of its last steps; evaluate it with --last K")
+        axes = axes_or_new(ax)
+        for seed, scores in zip(self.result.outcome.seeds, window.scores, strict=True):
+            taus = rankable_taus(scores, table.truth)
+            axes.plot(np.arange(-len(taus) + 1, 1), taus, label=f"instance {seed}")
+        axes.set_xlabel("steps before the end")
+        axes.set_ylabel("Kendall tau")
+        axes.legend(fontsize="small")
+        return axes
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """The Axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    with extra("report", "figures need matplotlib"):
+        from matplotlib import pyplot
+    return pyplot.subplots(layout="constrained")[1]
