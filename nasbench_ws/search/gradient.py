@@ -23,7 +23,7 @@ class Adam:
 
     def step(self, gradients: Sequence[Array]) -> None:
         self._steps += 1
-        scale = self._rate * np.sqrt(1 - 0.999**self._steps) / (1 - 0.9**self._steps)
+        scale = float(self._rate * np.sqrt(1 - 0.999**self._steps) / (1 - 0.9**self._steps))
         for w, m, v, g in zip(self._weights, self._first, self._second, gradients, strict=True):
             m += 0.1 * (g - m)
             v += 0.001 * (g * g - v)

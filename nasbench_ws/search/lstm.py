@@ -37,11 +37,15 @@ class Controller:
     The input of edge e is the embedding of what edge e - 1 got; row 0 is the start. Each edge has its own head.
     """
 
-    def __init__(self, edges: int, operations: int, layers: int, units: int, rng: Generator, spread: float) -> None:
+    def __init__(
+        self, edges: int, operations: int, layers: int, units: int, rng: Generator, spread: float,
+        dtype: Any = np.float64,
+    ) -> None:  # fmt: skip
         self.edges, self.operations, self.layers, self.units, self._rng = edges, operations, layers, units, rng
         shapes: list[tuple[int, ...]] = [(1 + edges * operations, units)]
         shapes += [(2 * units, 4 * units)] * layers + [(4 * units,)] * layers + [(edges, units, operations)]
-        self.weights: list[Array] = [rng.uniform(-spread, spread, shape) for shape in shapes]
+        self.weights: list[Array] = [rng.uniform(-spread, spread, shape).astype(dtype) for shape in shapes]
+        self._dtype = dtype
         self._steps: list[list[Any]] = []  # what backward needs: for each edge, for each layer
         self._inputs: list[NDArray[np.intp]] = []
         self._tops: list[Array] = []
@@ -64,11 +68,12 @@ class Controller:
 
     def backward(self, d_logits: Array) -> list[Array]:
         """Gradients of sum(d_logits * logits) of the last forward pass."""
+        d_logits = d_logits.astype(self._dtype)
         gradients = [np.zeros_like(w) for w in self.weights]
         head, heads = self.weights[-1], gradients[-1]
         shape = (len(d_logits), self.units)
-        d_hidden = [np.zeros(shape) for _ in range(self.layers)]
-        d_cell = [np.zeros(shape) for _ in range(self.layers)]
+        d_hidden = [np.zeros(shape, self._dtype) for _ in range(self.layers)]
+        d_cell = [np.zeros(shape, self._dtype) for _ in range(self.layers)]
         for edge in reversed(range(self.edges)):
             heads[edge] += self._tops[edge].T @ d_logits[:, edge]
             d_above = d_logits[:, edge] @ head[edge].T
@@ -90,7 +95,8 @@ class Controller:
 
     def _start(self, count: int) -> list[tuple[Array, Array]]:
         self._steps, self._inputs, self._tops = [], [], []
-        return [(np.zeros((count, self.units)), np.zeros((count, self.units))) for _ in range(self.layers)]
+        shape = (count, self.units)
+        return [(np.zeros(shape, self._dtype), np.zeros(shape, self._dtype)) for _ in range(self.layers)]
 
     def _step(self, edge: int, choices: NDArray[np.intp], state: list[tuple[Array, Array]]) -> Array:
         """Logits (B, operations) of an edge; `state` moves on."""

@@ -78,15 +78,31 @@ class Pnas:
         if not self._children:
             return self._rng.random(len(candidates))
         seen, values = np.array(self._children), np.array(self._values)
-        inside, across = self._kernel(seen, seen), self._kernel(np.array(candidates), seen)
-        total = np.zeros(len(candidates))
+        inside = self._kernel(seen, seen)
+        means, weights = 0.0, np.zeros(len(seen))  # summed over the models
         size = max(1, round(PART * len(seen)))
         for _ in range(MODELS):
             part = self._rng.permutation(len(seen))[:size]
             mean = values[part].mean()
-            weights = np.linalg.solve(inside[np.ix_(part, part)] + PENALTY * np.eye(size), values[part] - mean)
-            total += mean + across[:, part] @ weights
-        return total / MODELS
+            means += mean
+            weights[part] += np.linalg.solve(
+                inside[np.ix_(part, part)] + PENALTY * np.eye(size), values[part] - mean
+            )
+        return (means + self._across(np.array(candidates), seen, weights)) / MODELS
+
+    def _across(
+        self, candidates: NDArray[np.intp], seen: NDArray[np.intp], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The kernel of the candidates with those seen, times weights, by its features: 1 + h / 2 + h h / 2.
+
+        A matrix of thousands of candidates by all that was seen would take as many times as long as were seen.
+        """
+        x = self._moves.indicators
+        rows = x[seen]
+        single, pairs = rows.T @ weights, (rows * weights[:, None]).T @ rows
+        one = x if len(candidates) > len(x) // 2 else x[candidates]
+        values: NDArray[np.float64] = weights.sum() + 0.5 * (one @ single + ((one @ pairs) * one).sum(axis=1))
+        return values[candidates] if len(candidates) > len(x) // 2 else values
 
     def _kernel(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.float64]:
         equal = self._moves.indicators[first] @ self._moves.indicators[second].T
