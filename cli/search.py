@@ -75,6 +75,7 @@ EXAMPLE = '''class Mine:
     show_default=True,
     help="Judge on seeds that were not shown, or on all.",
 )
+@click.option("--also", multiple=True, metavar="TABLE", help="Another table, with the same rules; once for each.")
 @click.option("--source", metavar="RESULT.json", help="Observe a super-net's scores, its training charged first.")
 @click.option(
     "--keep", "--out", "keep", cls=Spelt, old=("--out",), metavar="DIR",
@@ -87,8 +88,8 @@ EXAMPLE = '''class Mine:
 @dask_option
 @json_option
 def search(
-    searchers: tuple[str, ...], table: str, listed: bool, source: str | None, keep: str | None, output: str | None,
-    force: bool,
+    searchers: tuple[str, ...], table: str, also: tuple[str, ...], listed: bool, source: str | None, keep: str | None,
+    output: str | None, force: bool,
     repetitions: int, workers: int | None, dask: str | None, as_json: bool, **rules: Any,
 ) -> None:  # fmt: skip
     """Who finds a good child sooner? Every query is charged.
@@ -102,6 +103,7 @@ def search(
       nasbench-ws search re random pnas -o page.html
       nasbench-ws search re:20:5 my.py:Mine --unit macs --json
       nasbench-ws search then:shuffle:8 then:params:8 re --unit macs
+      nasbench-ws search re local --table nasbench201-cifar10
     """
     if listed:
         _list()
@@ -112,53 +114,69 @@ def search(
     from nasbench_ws.search import Rules
     from nasbench_ws.search.run import search_all
 
+    if also and source is not None:
+        raise UsageError("--source is a super-net on one table; leave out --also")
+    tables = list(dict.fromkeys([table, *also]))
     check_output(output, force)
     folder = None if keep is None else Path(keep)
     if folder is not None:
         check_writable(folder)
-    oracle = _oracle(table, Rules(**rules), source)
+    oracles = [_oracle(one, Rules(**rules), source) for one in tables]
     names = list(dict.fromkeys(searchers))
     everyone = list(dict.fromkeys([*names, BASELINE]))
-    files = {} if folder is None else {name: folder / _file_name(name) for name in everyone}
+    parts = []
     with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
 
-        def on_progress(p: Progress) -> None:
-            bar.show(p.fraction, f"{len(everyone)} searchers, {p.done} of {p.total} parts", p.seconds_left)
+        for place, oracle in enumerate(oracles):
+            own = folder if place == 0 or folder is None else folder / _file_name(tables[place]).removesuffix(".npz")
+            files = {} if own is None else {name: own / _file_name(name) for name in everyone}
+            if own is not None:
+                check_writable(own)
 
-        results = search_all(
-            everyone, oracle, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
-        )
-    _show([results[name] for name in names], results[BASELINE], oracle, output, as_json)
+            def on_progress(p: Progress, place: int = place) -> None:
+                of = f", table {place + 1} of {len(tables)}" if len(tables) > 1 else ""
+                fraction = (place + p.fraction) / len(tables)
+                bar.show(fraction, f"{len(everyone)} searchers, {p.done} of {p.total} parts{of}", p.seconds_left)
+
+            found = search_all(
+                everyone, oracle, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
+            )
+            parts.append(([found[name] for name in names], found[BASELINE], oracle))
+    _show(parts, output, as_json)
 
 
 def _show(
-    results: list[SearchResult], baseline: SearchResult, oracle: Oracle, output: str | None, as_json: bool
+    parts: list[tuple[list[SearchResult], SearchResult, Oracle]], output: str | None, as_json: bool
 ) -> None:
     from nasbench_ws.json_files import without_nan, write_atomic
     from nasbench_ws.search.compare import compare
     from nasbench_ws.search.exact import exhaustive
     from nasbench_ws.search.text import render
 
-    comparison, lines = compare(results, baseline), exhaustive(oracle)
+    compared = [(results, baseline, compare(results, baseline), exhaustive(o)) for results, baseline, o in parts]
     if output is not None:
-        from nasbench_ws.report.search import search_page
+        from nasbench_ws.report.search import OnTable, search_page, tables_page
 
-        page = search_page(results, baseline, comparison, lines)
+        page = search_page(*compared[0]) if len(parts) == 1 else tables_page([OnTable(*one) for one in compared])
         write_atomic(Path(output), page.encode())
     if as_json:
-        print_json(without_nan({
-            **baseline.header,
-            "searcher": None,
-            "repetitions": len(baseline),
-            "baseline": comparison.baseline,
-            "searchers": [row.to_dict() for row in comparison.rows],
-            "exhaustive": lines,
-            "pairs": comparison.pairs,
-            "pairs_apart": comparison.apart,
-            "verdict": comparison.text,
-        }))  # fmt: skip
+        answers = [
+            without_nan({
+                **baseline.header,
+                "searcher": None,
+                "repetitions": len(baseline),
+                "baseline": comparison.baseline,
+                "searchers": [row.to_dict() for row in comparison.rows],
+                "exhaustive": lines,
+                "pairs": comparison.pairs,
+                "pairs_apart": comparison.apart,
+                "verdict": comparison.text,
+            })
+            for _, baseline, comparison, lines in compared
+        ]  # fmt: skip
+        print_json(answers[0] if len(answers) == 1 else {"tables": answers})
         return
-    click.echo(render(comparison, results, lines))
+    click.echo("\n\n".join(render(comparison, results, lines) for results, _, comparison, lines in compared))
     if output is not None:
         click.echo(f"\n{output}: {len(page) / 1024:.0f} KiB")
 

@@ -1,6 +1,7 @@
 """The page of a comparison of searchers: what may be said, regret against cost, and every number.
 
     search_page([re, bayes], baseline, compare([re, bayes], baseline), exhaustive(oracle))         # HTML
+    tables_page([OnTable(...), OnTable(...)])                       # of the same searchers on several tables
 
 Not here: the numbers (nasbench_ws/search/compare.py).
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nasbench_ws.markup import number, paragraph, table
-from nasbench_ws.report.canvas import FAINT, FIRST, INK, SERIES, Canvas, styled
+from nasbench_ws.report.canvas import FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
 from nasbench_ws.search.result import SearchResult
@@ -34,6 +36,58 @@ def search_page(
         comparison: of these.
         lines: regrets of exhaustive search, by name.
     """
+    sections = _sections(OnTable(results, baseline, comparison, lines))
+    many = f"{len(results)} {'searcher' if len(results) == 1 else 'searchers'}"
+    return page(f"{many} on {baseline.header['table']['name']}", sections)
+
+
+@dataclass(frozen=True)
+class OnTable:
+    """What the same searchers did on one table: the arguments of `search_page`."""
+
+    results: Sequence[SearchResult]
+    baseline: SearchResult
+    comparison: Comparison
+    lines: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        return str(self.baseline.header["table"]["name"])
+
+
+def tables_page(parts: Sequence[OnTable]) -> str:
+    """HTML: the anytime number of every searcher on every table, then each table's own sections."""
+    sections = [Section("On every table", _together(parts))]
+    for number_, part in enumerate(parts):
+        sections += [
+            Section(f"{part.name}: {one.title[:1].lower()}{one.title[1:]}", prefixed(one.body, f"t{number_}"))
+            for one in _sections(part)
+        ]
+    return page(f"{len(parts[0].results)} searchers on {len(parts)} tables", sections)
+
+
+def _together(parts: Sequence[OnTable]) -> str:
+    """Rows in order of their mean anytime number; + better, - worse than random search, = not distinguishable."""
+    rows = {row.name: [row] for row in parts[0].comparison.rows}
+    for part in parts[1:]:
+        for row in part.comparison.rows:
+            rows[row.name].append(row)
+    ordered = sorted(rows.items(), key=lambda item: float(np.mean([row.anytime.mean for row in item[1]])))
+    marks = {"better": "+", "worse": "-", "not distinguishable": "="}
+    cells = [
+        [name, *(
+            f"{one.anytime.mean:.2f} [{one.anytime.low:.2f}, {one.anytime.high:.2f}] {marks[one.anytime_verdict]}"
+            for one in own
+        )]
+        for name, own in ordered
+    ]  # fmt: skip
+    note = ANYTIME.replace("Open: not distinguishable", "+ better, - worse, = not distinguishable")
+    return table(["searcher", *(part.name for part in parts)], cells) + paragraph(note, "note")
+
+
+def _sections(part: OnTable) -> list[Section]:
+    results, baseline, comparison, lines = part.results, part.baseline, part.comparison, part.lines
+    what = str(baseline.header.get("truth", "test_accuracy")).replace("_", " ").replace("valid ", "validation ")
     by_name = {result.name: result for result in results}
     order = [by_name[row.name] for row in comparison.rows]
     curves = {result.name: curve(result) for result in [*order, baseline]}
@@ -43,21 +97,19 @@ def search_page(
     for start in range(0, max(len(others), 1), IN_ONE - 1):
         shown = [baseline.name, *(result.name for result in others[start : start + IN_ONE - 1])]
         svg = regrets(f"regret{start}", {name: curves[name] for name in shown}, lines, unit)
-        sections.append(Section("Regret against cost" if not start else "And the next", figure(svg, REGRET)))
+        caption = REGRET.format(what.capitalize())
+        sections.append(Section("Regret against cost" if not start else "And the next", figure(svg, caption)))
     rows = [(row.name, row.anytime, row.anytime_verdict) for row in comparison.rows]
     sections.append(Section("The anytime number", figure(forest(rows), ANYTIME)))
     ends = {row.name: row.quantiles for row in comparison.rows}
     sections.append(Section("At the end", figure(final(ends), FINAL) + _final_table(comparison)))
     sections.append(Section("How long it takes to be good", paragraph(ERT, "note") + _ert_table(comparison, unit)))
     sections.append(Section("How it was made", _made(baseline, lines)))
-    return page(
-        f"{len(results)} {'searcher' if len(results) == 1 else 'searchers'} on {baseline.header['table']['name']}",
-        sections,
-    )
+    return sections
 
 
 REGRET = (
-    "Test accuracy of the best child less that of the search's choice, in points: mean over repetitions, and its 95 % "
+    "{} of the best child less that of the search's choice, in points: mean over repetitions, and its 95 % "
     "interval. A step function of cost. Thin lines: exhaustive search. Both axes are logarithmic, regret down to 0.1."
 )
 ANYTIME = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from foreign_tables import small
 
 from nasbench_ws.cli import group
 from nasbench_ws.search import SearchResult
+from nasbench_ws.tables.table import write_table
 
 FEW = ["--repetitions", "20", "--budget", "12", "--workers", "1"]
 
@@ -72,3 +75,23 @@ def test_exports(run, kind, start):
     assert done.exit_code == 0
     assert Path("file").read_bytes().startswith(start)
     assert done.stdout.startswith("file: ")
+
+
+def test_several_tables_are_one_page(run, tmp_path):
+    write_table(tmp_path / "theirs.h5", small().content)
+    words = ["search", "re", "random", *FEW, "--also", "theirs.h5", "--keep", "kept", "-o", "page.html"]
+    done = run(*words)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.index("fashion14: 20 repetitions") < done.stdout.index("theirs.h5: 20 repetitions")
+    page = Path("page.html").read_text()
+    assert page.index("On every table") < page.index("fashion14: verdict") < page.index("theirs.h5: verdict")
+    assert "Validation accuracy of the best child" in page
+    assert "Test accuracy of the best child" in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 0
+    assert {p.name for p in Path("kept").iterdir()} == {"re.npz", "random.npz", "random-without.npz", "theirs.h5"}
+    data = json.loads(run("search", "re", *FEW, "--also", "theirs.h5", "--json").stdout)
+    assert [one["table"]["name"] for one in data["tables"]] == ["fashion14", "theirs.h5"]
+    assert str(run("search", "re", "--source", "x.json", "--also", "theirs.h5").exception) == (
+        "--source is a super-net on one table; leave out --also"
+    )

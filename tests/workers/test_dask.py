@@ -109,6 +109,13 @@ def test_builds_and_evaluations_are_the_same_there(
     for name in ("my.py:Few", "groups:file:groups.json"):
         assert json.loads(command("evaluate", name, *QUICK, "--json", "--dask", str(dask.file)))["scores"] == edge
 
+    few = ["search", "re", "random", "--repetitions", "60", "--budget", "8", "--json"]
+    searches = [json.loads(command(*few, *more)) for more in ((), ("--dask", str(dask.file)))]
+    for one in searches:
+        for row in one["searchers"]:
+            row.pop("thinking")
+    assert searches[0] == searches[1]
+
     # a killed worker costs its own run, which another one makes; a run that raises is recorded, and stops no other
     with dask_executor(str(dask.file)) as executor:
         assert threads(executor) == 2
