@@ -69,8 +69,8 @@ class Run:
         dtype: torch.dtype = torch.float32,
     ) -> None:  # fmt: skip
         self.plan, self.problem, self.images, self.seed = plan, problem, images, seed
-        self.recipe, self.space = plan.recipe, problem.space
-        self.net = MixedNet(plan.recipe, macro_for(plan.recipe, images), problem.space, seed, dtype)
+        self.recipe, self.space = plan.trained_by, problem.space
+        self.net = MixedNet(self.recipe, macro_for(plan.recipe, images), problem.space, seed, dtype)
         self.meter = Meter()
         self.loss = math.nan  # of the last step, of weights or gates
         self.choices: NDArray[np.int64] = np.array([child.choices for child in problem.children])  # (n, edges)

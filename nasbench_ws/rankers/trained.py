@@ -76,13 +76,17 @@ class Trained:
     def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
         way = self._way()
         names = self._readouts(way)
-        own = {"steps", "batch_norm", "last_images"}
+        own = {"steps", "batch_norm", "last_images", "end_lr", "valid_images", "quick"}
         plan: dict[str, Any] = {key: value for key, value in self.asked.to_dict().items() if key in own}
         added = [name for name in names if name in ADDITIVE and not hasattr(way, "log_probabilities")]
         plan |= {"strategy": self.name, "schedule": "", "last": 0, "readouts": names, "additive": added}
         plan["operations"] = list(problem.space.operations)
         found: dict[str, Any] = without_nan(plan)
         return found
+
+    @property
+    def valid_images(self) -> int:
+        return self.asked.valid_images
 
     def instances(self) -> int | None:
         return None

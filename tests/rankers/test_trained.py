@@ -216,6 +216,22 @@ def test_the_best_of_some_draws_by_enumeration() -> None:
 # -- as an evaluation ------------------------------------------------------------------------------------
 
 
+def test_what_a_plan_asks_for_is_done_and_kept(tiny: Any) -> None:
+    """A last learning rate, few images to score on, and a quick look, which is never compared: none is dropped."""
+    plan = Plan("darts", tiny.recipe, steps=64, batch_norm=("running",), end_lr=0.5, valid_images=16, quick=True)
+    problem, ranker = Problem.of(tiny.recipe, DEEPER64), Trained(plan)
+    kept = ranker.plan(problem, tiny.images)
+    assert {name: kept[name] for name in ("end_lr", "valid_images", "quick")} == {
+        "end_lr": 0.5, "valid_images": 16, "quick": True,
+    }  # fmt: skip
+    assert ranker.valid_images == 16
+    run = Run(plan, problem, tiny.images, 0)
+    run.meter.macs = run.budget
+    assert run.lr == pytest.approx(0.5 * tiny.recipe.lr)
+    plain = Trained(replace(plan, end_lr=None, valid_images=0, quick=False)).plan(problem, tiny.images)
+    assert not {"end_lr", "valid_images", "quick"} & set(plain)
+
+
 def test_darts_is_evaluated_as_full_is(tiny: Any, tmp_path: Any) -> None:
     plan = Plan("full", tiny.recipe, steps=64, batch_norm=("recalibrate:64", "running"))
     result = evaluate("darts", tiny.table, plan=plan, instances=2, folder=tmp_path / "work", load=tiny.load)
