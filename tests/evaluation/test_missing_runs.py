@@ -115,8 +115,8 @@ def test_commands_say_who_is_left_out(holed: Table, tmp_path: Path) -> None:
         ["leaderboard", "--json"],
         ["join", result, "--out", str(tmp_path / "j.json")],
         ["report", "-o", page],
-        ["report", result, "-o", page],
-        ["report", result, "--figure", "scatter", "-o", page],
+        ["report", result, "-o", page, "--force"],
+        ["report", result, "--figure", "scatter", "-o", page, "--force"],
     ):
         found = CliRunner().invoke(group, [*command, "--table", path, "--allow-missing"], catch_exceptions=False)
         assert found.exit_code == 0, found.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,16 @@ TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4,), (4,), (0, 1), (0, 2), 1, "Fo
 
 
 @pytest.fixture(scope="module")
-def reproduced(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, Any]]:
+def reproduced(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, Any]:
     folder, recipe = tmp_path_factory.mktemp("reproduced"), replace(tiny.recipe, channels=2, batch_size=16)
     smaller = replace(tiny, recipe=recipe, table=tiny.remade(recipe))
-    with drawing(LITTLE):
-        yield smaller, folder, run(smaller.table, experiments(smaller.table, TINY), folder, load=tiny.load)
+    with drawing(LITTLE):  # and not in the tests that do not ask for it
+        made = run(smaller.table, experiments(smaller.table, TINY), folder, load=tiny.load)
+    return smaller, folder, made
 
 
 def test_everything_is_run_once_and_has_something_to_say(
-    reproduced: tuple[Any, Path, Any], monkeypatch: pytest.MonkeyPatch
+    reproduced: tuple[Any, Path, Any], monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:
     tiny, folder, results = reproduced
     names = [one.name for one in experiments(tiny.table, TINY)]
@@ -97,7 +98,9 @@ def test_the_shipped_page_is_made_of_the_shipped_results(tmp_path: Path) -> None
     assert CLAIMS_PAGE.read_text() == page(findings(there, table), scale, table, absent)
 
 
-def test_more_instances_join_those_there_are(reproduced: tuple[Any, Path, Any], tmp_path: Path) -> None:
+def test_more_instances_join_those_there_are(
+    reproduced: tuple[Any, Path, Any], tmp_path: Path, quick: None
+) -> None:
     """One instance now and one later are to the last bit what two at once are; the time they took aside."""
     tiny, _, results = reproduced
     fewer, wanted = (experiments(tiny.table, replace(TINY, instances=n), [3]) for n in (1, 2))

@@ -82,7 +82,7 @@ def test_the_leaderboard_has_whole_results_alone(
     for one, text in (
         (quick_one, "full valid-images 32 is a quick look, which proves too little to be compared; evaluate it without "
          "--quick"),
-        (some, "result 1 (full valid-images 32) was scored on 32 validation images, and the leaderboard on all; "
+        (some, "given 1 (full valid-images 32) was scored on 32 validation images, and the leaderboard on all; "
          "evaluate it without --valid-images"),
     ):  # fmt: skip
         with pytest.raises(UsageError) as caught:
