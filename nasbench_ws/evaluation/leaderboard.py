@@ -255,11 +255,11 @@ def leaderboard(
     there = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
     found = {name: one for name, one in there.items() if _belongs(one, truth)}
     others = len(there) - len(found)
-    found = {name: one for name, one in found.items() if match in matches(one)}
+    found = {name: one for name, one in found.items() if match in matches(one) or not one.outcome.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
-    steps = next((one.outcome.steps for one in [*found.values(), *by_name.values()]), SCALE.steps)
+    steps = next((one.outcome.steps for one in [*found.values(), *by_name.values()] if one.outcome.match), SCALE.steps)
     for name, one in by_name.items():
-        if match not in matches(one) or one.outcome.steps != steps:
+        if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
             raise UsageError(
                 f"{name} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
                 f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
@@ -309,8 +309,10 @@ def _rows(name: str, result: Result, metric: str, table: GroundTruth) -> list[Ro
         usable, measured = rankable(scores), result.under(mode)
         if metric in measured:
             s_tau = stability_tau(usable).mean if len(usable) > 1 else math.nan
-            row = _row(name, "super-net", mode, measured[metric], s_tau, result.outcome.cost.macs)
-            ensemble = kendall_tau(usable.mean(axis=0), table.truth) if len(usable) > 1 else math.nan
+            kind = "super-net" if result.outcome.match else "ranker"
+            row = _row(name, kind, mode, measured[metric], s_tau, result.outcome.cost.macs)
+            several = len(usable) > 1 and kind == "super-net"  # others may have looked at seeds of the table
+            ensemble = kendall_tau(usable.mean(axis=0), table.truth) if several else math.nan
             partial = measured["partial_tau"].mean if "partial_tau" in measured else math.nan
             rows.append(replace(row, partial_tau=partial, ensemble=ensemble))
     return rows

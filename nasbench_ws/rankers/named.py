@@ -90,6 +90,14 @@ def _proxy(name: str) -> Callable[[str, Table], Ranker]:
     return make
 
 
+def _wann(argument: str, table: Table) -> Ranker:
+    if argument not in ("", "shared"):
+        raise UsageError(f"wann takes shared or nothing, and got {argument!r}; write wann or wann:shared")
+    from nasbench_ws.rankers.proxies.wann import Wann  # torch
+
+    return Scored(Wann(shared=bool(argument)))
+
+
 def _scores(argument: str, table: Table) -> Ranker:
     if not argument:
         raise UsageError("scores: names no file; write scores:FILE.csv")
@@ -111,6 +119,7 @@ NAMED = {
     "early-loss": Named("early-loss:EPOCH", "the same by training loss, which tells earlier", _alone("early-loss")),
     "predictor": Named("predictor:additive:N", "an additive fit to N standalone runs of the table", _predictor),
     "scores": Named("scores:FILE", "scores of your own, as `assess` reads them", _scores),
+    "wann": Named("wann[:shared]", "a linear classifier on random features; shared: one value for all weights", _wann),
     **{name: Named(name, f"zero-cost proxy: {what}", _proxy(name)) for name, what in PROXIES.items()},
 }
 

@@ -63,6 +63,23 @@ def window(taus: Array, bound: float, params: float) -> str:
 
 
 @styled
+def progress(at: Array, taus: Mapping[str, Array], bound: float, params: float) -> str:
+    """Kendall tau (I, points) of each readout at parts `at` (points,) of the budget: its mean, and its range."""
+    canvas = Canvas("progress", "Kendall tau while it trains")
+    for i, (name, lines) in enumerate(taus.items()):
+        known = np.isfinite(lines).any(axis=0)  # before anything moves, scores are equal and have no tau
+        some, x, colour = lines[:, known], at[known], SERIES[i % len(SERIES)]
+        (drawn,) = canvas.axes.plot(x, np.nanmean(some, axis=0), color=colour, linewidth=1.4, label=name)
+        canvas.axes.fill_between(x, np.nanmin(some, axis=0), np.nanmax(some, axis=0), color=colour, alpha=0.15)
+        canvas.note(drawn, f"{name}: mean at the end {np.nanmean(some[:, -1]):.3f}")
+    _levels(canvas, bound, params)
+    canvas.axes.legend()
+    canvas.axes.set_xlabel("part of the budget spent")
+    canvas.axes.set_ylabel("Kendall tau")
+    return canvas.svg()
+
+
+@styled
 def ranks(names: Sequence[str], truth: Array, ranked: Array) -> str:
     """Rank of each child (I, n; 1 is best) in the instances, in order of its true rank (the paper's figure 3)."""
     canvas = Canvas("ranks", "Rank of each child in the super-nets, by its true rank")

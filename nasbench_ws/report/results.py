@@ -72,6 +72,17 @@ def _window(result: Result, truth: GroundTruth) -> str | None:
     return figures.window(taus, *_levels(result))
 
 
+def _progress(result: Result, truth: GroundTruth) -> str | None:
+    trace = result.outcome.trace
+    names = {"accuracy": "accuracy of each child", "logp": "log-probability of each child"}
+    taus = {
+        label: np.array([rankable_taus(one, truth.truth) for one in trace[name]])
+        for name, label in names.items()
+        if name in trace
+    }
+    return figures.progress(trace["progress"].mean(axis=0), taus, *_levels(result)) if taus else None
+
+
 def _tuning(result: Result, truth: GroundTruth) -> str | None:
     tuned = result.assessment.readouts.fine_tune
     if not tuned:
@@ -86,7 +97,8 @@ def _interference(result: Result, truth: GroundTruth) -> str | None:
 
 
 FIGURES: Mapping[str, Callable[[Result, GroundTruth], str | None]] = {
-    "scatter": _scatter, "ranks": _ranks, "window": _window, "tuning": _tuning, "interference": _interference,
+    "scatter": _scatter, "ranks": _ranks, "window": _window, "progress": _progress, "tuning": _tuning,
+    "interference": _interference,
 }  # fmt: skip
 HEADINGS = {  # title, what is seen, and why it may not be
     "scatter": (
@@ -105,6 +117,12 @@ HEADINGS = {  # title, what is seen, and why it may not be
         "Over the last steps",
         "Kendall tau after each of the last steps of training, a line an instance.",
         "snapshots were not taken; evaluate with --last K",
+    ),
+    "progress": (
+        "Correlation against progress",
+        "Kendall tau of what could be read off at some points of the training: mean over instances, and range. "
+        "Accuracies are of 500 validation images, by their own batch statistics.",
+        "",
     ),
     "tuning": (
         "After fine-tuning",
@@ -132,7 +150,7 @@ def _one(result: Result, truth: GroundTruth | None, before: str, place: int) -> 
             continue
         drawn = draw(result, truth)
         if drawn is None:
-            left_out.append(f"{title}: {why}.")
+            left_out += [f"{title}: {why}."] if why else []  # of what this kind of result never has nothing is said
             continue
         body = figure(prefixed(drawn, f"r{place}"), caption)
         sections.append(Section(before + title, body + (_by_distance(result, truth) if name == "interference" else "")))

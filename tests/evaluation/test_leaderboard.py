@@ -16,6 +16,7 @@ from scipy import stats
 import nasbench_ws
 from nasbench_ws import metrics
 from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
 from nasbench_ws.results.compare import compare, matches
@@ -127,6 +128,14 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
     )
     own = leaderboard([make(strategy="mine.py:Mine")], tiny.table, folder=folder)
     assert "mine.py:Mine" in str(own)
+    proxy = evaluate("random", tiny.table, instances=2)  # which trains nothing: it stands beside all
+    both = [make(strategy="darts", match="group-compute", scores={"logp": scored(), "running": scored(2)}), proxy]
+    with_rankers = leaderboard(both, tiny.table, folder=folder)
+    rows = {(row.name, row.batch_norm): row for row in with_rankers.rows if row.given}
+    assert rows.keys() == {("darts", "logp"), ("darts", "running"), ("random", "")}
+    assert rows["random", ""].kind == "ranker"
+    assert np.isnan(rows["random", ""].ensemble)
+    assert with_rankers.steps == 6400
     with pytest.raises(UsageError) as caught:
         leaderboard([groups], tiny.table, folder=folder)
     assert str(caught.value) == (

@@ -16,7 +16,7 @@ from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.rankers.named import PROXIES, curves
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.predictor import drawn, predicted, scores_of
-from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, zico
+from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, wann, zico
 from nasbench_ws.rankers.proxies.observed import Untrained
 from nasbench_ws.rankers.proxies.ranker import COSTS, WAYS, Proxy
 from nasbench_ws.space.macro import SMALL, Macro
@@ -131,6 +131,32 @@ def test_a_proxy_is_a_function_of_its_seed(tiny: Any, name: str) -> None:
     assert np.isfinite(first).all()
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_one_value_for_all_weights_tells_nothing() -> None:
+    """L15: all channels of a node are equal, and of the value only the sign matters."""
+    child, (images, _) = untrained("142"), batch()
+    found = []
+    for value in (0.5, 2.0):
+        child.change(lambda w, value=value: torch.full_like(w, value))
+        features = child.forward(images).cells[-1]
+        for node in features.chunk(2, dim=1):
+            assert (node - node[:, :1]).abs().max() <= 1e-12
+        found.append(features)
+    assert (found[0] - found[1]).abs().max() <= 1e-4  # batch norm's epsilon
+
+
+def test_a_linear_classifier_on_random_features(tiny: Any) -> None:
+    result = evaluate("wann", tiny.table, plan=Plan("full", tiny.recipe), instances=1, load=tiny.load)
+    assert (result.scores > 0.25).all()  # brightness tells the class of these images
+    assert result.outcome.cost.macs == 3000 * int(tiny.table.column("macs").sum())
+    rng = np.random.default_rng(0)
+    features, labels = rng.random((60, 5)), np.arange(60) % 3
+    features[np.arange(60), labels] += 3
+    assert wann.accuracy([features, features], [labels, labels], 3) == 1
+    with pytest.raises(UsageError) as caught:
+        evaluate("wann:3", tiny.table)
+    assert str(caught.value) == "wann takes shared or nothing, and got '3'; write wann or wann:shared"
 
 
 def test_a_proxy_is_evaluated_and_its_cost_is_stated(tiny: Any) -> None:

@@ -14,6 +14,7 @@ from conftest import scored
 
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.markup import paragraph, table
+from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.report import figures
 from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.page import Section, page
@@ -59,6 +60,20 @@ def check_page(html: str) -> None:
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:href="#|url\(#)([^")]*)', html)) <= set(ids)
     assert len(html) < 2_000_000
+
+
+def test_a_trace_is_drawn_against_progress(make: Make, tiny: Any) -> None:
+    """Also where nothing could be told apart at first; what has no trace says nothing of it."""
+    rng = np.random.default_rng(2)
+    logp = rng.random((2, 3, 64))
+    logp[:, 0] = -4.0
+    trace = {"progress": np.tile([0.0, 0.5, 1.0], (2, 1)), "logp": logp, "accuracy": rng.random((2, 3, 64))}
+    html = results_page([make(trace=trace)], tiny.table)
+    check_page(html)
+    assert "Correlation against progress" in headings(html)
+    taus = [kendall_tau(one, tiny.table.truth) for one in logp[:, -1]]
+    assert f"log-probability of each child: mean at the end {np.mean(taus):.3f}" in html
+    assert "Correlation against progress" not in results_page([make()], tiny.table)
 
 
 def test_one_result_has_every_figure(everything: Result, tiny: Any) -> None:
