@@ -13,6 +13,7 @@ from nasbench_ws.errors import UsageError
 MOST_STEPS = 10**8  # of one network: 800 MB as the numbers of the children that they train; days at a millisecond each
 MOST_SEEDS = 2**16  # of one child, or instances of one ranking
 MOST_RUNS = 2**22  # of one build: as many files, and some GB to list them
+MOST_EVALUATIONS = 10**6  # of one searcher in one repetition: minutes of pure Python
 LARGEST_SEED = 2**63 - 1  # which tables store
 
 

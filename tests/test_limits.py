@@ -92,6 +92,11 @@ def batches(shift: int) -> Batches:
             "repetitions is 100,000,000,000; it must be at most 65,536: ask for fewer",
         ),
         (
+            lambda tiny: search("random", tiny.table, repetitions=1, budget=1e300),
+            "the number of mean evaluations that the budget buys is 1,000,000,000,000,000,000; it must be at most "
+            "1,000,000: ask for fewer",
+        ),
+        (
             lambda tiny: batches(HUGE),
             "a shift of 100000000000 pixels, and images of 6 x 6: shift by at most their side",
         ),
@@ -100,7 +105,7 @@ def batches(shift: int) -> Batches:
             f"batch norm mode {'batch:' + '9' * 34!r}...: n must be a whole number of at least 2 images",
         ),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_more_than_anyone_means_is_refused_at_once(tiny: Any, ask: Callable[[Any], object], text: str) -> None:
     tracemalloc.start()

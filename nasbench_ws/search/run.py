@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws.errors import NasbenchError, SearcherError, UsageError
-from nasbench_ws.limits import MOST_SEEDS, check_most
+from nasbench_ws.limits import MOST_EVALUATIONS, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
 from nasbench_ws.search.names import resolve_searcher
 from nasbench_ws.search.oracle import Oracle, Rules, World
@@ -92,6 +92,8 @@ def search_all(
     if repetitions < 1:
         raise UsageError(f"repetitions={repetitions}: at least 1 is needed, and 500 to tell searchers apart")
     check_most("repetitions", repetitions, MOST_SEEDS)
+    bought = round(min(oracle.budget / oracle.evaluation, 1e18))
+    check_most("the number of mean evaluations that the budget buys", bought, MOST_EVALUATIONS)
     wanted = range(first_seed, first_seed + repetitions)
     files = {} if files is None else files
     headers, kept, tasks = {}, {}, {}
