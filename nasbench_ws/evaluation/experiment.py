@@ -159,7 +159,7 @@ def run(
         wanted: as `experiments` lists them.
         folder: where results are kept, and found again.
         shipped: take results that ship with the package, too.
-        workers, executor, root, load: as of `evaluate`.
+        workers, executor, root, load, allow_missing: as of `evaluate`.
         on_progress: called with the experiment's name, its place, how many there are, and a `Progress`.
 
     UsageError where the folder has results of another table or scale; otherwise errors as of `evaluate`.
