@@ -16,6 +16,7 @@ import pytest
 from nasbench_ws import data
 from nasbench_ws.cli import WHERE, choices
 from nasbench_ws.results.result import Result
+from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
 CODE = """
@@ -178,7 +179,7 @@ def test_what_trains_says_what_to_install(words, tmp_path):
 
 
 def test_what_measures_says_what_to_install(tmp_path):
-    (tmp_path / "scores.csv").write_text("434,1\n")
+    (tmp_path / "scores.csv").write_text("".join(f"{child.name},{child.index}\n" for child in DEEPER64))
     found = without("scipy", words=["assess", "scores.csv"], cwd=tmp_path)
     assert found.returncode == 2
     assert found.stderr == "Error: this needs scipy, which is not installed here; get it with: pip install scipy\n"
