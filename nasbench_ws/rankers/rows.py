@@ -138,6 +138,20 @@ ROWS: dict[str, Row] = {
         "Bender et al., Understanding and Simplifying One-Shot Architecture Search, ICML 2018",
         (EVERYWHERE[0], EVERYWHERE[1], "ghost batches of 32 in batches of 64; the paper's in batches of 1,024"),
     ),
+    "drnas": Row(
+        "drnas[:lr=RATE]",
+        "gates drawn from Dirichlet distributions, whose concentrations move",
+        "relaxed.drnas:DrNas",
+        "Chen, Wang, Cheng, Tang, Hsieh, DrNAS, ICLR 2021",
+        (*EVERYWHERE, HALF, "all channels pass through the mixture from the start; the authors begin with some"),
+    ),
+    "sumnas": Row(
+        "sumnas[:K]",
+        "weights move to the mean of where K (2) steps of each of four children lead",
+        "relaxed.sumnas:Sumnas",
+        "Ha, Kim, Park, Yoo, SUMNAS, ICLR 2022",
+        (EVERYWHERE[0], EVERYWHERE[1], "the outer step has rate 1, and the steps of a child begin without momentum"),
+    ),
     "rs-ws": Row(
         "rs-ws",
         "children drawn evenly, one a step; also scored on 640 images drawn for each",

@@ -219,6 +219,46 @@ def test_fbnets_cost_term_is_its_gradient(tiny: Any) -> None:
         assert (loss(gates + step) - loss(gates - step)) / 2e-6 == pytest.approx(float(found[e, o]), rel=1e-3, abs=1e-6)
 
 
+def test_drnas_draws_from_the_simplex_and_is_drawn_to_its_middle(tiny: Any) -> None:
+    """Without a gradient of the gates, the divergence from even ones alone moves the concentrations, and falls."""
+    run = run_on(tiny)
+    way = made("drnas")
+    way.start(run)
+    first, second = way._draw(run), way._draw(run)
+    assert torch.allclose(first.sum(dim=1), torch.ones(3, dtype=torch.float64))
+    assert not torch.equal(first, second)
+    with torch.no_grad():
+        way.alphas.values[:] = logits(8)
+
+    def divergence() -> float:
+        even = torch.distributions.Dirichlet(torch.ones((3, 4), dtype=torch.float64))
+        return float(torch.distributions.kl_divergence(way._beliefs(), even).sum().detach())
+
+    before = divergence()
+    run.gate_gradient = lambda batch, draw: torch.zeros((3, 4), dtype=torch.float64)  # type: ignore
+    way.iterate(run)
+    assert divergence() < before
+
+
+def test_sumnas_moves_to_the_mean_of_the_ends(tiny: Any) -> None:
+    """One step of each of four children from the same weights, without momentum."""
+    run, other = run_on(tiny, hold=0.0), run_on(tiny, hold=0.0)
+    made("sumnas:1").iterate(run)
+    batch, weights = other.weight_batch(), other.net.supernet.weights
+    orders = np.argsort(other.uniform("paths"), axis=1)
+    assert all(sorted(row) == [0, 1, 2, 3] for row in orders.tolist())
+    start, total, times = weights.snapshot(), torch.zeros_like(weights.values), torch.zeros_like(weights.values)
+    for child in range(4):
+        weights.restore(start)
+        other.meter.macs = sum(64 * 3 * int(other.child_macs[other.number(orders[:, i])]) for i in range(child))
+        other.child_step(batch, orders[:, child])
+        own = weights.active(other.number(orders[:, child]))
+        total[own] += weights.values[own]
+        times[own] += 1
+    expected = torch.where(times > 0, total / times.clamp(min=1), start.values)
+    assert torch.allclose(run.net.supernet.weights.values, expected, atol=1e-12)
+
+
 def test_what_waits_waits(tiny: Any) -> None:
     """Gates stay until their part of the budget begins, and move afterwards."""
     for name in ("fbnet", "proxyless", "dso", "autodeeplab"):

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("quick", "one_thread")
 VARIANTS = (
     "darts", "darts:second", "gdas", "snas", "fbnet", "fbnet:macs", "proxyless", "proxyless:two", "proxyless:rl", "dso",
     "autodeeplab", "enas", "enas:micro", "oneshot", "oneshot:0.3:fan=node", "rs-ws", "spos",
+    "drnas", "sumnas", "sumnas:1",
 )  # fmt: skip  # every built-in way, and each of its flags
 
 
