@@ -146,7 +146,8 @@ class Result:
     def to_frame(self, table: GroundTruth | None = None) -> pd.DataFrame:
         """A pandas frame with a row for each batch norm mode, instance and child.
 
-        With the table there are columns of each child's name, truth and params as well.
+        Args:
+            table: adds columns of each child's name, truth and params; None: the scores alone.
         """
         with extra("pandas", "to_frame needs pandas"):
             import pandas as pd
