@@ -133,6 +133,8 @@ def regrets(name: str, curves: Mapping[str, Curve], lines: Mapping[str, float], 
 
     canvas = Canvas(name, f"Mean regret against cost of {', '.join(curves)}", height=3.9)
     axes = canvas.axes
+    axes.set_xscale("log")  # before anything is drawn: margins are then of these axes
+    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)  # held-out regrets may be 0, or less
     for (label, one), colour, dash in zip(curves.items(), SERIES, DASHES, strict=False):
         axes.fill_between(one.cost, one.low * 100, one.high * 100, step="post", color=colour, alpha=0.15, linewidth=0)
         (line,) = axes.step(one.cost, one.mean * 100, where="post", color=colour, linestyle=dash, label=label)
@@ -144,8 +146,6 @@ def regrets(name: str, curves: Mapping[str, Curve], lines: Mapping[str, float], 
             (line,) = axes.plot(axes.get_xlim(), [value * 100] * 2, color=FAINT, linewidth=0.9)
             canvas.note(line, f"{text}: {value * 100:.3f}")
     first = next(iter(curves.values()))
-    axes.set_xscale("log")
-    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)  # held-out regrets may be 0, or less
     axes.set_xlim(first.cost[0], first.cost[-1])
     low, high = axes.get_ylim()
     axes.set_yticks([tick for tick in (0, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50) if low <= tick <= high])
