@@ -65,6 +65,9 @@ class Trained:
                 raise UsageError(
                     f"{self.name} has no readout {what}; it has {', '.join(self._readouts())}: leave {what} out"
                 )
+        if asked.schedule is not None:
+            what = f"{self.name} says itself what is trained when, and got schedule {asked.schedule}"
+            raise UsageError(f"{what}: leave it out")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Trained, (self.asked, self.thing)

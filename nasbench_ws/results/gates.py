@@ -34,9 +34,10 @@ def remarks(outcome: Outcome, bound: float | None) -> list[str]:
     """Sentences on the end of training, means over instances; `bound` is of additive scores, None where none is."""
     found, trace = [], outcome.trace
     if bound is not None and np.isfinite(bound):
+        names = outcome.plan["additive"]
+        verb = "adds" if len(names) == 1 else "add"
         found.append(
-            f"{' and '.join(outcome.plan['additive'])} add up over edges: no such score ranks this table better than "
-            f"{bound:.2f}"
+            f"{' and '.join(names)} {verb} up over edges: no such score ranks this table better than {bound:.2f}"
         )
     if "entropy" in trace:
         last = float(np.mean(trace["entropy"][:, -1]))

@@ -273,9 +273,15 @@ def test_what_became_of_the_gates_in_words(make: Any) -> None:
     ):
         trace = {"gates": gates[None, None], "entropy": np.array([[0.5, entropy]])}
         found = remarks(make(plan=plan, trace=trace).outcome, 0.878)
-        assert found[0] == "logp add up over edges: no such score ranks this table better than 0.88"
+        assert found[0] == "logp adds up over edges: no such score ranks this table better than 0.88"
         assert text in " ".join(found)
     assert remarks(make().outcome, None) == []
+
+
+def test_a_schedule_is_refused(tiny: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        evaluate("darts", tiny.table, plan=Plan("full", tiny.recipe, steps=64, schedule="cycle"), load=tiny.load)
+    assert str(caught.value) == ("darts says itself what is trained when, and got schedule cycle: leave it out")
 
 
 def test_a_readout_of_shared_steps_is_refused(tiny: Any) -> None:
