@@ -15,6 +15,7 @@ from typing import Any
 from nasbench_ws import load
 from nasbench_ws.json_files import read_record, write_record
 from nasbench_ws.results.kept import FORMAT, SHIPPED, as_json
+from nasbench_ws.results.truth import once
 from nasbench_ws.results.yardstick import identity, measure_table
 from nasbench_ws.tables.table import shipped
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {PATH.name}")
     write = parser.parse_args().write
     there: dict[str, Any] = read_record(PATH, FORMAT) if PATH.exists() else {}
-    here = {identity(table): as_json(measure_table(table)) for table in map(load, shipped())}
+    here = {identity(table): as_json(measure_table(table)) for table in map(once, map(load, shipped()))}
     print("nothing changes" if here == there else f"{len(here)} tables, {PATH.name} is to be written")
     if write:
         write_record(PATH, FORMAT, here)

@@ -87,7 +87,7 @@ def _among(
 ) -> GroundTruth:
     """The table, or some of its children. Of a table that has a part of its space's, these."""
     from nasbench_ws.json_files import bytes_of
-    from nasbench_ws.results.truth import Among
+    from nasbench_ws.results.truth import Among, once
 
     if top is not None and children is not None:
         raise UsageError("--top and --children both say which children; give one of them")
@@ -95,7 +95,8 @@ def _among(
         raise UsageError("--top and --unique both say which children; give one of them")
     if top is not None:
         return Among.top(whole, top)
-    places = list(range(len(whole)))
+    counted = once(whole)
+    places = list(getattr(counted, "places", range(len(whole))))
     if children is not None:
         text = children
         if Path(children).exists():
@@ -120,4 +121,4 @@ def _among(
         places = [i for i in places if i in known]
         if lacking:
             click.echo(f"left out, for the table lacks runs: {', '.join(lacking)}", err=True)
-    return Among(whole, places) if children is not None or len(places) < len(whole) else whole
+    return Among(whole, places) if children is not None or len(places) < len(counted) else counted

@@ -73,7 +73,7 @@ def query(architecture: str, table: str, as_json: bool) -> None:
         print_json(entry.to_dict())
         return
     truth = opened.column("truth")
-    own = truth[entry.index]
+    own, truth = truth[entry.index], truth[opened.firsts]
     rank, of = 1 + int((truth > own).sum()), int((truth == truth).sum())
     click.echo(f"{entry.name} of {opened.space.name} in {opened.name} (index {entry.index}, hash {entry.hash})")
     for edge in opened.space.edges:
@@ -91,6 +91,8 @@ def query(architecture: str, table: str, as_json: bool) -> None:
         click.echo(f"{'rank by ' + label(opened.truth_name).removesuffix(' accuracy'):20}{rank} of {of}")
     if opened.has("isomorph") and (first := opened.column("isomorph").item(entry.index)) != entry.index:
         click.echo(f"{'the same as':20}{opened.space[first].name}")
+    if entry.sees_image is False:
+        click.echo(f"{'the image':20}does not reach its output: it answers alike to every image")
 
 
 def label(name: str) -> str:

@@ -142,7 +142,7 @@ class Recipe:
 # Of the spaces whose tables ship, or are to: chosen in pilots (data/PILOT.md, data/PILOT-topology.md).
 RECIPES = {
     "deeper64": Recipe(),
-    "topology729": Recipe(space="topology729", output="last", cells=4, channels=8, epochs=2.0, points=5),
+    "topology729": Recipe(space="topology729", output="last", cells=4, channels=8, epochs=3.0, points=3),
 }
 
 

@@ -64,10 +64,12 @@ class Experiment:
         return self.what.name
 
 
-def shipped_results() -> Path:
-    """The folder of results that come with the package."""
-    folder = next(iter(importlib.import_module("nasbench_ws.data").__path__))
-    return Path(folder) / "results"
+def shipped_results(space: str = "deeper64") -> Path:
+    """The folder of results that come with the package, of super-nets of a space; of others `deeper64`'s, which no
+    table of theirs is measured by.
+    """
+    folder = Path(next(iter(importlib.import_module("nasbench_ws.data").__path__)), "results")
+    return folder / space if (folder / space).is_dir() else folder
 
 
 def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:
@@ -86,7 +88,7 @@ def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | 
                 "delete it"
             )
         return result
-    path = shipped_results() / f"{one.name}.json"
+    path = shipped_results(one.plan.recipe.space) / f"{one.name}.json"
     if not shipped or not path.exists():
         return None
     result = Result.load(path)

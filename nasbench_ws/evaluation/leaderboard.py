@@ -81,11 +81,12 @@ class Leaderboard:
     bound: float  # the most that a ranking can be expected to reach; NaN where the metric has no bound
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
+    networks: int = 0  # that count, where some of the table's children are one network; 0: every child does
     left_out: int = 0  # results of the folder of other images, networks or children, or scored on some images alone
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; without the results. NaN is None."""
-        names = ("table", "seeds", "metric", "match", "steps", "bound")
+        names = ("table", "seeds", "networks", "metric", "match", "steps", "bound")
         data = {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
         found: dict[str, Any] = without_nan(data)
         return found
@@ -168,8 +169,9 @@ class Leaderboard:
     def caption(self) -> str:
         """What is measured, and what is equal."""
         most = "" if math.isnan(self.bound) else f"; expected at most: {number(self.bound)}"
+        each = f", {self.networks} networks" if self.networks else ""
         return (
-            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds){most}.\n"
+            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds{each}){most}.\n"
             f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
             "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
             "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
@@ -252,7 +254,8 @@ def leaderboard(
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
-    there = {path.stem: Result.load(path) for path in sorted(Path(folder or shipped_results()).glob("*.json"))}
+    own = shipped_results(truth.space.name) if folder is None else Path(folder)
+    there = {path.stem: Result.load(path) for path in sorted(own.glob("*.json"))}
     found = {name: one for name, one in there.items() if _belongs(one, truth)}
     others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one) or not one.outcome.match}
@@ -285,7 +288,10 @@ def leaderboard(
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
-    return Leaderboard(judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, others)
+    networks = len(judge) if not truth.firsts.all() else 0
+    return Leaderboard(
+        judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, left_out=others
+    )
 
 
 def _belongs(one: Result, table: Table) -> bool:

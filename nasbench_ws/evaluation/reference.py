@@ -28,9 +28,9 @@ METRIC = "kendall_tau"
 PROBLEM = ("images", "train_images", "space", "macro", "channels", "cells", "output", "dilated_kernel")
 
 
-def shipped(strategy: str = "full") -> Iterator[tuple[str, Result]]:
+def shipped(strategy: str = "full", space: str = "deeper64") -> Iterator[tuple[str, Result]]:
     """Results that ship of a strategy, by file name, without windows of another kind."""
-    for path in sorted(shipped_results().glob("*.json")):
+    for path in sorted(shipped_results(space).glob("*.json")):
         one = Result.load(path)
         if strategy in (one.outcome.strategy, unusual(one), path.stem):
             yield path.stem, one
@@ -38,7 +38,7 @@ def shipped(strategy: str = "full") -> Iterator[tuple[str, Result]]:
 
 def shipped_full(table: Table) -> Result | None:
     """The shipped result of full sharing on that very table; None where none ships."""
-    found = (one for _, one in shipped("full") if unusual(one) == "full")
+    found = (one for _, one in shipped("full", table.space.name) if unusual(one) == "full")
     return next((one for one in found if one.assessment.table.digest == table.digest), None)
 
 
@@ -47,7 +47,7 @@ def shipped_reference(result: Result) -> Result | None:
     outcome = result.outcome
     if outcome.strategy == "full" or METRIC not in result.metrics:
         return None
-    for _, one in shipped("full"):
+    for _, one in shipped("full", outcome.recipe.get("space", "deeper64")):
         there = one.outcome
         alike = (
             there.steps == outcome.steps

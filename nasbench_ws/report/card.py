@@ -18,8 +18,10 @@ from nasbench_ws.markup import number
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import children_of, once
 from nasbench_ws.results.yardstick import ceilings, yardstick
-from nasbench_ws.space.cell import Space
+from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.table import Table
 
 _BY_CLASS = (
@@ -49,22 +51,24 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         against: other tables, to state how far they agree with it.
         net: a super-net's result on it, to state what its scores follow.
     """
-    recipe, by_seed, truth = table.recipe, table.by_seed("truth"), table.truth
-    children, seeds, points = table.content.shape
-    params = table.column("params").astype(float)
-    seconds = table.by_seed("seconds")
+    counted = once(table)
+    recipe, by_seed, truth, own = table.recipe, counted.by_seed("truth"), counted.truth, children_of(counted)
+    _, seeds, points = table.content.shape
+    params = counted.column("params").astype(float)
+    seconds = counted.by_seed("seconds")
     found = yardstick(table).ceiling
     reach = yardstick(table).reach
-    plain = ceilings(by_seed[without_pooling(table.space)]).all
-    best, worst = table.best("test_accuracy", 5), sorted(table, key=lambda e: e.test_accuracy.mean)[:3]
+    pooled = ~without_pooling(table.space)[[child.index for child in own]]
+    plain = [("without pooling", ceilings(by_seed[~pooled]).all)] if pooled.any() else []
+    best, worst = table.best("test_accuracy", 5), sorted(map(table.query, own), key=lambda e: e.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
-    curve = table.curves("valid_accuracy").mean(axis=(0, 1))
+    curve = table.curves("valid_accuracy")[table.firsts].mean(axis=(0, 1))
     epochs = ", ".join(f"{at:g}: {number(float(value), 4)}" for at, value in zip(table.epochs, curve, strict=True))
     absent = table.absent()
     made = table.content.environments
     devices = sorted({str(one.get("device", "")) for one in made})
     versions = sorted({", ".join(f"{k} {v}" for k, v in sorted(dict(one.get("versions", {})).items())) for one in made})
-    operations = _by_operation(table)
+    operations = _by_operation(table, own)
     lines = [
         f"# The table `{table.name}`",
         "",
@@ -72,8 +76,8 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         "",
         "## What",
         "",
-        f"Standalone training of all {children} children of the space `{table.space.name}` with {seeds} seeds each "
-        f"({children * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
+        f"Standalone training of {_all(table, len(own))} with {seeds} seeds each "
+        f"({len(own) * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
         f"validation and test images at {points} points of training, in one HDF5 file that plain h5py reads.",
         "",
         "## Why",
@@ -81,6 +85,7 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         "To measure whether a super-net with shared weights ranks the children as standalone training does. Ground "
         "truth is the mean test accuracy over seeds at the last point; validation accuracy is there for choosing.",
         "",
+        *_same_networks(table, own),
         "## Images and splits",
         "",
         _images(table),
@@ -144,7 +149,7 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
             f"| {name} ({c.children}) | "
             + " | ".join(number(one.mean) for one in (c.single_seeds, c.held_out, c.split_half, c.perfect))
             + " |"
-            for name, c in (("all", found.all), ("without pooling", plain), ("top quarter", found.top_quarter))
+            for name, c in (("all", found.all), *plain, ("top quarter", found.top_quarter))
         ),
         "",
         *_agreements(table, against),
@@ -162,6 +167,34 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         "",
     ]
     return "\n".join(lines)
+
+
+def _all(table: Table, networks: int) -> str:
+    every = f"{len(table)} children of the space `{table.space.name}`"
+    return f"all {every}" if networks == len(table) else f"the {networks} different networks among the {every}"
+
+
+def _same_networks(table: Table, own: Sequence[Architecture]) -> list[str]:
+    if len(own) == len(table):
+        return []
+    names = np.bincount(table.column("isomorph"))[[child.index for child in own]]
+    most, alone = int(names.argmax()), int((names == 1).sum())
+    blind = [child for child in own if not sees_image(child, table.macro.output)]
+    return [
+        "## Children that are the same network",
+        "",
+        f"Absent edges, identities and layers that nobody reads give a network up to {names[most]} names "
+        f"({own[most].name}), and {alone} of {len(own)} have one. Each was trained once, as the first of its names; "
+        "the column `isomorph` marks it, and its runs stand in the rows of the others. Every figure here, and every "
+        "metric of a ranking, counts a network once, with the score of its first name.",
+        "",
+        *(
+            f"The output of {child.name} ({names[own.index(child)]} names) does not depend on the image: it is "
+            "trained as what it is, and answers alike to every image."
+            for child in blind
+        ),
+        *([""] if blind else []),
+    ]
 
 
 def _explained(table: Table, net: Result | None) -> list[str]:
@@ -192,11 +225,11 @@ def _how_long(seconds: NDArray[np.float64]) -> str:
     )
 
 
-def _by_operation(table: Table) -> dict[str, list[float]]:
+def _by_operation(table: Table, children: Sequence[Architecture]) -> dict[str, list[float]]:
     truth = table.truth
     return {
         name: [
-            float(np.mean([truth[e.index] for e in table if e.architecture.operation(edge) == name]))
+            float(np.mean([truth[child.index] for child in children if child.operation(edge) == name]))
             for edge in table.space.edges
         ]
         for name in table.space.operations

@@ -21,6 +21,8 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import GroundTruth, children_of, once
+from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.table import Table
 
 
@@ -32,7 +34,8 @@ class Explained:
     pool_levels: int
     params: float  # R2 of parameter counts, each count a group; NaN where every child has a count of its own
     param_levels: int
-    tau: float  # Kendall tau of parameter counts with the truth
+    tau: float  # Kendall tau of parameter counts with the truth, of all
+    blind: int = 0  # children that do not see the image, left out of R2: they would be most of the variance
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,17 @@ class Followed:
     by_mode: dict[str, tuple[float, ...]]
 
 
-def explained(table: Table) -> Explained:
-    """Of the truth of a table. TableError where a child has none."""
+def explained(whole: Table) -> Explained:
+    """Of the truth of a table, each network once. TableError where a child has none."""
+    table = once(whole)
+    own = children_of(table)
+    sees = np.array([whole.foreign or sees_image(child, whole.macro.output) for child in own])
     truth, params = table.truth, table.column("params").astype(np.float64)
-    pools = np.array([sum("pool" in child.operation(edge) for edge in table.space.edges) for child in table.space])
+    pools = np.array([sum("pool" in child.operation(edge) for edge in child.space.edges) for child in own])
     return Explained(
-        between(truth, pools), len(np.unique(pools)), between(truth, params), len(np.unique(params)),
-        kendall_tau(params, truth),
+        between(truth[sees], pools[sees]), len(np.unique(pools[sees])),
+        between(truth[sees], params[sees]), len(np.unique(params[sees])),
+        kendall_tau(params, truth), int((~sees).sum()),
     )  # fmt: skip
 
 
@@ -65,11 +72,12 @@ def between(truth: Array, groups: npt.ArrayLike) -> float:
     return float(((means[own] - truth.mean()) ** 2).sum()) / total
 
 
-def followed(table: Table, result: Result) -> Followed:
+def followed(whole: GroundTruth, result: Result) -> Followed:
     """How a super-net's scores follow parameter counts, and the truth; of the instances that did not diverge."""
+    table = once(whole)
     params = table.column("params").astype(np.float64)
     by_mode: dict[str, tuple[float, ...]] = {}
-    for mode, rows in result.outcome.scores.items():
+    for mode, rows in result.among(table).outcome.scores.items():
         scores = rankable(rows)
         if len(scores):
             taus = (kendall_taus(scores, other) for other in (params, table.truth))
@@ -80,6 +88,9 @@ def followed(table: Table, result: Result) -> Followed:
 def sentences(found: Explained, net: Followed | None = None) -> list[str]:
     """What a reader of the table should know before believing a tau. [] where parameters say nothing of it."""
     said = []
+    if found.blind:
+        one = "One child does" if found.blind == 1 else f"{found.blind} children do"
+        said.append(f"{one} not see the image; the parts of variance are of the others.")
     if not math.isnan(found.pools):
         said.append(
             f"The number of poolings of a child ({found.pool_levels} values) explains {number(found.pools, 2)} of the "

@@ -22,6 +22,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
+from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.table import Entry, Table
 
 PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are more
@@ -47,7 +48,7 @@ def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool =
         Section("By operation and edge", _operations(truth, places, accuracy)),
         _curves(truth, names, accuracy, truth.content.shape[2], places),
         _seeds(names, accuracy, by_seed, some, note, _what(truth)),
-        *(_explained(truth, net) if len(places) == len(truth) and truth.has("params") else []),
+        *(_explained(truth, net) if len(places) == truth.firsts.sum() and truth.has("params") else []),
         _reach(yard),
         _agreements(accuracy, by_seed),
         *([_cost(truth, names, accuracy, places, some, note)] if truth.has("params") else []),
@@ -82,10 +83,14 @@ def _sentence(truth: Table, places: npt.NDArray[np.intp], accuracy: Array) -> st
             f"each: {what} {ends}."
         )
     absent = truth.absent()
-    follows = f" What follows is of the {len(places)} children that lack no run." if len(places) < children else ""
+    networks = int(truth.firsts.sum())
+    every = "All" if networks == children else f"The {networks} different networks among the"
+    blind = [truth.space[i].name for i in places if not sees_image(truth.space[int(i)], truth.macro.output)]
+    follows = f" The output of {' and '.join(blind)} does not depend on the image." if blind else ""
+    follows += f" What follows is of the {len(places)} children that lack no run." if len(places) < networks else ""
     return (
-        f"All {children} children of {truth.space.name} trained alone on {truth.recipe.images} with {seeds} seeds "
-        f"each, {children * seeds} runs, {len(absent) or 'none'} of them missing: {what} {ends}.{follows}"
+        f"{every} {children} children of {truth.space.name} trained alone on {truth.recipe.images} with {seeds} seeds "
+        f"each, {networks * seeds} runs, {len(absent) or 'none'} of them missing: {what} {ends}.{follows}"
     )
 
 

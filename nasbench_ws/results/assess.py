@@ -38,7 +38,7 @@ from nasbench_ws.results.gates import best_additive
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
 from nasbench_ws.results.standing import standing, usual, varies
-from nasbench_ws.results.truth import GroundTruth, sizes
+from nasbench_ws.results.truth import GroundTruth, once, places_of, sizes
 from nasbench_ws.results.verdict import verdict
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
@@ -50,16 +50,18 @@ def assess(
     """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
 
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
-    left out of the metrics and counted in `diverged`; a child without one is ranked last.
+    left out of the metrics and counted in `diverged`; a child without one is ranked last. Of children that are one
+    network, trained once, the first alone counts (truth.Once).
 
     Args:
-        scores: (instances, n), or (n,) of one ranking.
+        scores: (instances, n), or (n,) of one ranking; of all children of the table, or of those that count.
         table: what they are measured against.
         batch_norm: of super-nets, the mode that the scores were read under: their variances are drawn towards those
             of the super-nets that ship. None of any other ranker, whose variance nobody knows: one ranking, or the
             same several times, has the table's noise alone in its interval.
         macs: multiply-adds that an instance took, for the sentence on cost.
     """
+    scores, table = _counted(scores, table)
     usable, diverged = _usable(scores, table)
     metrics, known = measured(scores, table, batch_norm), yardstick(table)
     found = standing(usable, table, batch_norm) if len(usable) else None
@@ -125,6 +127,14 @@ def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None =
 def metric(interval: Interval, values: Array) -> Metric:
     """An interval beside the (instances,) values that it is of."""
     return Metric(**vars(figure(interval)), values=tuple(values.tolist()))
+
+
+def _counted(scores: npt.ArrayLike, whole: GroundTruth) -> tuple[npt.ArrayLike, GroundTruth]:
+    """Scores and ground truth of every network once."""
+    table = once(whole)
+    if table is whole or np.shape(scores)[-1] != len(whole):
+        return scores, table
+    return np.ma.asarray(scores)[..., places_of(table)], table
 
 
 def _usable(scores: npt.ArrayLike, table: GroundTruth) -> tuple[Array, int]:

@@ -30,7 +30,7 @@ from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.plot import ResultPlot
 from nasbench_ws.results.schema import from_json, to_json
 from nasbench_ws.results.text import render
-from nasbench_ws.results.truth import GroundTruth, children_of, places_of
+from nasbench_ws.results.truth import GroundTruth, children_of, once, places_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,8 @@ class Result:
                 f"the scores of {outcome.strategy} are of {len(outcome.children)} children, and those of {table.name} "
                 "are others; measure it against a table of the same space"
             )
-        return cls(outcome, assess_outcome(outcome.among(places_of(table)), table))
+        judge = once(table)
+        return cls(outcome, assess_outcome(outcome.among(places_of(judge)), judge))
 
     def against(self, table: GroundTruth) -> Result:
         """The same scores, measured against another table of the same children, such as one with more seeds.
@@ -74,7 +75,7 @@ class Result:
 
     def among(self, table: GroundTruth) -> Result:
         """With the scores of the table's children alone, for what shows them; measured as it is."""
-        return Result(self.outcome.among(places_of(table)), self.assessment)
+        return Result(self.outcome.among(places_of(once(table))), self.assessment)
 
     @property
     def scores(self) -> Array:

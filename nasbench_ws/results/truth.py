@@ -104,9 +104,10 @@ class Among:
         """The best by ground truth: that part of the children, rounded, of those that have every run."""
         if not 0 < fraction <= 1:
             raise UsageError(f"the top {fraction:g} of the children: give a part in (0, 1], as 0.25")
-        known = cls.known(whole).places
+        counted = places_of(once(whole))
+        known = [place for place in cls.known(whole).places if counted is None or place in counted]
         means = whole.column("truth")[known]
-        count = round(fraction * len(whole))
+        count = round(fraction * (len(whole) if counted is None else len(counted)))
         return cls(whole, [known[i] for i in np.argsort(-means, kind="stable")[:count]])
 
     @classmethod
@@ -145,6 +146,31 @@ class Among:
         return len(self.places)
 
 
+class Once(Among):
+    """A ground truth of every network once: of children that are one network and were trained once, the first.
+
+    It has the table's own name and digest, for it is all that the table knows.
+    """
+
+    def __init__(self, whole: Table) -> None:
+        super().__init__(whole, np.flatnonzero(whole.firsts).tolist())
+        self.name, self.digest, self.recipe = whole.name, whole.digest, whole.recipe
+
+    @property
+    def truth(self) -> NDArray[np.float64]:
+        """(networks,) mean test accuracy over seeds. TableError where the table lacks runs."""
+        _ = self._whole.truth
+        return super().truth
+
+
+def once(table: GroundTruth) -> GroundTruth:
+    """What counts of a table: `Once` where children are the same network, else the table itself.
+
+    Where others trained such children apart (`nasbench201-*`), each counts, as their field has it.
+    """
+    return table if not isinstance(table, Table) or table.firsts.all() else Once(table)
+
+
 def children_of(table: GroundTruth) -> list[Architecture]:
     """The children that it has a truth of, in the order of its columns."""
     places = places_of(table)
@@ -158,11 +184,13 @@ def places_of(table: GroundTruth) -> list[int] | None:
 
 
 def judged(table: Table, allow_missing: bool) -> GroundTruth:
-    """What scores are measured against: the table, or with `allow_missing` its children that lack no run.
+    """What scores are measured against: every network of the table, or with `allow_missing` those that lack no run.
 
     Of a table that others made of a part of a space, the children that it has.
     """
-    return Among.known(table) if table.part is not None or (allow_missing and table.absent()) else table
+    if table.part is None and not (allow_missing and table.absent()):
+        return once(table)
+    return Among(table, [place for place in Among.known(table).places if table.firsts[place]])
 
 
 def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Ceiling, Ceilings, Figure, Reach, Spread
 from nasbench_ws.results.baselines import baselines
 from nasbench_ws.results.kept import kept
-from nasbench_ws.results.truth import GroundTruth, sizes
+from nasbench_ws.results.truth import GroundTruth, once, sizes
 from nasbench_ws.seeds import derive
 
 REACHED = ("kendall_tau", "partial_tau")  # metrics with a bound and a reference
@@ -48,6 +48,7 @@ def yardstick(table: GroundTruth) -> Yardstick:
 
     TableError where a child has no truth.
     """
+    table = once(table)
     name = identity(table)
     if name not in _known:
         _known[name] = kept(name, lambda: measure_table(table), Yardstick)

@@ -4,8 +4,9 @@
     [children[0] for children in isomorphism_classes(space)]     # one child of each class
     same_network_classes(TOPOLOGY729, "last")                    # as networks: what need be trained only once
     representatives(TOPOLOGY729, "last")[child.index]            # whose runs are a child's
+    sees_image(child, "last")                                    # whether its output depends on the image
 
-Not here: whether a network sees the image (space/child.py: it has no blocks where it does not).
+Not here: the network itself (space/child.py: it has no blocks where it does not see the image).
 """
 
 from __future__ import annotations
@@ -51,6 +52,17 @@ def representatives(space: Space, output: str = "concat") -> tuple[int, ...]:
         return tuple(range(len(space)))  # see `isomorphic`; and every node is read
     first: dict[_Form, int] = {}
     return tuple(first.setdefault(_canonical(*_cell(child, output)), child.index) for child in space)
+
+
+def sees_image(child: Architecture, output: str = "concat") -> bool:
+    """Whether what a cell hands on depends on what it is given. A network of cells that do not answers alike to every
+    image: it is trained as what it is, a classifier's bias.
+
+    Args:
+        child: whose cells.
+        output: as of `same_network_classes`.
+    """
+    return any(_cell(child, output)[1])
 
 
 def _cell(child: Architecture, output: str) -> tuple[list[_Layer], list[tuple[int, ...]]]:

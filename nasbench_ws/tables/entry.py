@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.columns import STATUSES
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Entry:
         known = own.get(self._table.truth_name)
         return self._table.statistic(self._table.truth_name, self.index) if known is None else known
 
+    @cached_property
+    def sees_image(self) -> bool | None:
+        """Whether its output depends on the image; None where others made the table, and its macro is not known."""
+        return None if self._table.foreign else sees_image(self.architecture, self._table.macro.output)
+
     @property
     def status(self) -> tuple[str, ...]:
         """How the run of each seed ended: ok, diverged, failed or missing."""
@@ -69,7 +75,10 @@ class Entry:
         return curve
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`."""
+        """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`.
+
+        `sees_image` is there where it is false: where the output does not depend on the image.
+        """
         data = {key: getattr(self, key) for key in ("hash", "name", "spec", "index", "params", "macs")}
         return {
             **data,
@@ -78,6 +87,7 @@ class Entry:
             "seeds": self._table.seeds.tolist(),
             "epoch": float(self._table.epochs[-1]),
             "status": list(self.status),
+            **({"sees_image": False} if self.sees_image is False else {}),
         }
 
 

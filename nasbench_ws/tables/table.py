@@ -91,6 +91,13 @@ class Table:
         """(children, seeds) how each run ended, as a place in STATUSES."""
         return self.whole(self.content.columns["status"], MISSING)
 
+    @cached_property
+    def firsts(self) -> NDArray[np.bool_]:
+        """(children,) false where a child is the network of an earlier one and was not trained beside it."""
+        rows = np.arange(len(self))
+        known = self.has("isomorph") and not self.foreign
+        return np.equal(rows, self.column("isomorph") if known else rows)
+
     def whole(self, values: NDArray[Any], fill: Any) -> NDArray[Any]:
         """A stored column, over all children of the space; `fill` where the table has no row."""
         if self.part is None:
@@ -236,7 +243,7 @@ class Table:
         ]
 
     def best(self, by: str, n: int = 1) -> list[Entry]:
-        """The n best children by an accuracy (highest) or a loss (lowest), best first; ties in order of index.
+        """The n best by an accuracy (highest) or a loss (lowest), each network once; ties in order of index.
 
         Args:
             by: an accuracy or a loss.
@@ -246,7 +253,7 @@ class Table:
             self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
         if not self.has(by):
             raise UsageError(f"{self.name} does not know {by}; it has {', '.join(self._known())}")
-        values = self.column(by)
+        values = np.where(self.firsts, self.column(by), np.nan)
         known = int((~np.isnan(values)).sum())
         if not 1 <= n <= known:
             raise UsageError(f"the {n} best of {known} children with a {by}: n must be 1 to {known}")
