@@ -254,8 +254,8 @@ def leaderboard(
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
-    own = shipped_results(truth.space.name) if folder is None else Path(folder)
-    there = {path.stem: Result.load(path) for path in sorted(own.glob("*.json"))}
+    where = shipped_results(truth.space.name) if folder is None else Path(folder)
+    there = {path.stem: Result.load(path) for path in sorted(where.glob("*.json"))}
     found = {name: one for name, one in there.items() if _belongs(one, truth)}
     others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one) or not one.outcome.match}

@@ -24,7 +24,7 @@ from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import cost_text
-from nasbench_ws.results.truth import GroundTruth, children_of
+from nasbench_ws.results.truth import GroundTruth, children_of, once
 
 
 def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
@@ -36,6 +36,7 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
         raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate --out`")
     again = [truth is not None and result.assessment.table.digest != truth.digest for result in results]
     if truth is not None:
+        truth = once(truth)
         results = [result.against(truth) if stale else result for result, stale in zip(results, again, strict=True)]
         results = [result.among(truth) for result in results]
     sections = [_side_by_side(results)] if len(results) > 1 else []

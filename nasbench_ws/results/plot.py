@@ -17,7 +17,7 @@ import numpy as np
 
 from nasbench_ws.errors import UsageError, extra
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, once
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ class ResultPlot:
 
     def scatter(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
         """Mean score of each child against its ground truth, both in percent; bars are deviations over instances."""
+        table = once(table)
         axes, scores = axes_or_new(ax), self.result.among(table).scores * 100
         over = np.nanstd(scores, axis=0, ddof=1) if len(scores) > 1 else None
         axes.errorbar(table.truth * 100, np.nanmean(scores, axis=0), yerr=over, fmt="o", markersize=4, elinewidth=0.7)
@@ -43,6 +44,7 @@ class ResultPlot:
 
     def ranks(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
         """Rank of each child by each instance (1 is best) against its true rank; on the line both are the same."""
+        table = once(table)
         axes, scores = axes_or_new(ax), self.result.among(table).scores
         true = 1 + np.argsort(np.argsort(-table.truth, kind="stable"), kind="stable")
         for seed, row in zip(self.result.outcome.seeds, scores, strict=True):
@@ -58,7 +60,8 @@ class ResultPlot:
 
     def window(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
         """Kendall tau after each of the last steps, a line an instance. UsageError without `--last`."""
-        window = self.result.outcome.window
+        table = once(table)
+        window = self.result.among(table).outcome.window
         if window is None:
             raise UsageError("this result has no scores of its last steps; evaluate it with --last K")
         axes = axes_or_new(ax)

@@ -25,7 +25,7 @@ from nasbench_ws.metrics.pairs import decidable
 from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.truth import GroundTruth, children_of
+from nasbench_ws.results.truth import GroundTruth, children_of, once
 
 SHOWN = 8  # operations and pairs in the text
 
@@ -91,7 +91,8 @@ class Why:
 
 def why(result: Result, table: GroundTruth) -> Why:
     """ResultError where every instance diverged, or the table is of other children."""
-    one = result.measured_by(table)
+    table = once(table)
+    one = result.measured_by(table).among(table)
     scores, standing = rankable(one.scores), one.assessment.standing
     if not len(scores) or standing is None or "kendall_tau" not in one.metrics:
         raise ResultError(f"{result.outcome.strategy} ranks nothing: every instance diverged; train it otherwise")

@@ -14,10 +14,12 @@ from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.evaluation.reference import shipped_full
 from nasbench_ws.recipe import recipe_of
 from nasbench_ws.report.card import card
+from nasbench_ws.report.results import results_page
 from nasbench_ws.report.table import table_page
 from nasbench_ws.results.assess import assess
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import Among, judged, once, places_of
+from nasbench_ws.results.why import why
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.space.isomorphism import representatives, sees_image
 from nasbench_ws.tables.table import Table
@@ -85,6 +87,17 @@ def test_every_number_that_ships_is_recomputed(table: Table, path: Path) -> None
 def test_what_ships_is_measured_as_the_package_measures(table: Table) -> None:
     result = Result.load(SHIPPED[0])
     assert result.against(table).data == result.data
+
+
+def test_pages_and_explanations_are_of_the_networks(table: Table) -> None:
+    result = Result.load(shipped_results("topology729") / "shuffle.json")
+    found = why(result, table)
+    assert found.shares == why(result, once(table)).shares
+    assert found.decided < 99 * 98 / 2
+    assert "99" in results_page([result], table)
+    pytest.importorskip("matplotlib")
+    axes = result.plot.scatter(table)
+    assert len(axes.containers[0].lines[0].get_xdata()) == 99
 
 
 def test_the_leaderboard_has_what_ships(table: Table) -> None:
