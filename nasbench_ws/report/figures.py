@@ -16,6 +16,9 @@ from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.report.canvas import FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
 
+FEW = 8  # instances: each is a dot of its own up to here
+DASHES = ("-", "--", ":", "-.")  # beside colours, where there are more lines than colours
+
 
 class Row(NamedTuple):
     """One strategy: Kendall tau with its interval, and what an instance cost, in multiply-adds."""
@@ -55,10 +58,14 @@ def window(taus: Array, bound: float, params: float) -> str:
     steps = np.arange(-taus.shape[1] + 1, 1)
     for i, line in enumerate(taus):
         (drawn,) = canvas.axes.plot(steps, line, color=SERIES[i % len(SERIES)], linewidth=1.2, alpha=0.85)
+        drawn.set_label(f"instance {i}")
+        drawn.set_linestyle(DASHES[i // len(SERIES) % len(DASHES)])
         canvas.note(drawn, f"instance {i}: mean {np.nanmean(line):.3f}, standard deviation {np.nanstd(line):.3f}")
     _levels(canvas, bound, params)
     canvas.axes.set_xlabel("steps before the end")
     canvas.axes.set_ylabel("Kendall tau")
+    if len(taus) > 1:
+        canvas.axes.legend(ncols=3, fontsize=8)
     return canvas.svg()
 
 
@@ -87,6 +94,17 @@ def ranks(names: Sequence[str], truth: Array, ranked: Array) -> str:
     places = np.arange(1, len(order) + 1)
     axes.plot(places, places, color=FAINT, linewidth=1, linestyle="--")
     columns = ranked[:, order]
+    if len(columns) <= FEW:  # quartiles of five say less than the five
+        for i, child in enumerate(order):
+            (dots,) = axes.plot([places[i]] * len(columns), columns[:, i], "o", color=FIRST, markersize=3.2, alpha=0.7)
+            ranks_text = ", ".join(f"{value:g}" for value in columns[:, i])
+            canvas.note(dots, f"{names[child]}: truly {places[i]}; {ranks_text}")
+        mid = np.nanmedian(columns, axis=0)
+        axes.hlines(mid, places - 0.4, places + 0.4, color=INK, linewidth=1.4)
+        axes.invert_yaxis()
+        axes.set_xlabel("rank by ground truth (1 is best)")
+        axes.set_ylabel("rank in the super-net")
+        return canvas.svg()
     low, mid, high = np.nanquantile(columns, (0.25, 0.5, 0.75), axis=0)
     axes.vlines(places, np.nanmin(columns, axis=0), np.nanmax(columns, axis=0), color=FAINT, linewidth=0.8)
     for i, child in enumerate(order):

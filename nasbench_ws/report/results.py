@@ -97,6 +97,7 @@ def _interference(result: Result, truth: GroundTruth) -> str | None:
     return figures.interference(matrix(found, len(truth))) if found else None
 
 
+ALIKE = 1.05  # costs within this factor are the same
 FIGURES: Mapping[str, Callable[[Result, GroundTruth], str | None]] = {
     "scatter": _scatter, "ranks": _ranks, "window": _window, "progress": _progress, "tuning": _tuning,
     "interference": _interference,
@@ -110,8 +111,8 @@ HEADINGS = {  # title, what is seen, and why it may not be
     ),
     "ranks": (
         "Ranks across instances",
-        "Where the instances rank each child: the bar holds the middle half, the line all of them, the tick is the "
-        "median. On the dashed line the rank is the true one.",
+        "Where the instances rank each child: a dot an instance (of many, the bar holds the middle half, the line "
+        "all), the tick is the median. On the dashed line the rank is the true one.",
         "it takes two instances or more",
     ),
     "window": (
@@ -176,10 +177,15 @@ def _side_by_side(results: Sequence[Result]) -> Section:
     front = [not any(_beats(other, row) for other in rows) for row in rows]
     levels = _levels(results[0])
     body = figure(figures.strategies(rows, *levels), "Mean over instances, best first.")
-    body += figure(
-        figures.pareto(rows, front),
-        "On the front (filled, joined): no other strategy here has a higher Kendall tau for as much training or less.",
-    )
+    costs = [row.macs for row in rows]
+    if max(costs) > ALIKE * min(costs):
+        body += figure(
+            figures.pareto(rows, front),
+            "On the front (filled, joined): no other strategy here has a higher Kendall tau for as much training or "
+            "less.",
+        )
+    else:
+        body += paragraph("All cost the same within 5 %: there is no front to draw.", "note")
     try:
         body += _pairs(compare(results))
     except UsageError as error:  # not of one match: the figures stand, a test does not

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import scored
+from conftest import COST, scored
 
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.markup import paragraph, table
@@ -116,7 +117,10 @@ def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny
     check_page(html)
     assert headings(html)[0] == "Side by side"
     assert "2. close: Verdict" in headings(html)
-    assert html.count("<svg") == 2 + 5 + 2
+    assert html.count("<svg") == 1 + 5 + 2  # no front of what costs the same
+    assert "All cost the same within 5 %: there is no front to draw." in html
+    dear = make(strategy="dear", cost=replace(COST, macs=2 * COST.macs))
+    assert results_page([everything, dear], tiny.table).count("<svg") == 2 + 5 + 2
     cells = (
         r"<td>close - full end-lr 0.04</td><td>\+0\.\d{3}</td><td>\[.*?\]</td><td>2 and 2</td><td>[\d.]+</td>"
         r"<td>(not )?distinguishable</td>"
