@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nasbench_ws.errors import NasbenchError
     from nasbench_ws.evaluation.evaluate import evaluate
     from nasbench_ws.evaluation.leaderboard import leaderboard
+    from nasbench_ws.evaluation.score_all import score_all
     from nasbench_ws.images.loaders import load_images
     from nasbench_ws.rankers.plan import Plan
     from nasbench_ws.recipe import Recipe
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nasbench_ws.tables.file import verify
     from nasbench_ws.tables.merge import merge
     from nasbench_ws.tables.table import Entry, Table, load
+    from nasbench_ws.training.module import loader
 
 __version__ = "0.1.0"
 
@@ -44,6 +46,8 @@ _WHERE = {
     "evaluate": "evaluation.evaluate",
     "leaderboard": "evaluation.leaderboard",
     "load_images": "images.loaders",
+    "loader": "training.module",
+    "score_all": "evaluation.score_all",
     "merge": "tables.merge",
     "Plan": "rankers.plan",
     "Recipe": "recipe",
@@ -63,8 +67,8 @@ _WHERE = {
 
 __all__ = [
     "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-    "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge",
-    "metrics", "register_space", "resolve", "verify",
+    "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "loader",
+    "merge", "metrics", "register_space", "resolve", "score_all", "verify",
 ]  # fmt: skip
 
 

@@ -22,14 +22,14 @@ import nasbench_ws
 TORCH = ("training", "building", "rankers", "testing", "evaluation.evaluate")  # may import torch
 FREE = {  # of these, what does without
     "building.builder", "building.claims", "building.folder", "rankers.cost", "rankers.plan", "rankers.scores_file",
-    "training.batch_norm",
+    "training.batch_norm", "training.hooks",
 }  # fmt: skip
 
 PUBLIC = {
     "nasbench_ws": {
         "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-        "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "merge",
-        "metrics", "register_space", "resolve", "verify",
+        "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "loader",
+        "merge", "metrics", "register_space", "resolve", "score_all", "verify",
     },
     "nasbench_ws.images": {"Images", "Split", "load_images"},
     "nasbench_ws.metrics": {

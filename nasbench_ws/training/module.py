@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler, SequentialSampler, TensorDataset
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
@@ -183,6 +184,28 @@ def tensors(images: Images, split: str, dtype: torch.dtype = torch.float32) -> t
     part = images.splits[split] if split in images.splits else getattr(images, split)
     pixels = normalised(part.pixels, images.mean, images.std, dtype)  # (N, H, W, C)
     return pixels.permute(0, 3, 1, 2), torch.from_numpy(part.labels)
+
+
+def loader(
+    images: Images, split: str, batch_size: int, *, shuffle: bool = False, seed: int = 0
+) -> DataLoader[tuple[Tensor, ...]]:
+    """A split as torch's `DataLoader`, of batches as `tensors` gives them; the last may be smaller.
+
+    Args:
+        images: a data set.
+        split: "train", "valid" or "test".
+        batch_size: images a batch.
+        shuffle: another order in each pass, drawn from the seed.
+        seed: of the order.
+    """
+    if batch_size < 1:
+        raise UsageError(f"batch_size is {batch_size}; it must be at least 1")
+    whole = TensorDataset(*tensors(images, split))
+    order: Sampler[int] = SequentialSampler(whole)
+    if shuffle:
+        order = RandomSampler(whole, generator=torch.Generator().manual_seed(seed))
+    batches = BatchSampler(order, batch_size, drop_last=False)  # a batch is one look-up, not one an image
+    return DataLoader(whole, batch_size=None, sampler=batches)
 
 
 def _layer(storage: Storage, macro: Macro, how: int) -> nn.Module:
