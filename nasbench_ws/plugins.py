@@ -2,6 +2,7 @@
 
     searchers = Plugins("searcher", "nasbench_ws.searchers", SearcherError, known=BUILT_IN)
     searchers.find("my.py:Mine")
+    strategies.found("my.py:Clusters:5")             # the class Clusters, and its arguments (5,)
 
 A file that is named is code, and is run as such. Whatever it does, it neither ends this program nor writes into its
 answer: `users_code` is around every call of it. Not here: what is built in, and what a plugin has to be like. No torch
@@ -14,8 +15,9 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +68,22 @@ def meant_here(name: str) -> Any:
     return _at_hand.get().get(name)
 
 
+def named(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is known, what a function has parameters for."""
+    try:
+        names = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of a function that was not written in Python
+        return {}
+    return {name: value for name, value in known.items() if name in names}
+
+
+def _number_or_text(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
 @dataclass(frozen=True)
 class Plugins:
     """One kind of plugin.
@@ -87,8 +105,16 @@ class Plugins:
     command: str
 
     def find(self, name: str) -> Any:
-        """What `name` stands for."""
-        here = meant_here(name)
+        """What `name` stands for, where it has no arguments."""
+        return self._find(name, name)
+
+    def found(self, name: str) -> tuple[Any, tuple[int | float | str, ...]]:
+        """What `name` stands for, and its arguments, as numbers where they are."""
+        plain, arguments = self._split(name)
+        return self._find(plain, name), arguments
+
+    def _find(self, name: str, whole: str) -> Any:
+        here = meant_here(whole)
         if here is not None:
             return here
         for point in importlib.metadata.entry_points(group=self.group):
@@ -100,7 +126,7 @@ class Plugins:
                 f"unknown {self.kind} {name!r}{near_misses(name, self.known)}; built in are "
                 f"{', '.join(self.usages)}; your own is FILE.py:NAME or MODULE:NAME"
             )
-        module = self._file(path) if path.endswith(".py") else self._module(path, attribute)
+        module = self._file(path) if path.endswith(".py") else self._module(path, whole)
         if not hasattr(module, attribute):
             public = [n for n, v in vars(module).items() if not n.startswith("_") and callable(v)]
             raise self.error(
@@ -108,6 +134,32 @@ class Plugins:
                 f"it has {', '.join(public) or 'nothing public'}"
             )
         return getattr(module, attribute)
+
+    def _split(self, name: str) -> tuple[str, tuple[int | float | str, ...]]:
+        head, *rest = name.split(":")
+        installed = {point.name for point in importlib.metadata.entry_points(group=self.group)}
+        if name in installed:
+            return name, ()
+        own = 0 if head in installed else 1
+        return ":".join((head, *rest[:own])), tuple(map(_number_or_text, rest[own:]))
+
+    def make(self, name: str, found: Any, arguments: Sequence[int | float | str] = (), **known: Any) -> Any:
+        """The object that a name means: what was found, or what it makes if it is a class, or there are arguments.
+
+        Args:
+            name: for messages.
+            found: as `found` gives it.
+            arguments: likewise.
+            known: what it gets too, where its signature has a parameter of that name.
+        """
+        if not (isinstance(found, type) or arguments):
+            return found
+        if not callable(found):
+            raise self.error(
+                f"the {self.kind} {name!r} is a {type(found).__name__}, which takes no arguments; name a class, or "
+                f"leave out {':'.join(map(str, arguments))}"
+            )
+        return self.run(lambda: found(*arguments, **named(found, known)), f"making the {self.kind} {name!r}")
 
     def run(self, load: Callable[[], T], what: str) -> T:
         """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
@@ -133,14 +185,14 @@ class Plugins:
         self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}")
         return module
 
-    def _module(self, path: str, attribute: str) -> ModuleType:
+    def _module(self, path: str, whole: str) -> ModuleType:
         try:
             with users_code():
                 return importlib.import_module(path)
         except ModuleNotFoundError as error:
             if error.name is not None and (path == error.name or path.startswith(error.name + ".")):
                 raise self.error(
-                    f"unknown {self.kind} {path + ':' + attribute!r}{near_misses(path, self.known)}: it is neither "
+                    f"unknown {self.kind} {whole!r}{near_misses(path, self.known)}: it is neither "
                     f"built in, nor is there a module {path!r}; see `{self.command}`"
                 ) from None
             raise self.error(f"the module {path!r} raised {raised(error)}") from error

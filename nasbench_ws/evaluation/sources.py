@@ -55,7 +55,7 @@ def _file(thing: Any) -> Path | None:
     if head.endswith(".py"):
         return Path(head)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        if point.name == thing:
+        if point.name in (thing, head):  # with arguments, or without
             head = point.module
     path = getattr(sys.modules.get(head), "__file__", None) or ""
     return Path(path) if path else None

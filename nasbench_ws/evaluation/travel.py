@@ -83,7 +83,7 @@ def _is_file(name: str) -> bool:
 
 
 def _meaning(name: str, table: Table) -> Any:
-    return resolve(name, table.space, table.macro).key if name.startswith("groups:file:") else PLUGINS.find(name)
+    return resolve(name, table.space, table.macro).key if name.startswith("groups:file:") else PLUGINS.found(name)[0]
 
 
 @contextlib.contextmanager

@@ -62,6 +62,7 @@ class _Kept:
     device: str
     sequence_digest: str
     cpu_seconds: Seconds | None = None  # pieces of older versions have none
+    own_scores: list[float | None] | None = None  # of a trainer that has `score`
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _contradictions(kept: _Kept, part: Part, names: Sequence[str], seed: int, pl
         if plan.interference and kept.diverged_at is None and len(matrix) != count:
             yield f"readouts.{name} has {len(matrix)} rows, and the part {count} children"
     rows += [(f"window.{mode}", row) for mode, steps in kept.window.items() for row in steps]
+    if kept.own_scores is not None:
+        rows.append(("own_scores", kept.own_scores))
     for name, row in rows:
         if len(row) != count:
             yield f"{name} is of {len(row)} children, and the part of {count}"
@@ -136,7 +139,8 @@ def _contradictions(kept: _Kept, part: Part, names: Sequence[str], seed: int, pl
     for mode, steps in kept.window.items():
         if kept.diverged_at is None and len(steps) != plan.last:
             yield f"window.{mode} has {len(steps)} steps, and the plan's last are {plan.last}"
-    if len(kept.window_trained) != plan.last or not {n for step in kept.window_trained for n in step} <= {
+    ended = kept.diverged_at is None or len(kept.window_trained) > plan.last  # before that, a trainer chose no more
+    if (ended and len(kept.window_trained) != plan.last) or not {n for step in kept.window_trained for n in step} <= {
         *part.children
     }:
         yield f"window_trained is not of {plan.last} steps and this part's children"

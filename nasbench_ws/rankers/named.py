@@ -24,6 +24,7 @@ from nasbench_ws.sharing.strategies import PLUGINS, resolve
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.tables.table import Table
+from nasbench_ws.training.hooks import check_misspelt, is_trainer
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ NAMED = {
 def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
     """The ranker that a name, an object or a class means; sharing strategies are trained as `plan` says.
 
+    So are the super-nets of a trainer (an object with `loss`, `combine`, ...; training/hooks.py).
     A way to train shared weights otherwise (rows.py, or an object with `start` and `iterate`) takes its budget from the
     plan. StrategyError for what is neither, UsageError for a name that is not written as it should be.
     """
@@ -136,22 +138,28 @@ def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
             return NAMED[head].make(rest, table)
         if head in ROWS:
             return _trained(replace(plan, strategy=given), None)
-        if head in STRATEGIES or ":" not in given:
+        if head in STRATEGIES:
             return _sharing(replace(plan, strategy=given), None)
-        found = PLUGINS.find(given)
+        found, _ = PLUGINS.found(given)
         if _trains(found):
             return _trained(replace(plan, strategy=given), None)
+        if is_trainer(found):
+            return _by_trainer(replace(plan, strategy=given), None)
         if _ranks(found):
             return ByName(given)
+        check_misspelt(given, found)
         return _sharing(replace(plan, strategy=given), None)
     if _trains(given):
         return _trained(replace(plan, strategy=_name(given)), given)
+    if is_trainer(given):
+        return _by_trainer(replace(plan, strategy=_name(given)), given)
     if _ranks(given):
         return _adopted(given, None)
+    check_misspelt(_name(given), given)
     if not (callable(given) or callable(getattr(given, "key", None))):
         raise StrategyError(
             f"{given!r:.60} is a {type(given).__name__}, which ranks nothing; give a name, or an object or class with "
-            "key(arch, slot), or with score(problem, images, seed)"
+            "key(arch, slot), with score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
         )
     return _sharing(replace(plan, strategy=_name(given)), given)
 
@@ -161,13 +169,19 @@ def check_name(name: str, space: Space, macro: Macro) -> None:
     if name.partition(":")[0] in STRATEGIES:
         resolve(name, space, macro)
     elif name.partition(":")[0] not in NAMED.keys() | ROWS.keys():
-        PLUGINS.find(name)
+        PLUGINS.found(name)
 
 
 def _sharing(plan: Plan, thing: Any) -> Ranker:
     from nasbench_ws.rankers.weight_sharing import WeightSharing  # torch, which counting does without
 
     return WeightSharing(plan, thing)
+
+
+def _by_trainer(plan: Plan, thing: Any) -> Ranker:
+    from nasbench_ws.rankers.by_trainer import ByTrainer  # torch
+
+    return ByTrainer(plan, thing)
 
 
 def _trained(plan: Plan, thing: Any) -> Ranker:
@@ -214,7 +228,7 @@ class ByName:
 
     def __init__(self, name: str) -> None:
         self.given = name
-        self.made = _adopted(PLUGINS.find(name), name)
+        self.made = _adopted(PLUGINS.make(name, *PLUGINS.found(name)), name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ByName, (self.given,)

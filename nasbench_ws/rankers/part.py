@@ -8,6 +8,7 @@ Training and validation images are all it has: test images are not loaded, and t
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,17 +19,19 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.cost import Work, readout_modes, size_of
 from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
-from nasbench_ws.sharing.schedules import audit, get_schedule, realise
+from nasbench_ws.sharing.schedules import get_schedule, realise, updates
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.batches import Batches
+from nasbench_ws.training.hook_calls import Hooks
 from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
 from nasbench_ws.training.readouts import Average, fine_tuned, gradient_similarity, interference
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
+from nasbench_ws.training.trainer import TrainerNet
 
 
 @one_thread()
@@ -40,16 +43,23 @@ def run_part(
     problem: Problem,
     images: Images,
     on_step: Callable[[float], None],
+    hooks: Hooks | None = None,
 ) -> dict[str, Any]:
-    """Train and score one part of one instance. Calls `on_step(work done)`, in the unit of `Work`."""
+    """Train and score one part of one instance, as `hooks` say where there are any.
+
+    Calls `on_step(work done)`, in the unit of `Work`.
+    """
     recipe = plan.trained_by
     own = [problem.space[i] for i in part.children]
     macro = macro_for(recipe, images)
     started, cpu_started = time.perf_counter(), time.process_time()
     scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
     schedule = get_schedule(plan.schedule or strategy.schedule)
-    sequence = realise(schedule, own, part.steps, children_seed("schedule", own, seed))
+    asks = hooks is not None and hooks.has("next_children")
+    sequence = None if asks else realise(schedule, own, part.steps, children_seed("schedule", own, seed))
     net = SuperNet(recipe, macro, own, strategy.key, seed)
+    if hooks is not None:
+        net = TrainerNet(recipe, macro, own, strategy.key, seed, hooks=hooks, images=images, steps=part.steps)
     work, tally = size_of(plan, part, problem.children, strategy, len(images.valid.labels)), _Tally(on_step)
     if "private" in plan.batch_norm:
         net.weights.keep_own()
@@ -62,7 +72,13 @@ def run_part(
             average.take()
         tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0))
 
-    diverged = train(net, make_batches(recipe, images, net, seed), sequence, each_step, strategy.later)
+    batches = make_batches(recipe, images, net, seed)
+    if sequence is not None:
+        diverged = train(net, batches, sequence, each_step, strategy.later)
+    else:
+        assert isinstance(net, TrainerNet)
+        diverged = train(net, batches, net.asked(), each_step, strategy.later)
+        sequence = np.array(net.history.children, dtype=np.int32)
     train_seconds = time.perf_counter() - started
     scores = {}
     for mode, scorer in scorers.items():
@@ -79,8 +95,9 @@ def run_part(
                 tally.add(work.mode)
     if diverged is None:
         readouts |= _extra_steps(plan, images, net, seed, work, tally)
+    own_scores = net.own_scores() if isinstance(net, TrainerNet) and diverged is None else [math.nan] * len(own)
     macs = np.array([mac_count(child_network(macro, arch)) for arch in own])
-    outcome = {
+    outcome: dict[str, Any] = {
         "children": list(part.children),
         "seed": seed,
         "diverged_at": diverged,
@@ -97,10 +114,14 @@ def run_part(
         "window": snapshots.scores,
         "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
         "readouts": readouts,
-        "trained": audit(own, sequence)["children"],
+        "trained": updates(own, sequence),
         "device": net.description(),
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],
     }
+    if isinstance(net, TrainerNet):
+        outcome["macs"] += net.extra_macs
+        if hooks is not None and hooks.has("score"):
+            outcome["own_scores"] = own_scores
     return without_nan(outcome)  # type: ignore[no-any-return]  # as a file gives it back
 
 

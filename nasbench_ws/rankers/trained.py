@@ -163,8 +163,9 @@ class Trained:
     def _way(self) -> Any:
         if self.thing is None and self.name.partition(":")[0] in ROWS:
             return made(self.name)
-        thing = PLUGINS.find(self.name) if self.thing is None else self.thing
-        return thing() if isinstance(thing, type) else copy.deepcopy(thing)
+        if self.thing is None:
+            return PLUGINS.make(self.name, *PLUGINS.found(self.name))
+        return self.thing() if isinstance(self.thing, type) else copy.deepcopy(self.thing)
 
     def _readouts(self, way: Any = None) -> list[str]:
         return list(getattr(way or self._way(), "readouts", ("onehot",)))

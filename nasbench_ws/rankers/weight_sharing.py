@@ -28,10 +28,12 @@ from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
 from nasbench_ws.sharing.keys import partners
 from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
 from nasbench_ws.sharing.strategies import Strategy, adopt, of_instance, resolve
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.hook_calls import Hooks
 from nasbench_ws.training.loop import children_seed
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.weights import Weights
@@ -49,10 +51,11 @@ class WeightSharing:
     """A `Ranker`. `thing` is the strategy itself, an object, a class or a function; None: as the plan's name says."""
 
     splits = ("train", "valid")
+    scheduled = True  # the children of each step are known beforehand
 
     def __init__(self, asked: Plan, thing: Any = None) -> None:
         self.asked, self.thing = asked, thing
-        self.name, self.match = asked.strategy, asked.match
+        self.name, self.match, self.shares = asked.strategy, asked.match, asked.strategy
         self._resolved: dict[tuple[str, Problem, Macro], Strategy] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -87,7 +90,7 @@ class WeightSharing:
             schedule = get_schedule(plan.schedule or strategy.schedule)
             for part in plan.parts(problem.children, macro, strategy):
                 own = [problem.space[i] for i in part.children]
-                for seed in alike:
+                for seed in alike if self.scheduled else ():
                     realise(schedule, own, part.steps, children_seed("schedule", own, seed))
                 weights = Weights(macro, own, strategy.key, 0) if strategy.later else None
                 for _, key in strategy.later:
@@ -112,7 +115,11 @@ class WeightSharing:
         images, net = _looked_at(images), piece.work
         strategy = self._strategy(problem, images, piece.seed)
         self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
-        return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step)
+        return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step, self.hooks())
+
+    def hooks(self) -> Hooks | None:
+        """What a trainer of the user's own says (by_trainer.py); made anew for each super-net."""
+        return None
 
     def check_kept(self, piece: Piece, problem: Problem, outcome: Mapping[str, Any]) -> None:
         part = piece.work.part
@@ -149,8 +156,11 @@ class WeightSharing:
             }
         if plan.interference and not diverged:
             changes = (tuple(map(_changes, outcomes)),)
+        scores = {mode: joined([one["scores"][mode]["accuracy"] for one in outcomes]) for mode in plan.batch_norm}
+        if "own_scores" in outcomes[0]:  # of a trainer; they come first, and are the result's
+            scores = {"score": joined([one["own_scores"] for one in outcomes]), **scores}
         return Ranking(
-            scores={mode: joined([o["scores"][mode]["accuracy"] for o in outcomes]) for mode in plan.batch_norm},
+            scores=scores,
             cost=sum(map(_cost, outcomes), NOTHING),
             window=window,
             readouts=Readouts(average, fine_tune, changes),
@@ -160,12 +170,16 @@ class WeightSharing:
 
     def _strategy(self, problem: Problem, images: Images, seed: int) -> Strategy:
         """Of the instance of that seed. Made once: a user's file is run, and not once more for every question."""
-        macro, name = macro_for(self.asked.recipe, images), of_instance(self.name, seed)
+        macro, name = macro_for(self.asked.recipe, images), of_instance(self.shares, seed)
         if (name, problem, macro) not in self._resolved:
-            self._resolved[name, problem, macro] = (
-                resolve(name, problem.space, macro) if self.thing is None else adopt(self.name, self.thing)
-            )
+            self._resolved[name, problem, macro] = self.sharing(name, problem.space, macro)
         return self._resolved[name, problem, macro]
+
+    def sharing(self, name: str, space: Space, macro: Macro) -> Strategy:
+        """The strategy itself, by its name in an instance."""
+        if self.thing is None:
+            return resolve(name, space, macro)
+        return adopt(self.name, self.thing, space, macro)
 
     def _by_strategy(
         self, problem: Problem, images: Images, seeds: Sequence[int]
@@ -173,7 +187,7 @@ class WeightSharing:
         """The seeds of the instances that share alike: all, but for random groups, which each instance draws."""
         alike: dict[str, list[int]] = {}
         for seed in seeds:
-            alike.setdefault(of_instance(self.name, seed), []).append(seed)
+            alike.setdefault(of_instance(self.shares, seed), []).append(seed)
         return [(self._strategy(problem, images, own[0]), own) for own in alike.values()]
 
     def _check_sharing(self, net: Net, problem: Problem, macro: Macro, strategy: Strategy) -> None:

@@ -188,13 +188,19 @@ def takes_over(later: Sequence[tuple[float, Key]], steps: int) -> dict[int, Key]
     return at
 
 
+def updates(children: Children, sequence: npt.NDArray[np.int32]) -> dict[str, int]:
+    """How often each child is trained in a sequence, by its name."""
+    counts = np.bincount(sequence.ravel(), minlength=len(children))
+    return {arch.name: int(count) for arch, count in zip(children, counts, strict=True)}
+
+
 def audit(children: Children, sequence: npt.NDArray[np.int32]) -> dict[str, dict[str, int]]:
     """How often each child, and each operation on each edge, is trained in a realised sequence.
 
     StrategyError where the children at hand have an operation that is never trained, or where steps would
     have sufficed to train every child twice over and one is never trained: its score would mean nothing.
     """
-    counts = np.bincount(sequence.ravel(), minlength=len(children))
+    counts = list(updates(children, sequence).values())
     operations: dict[str, int] = {}
     for arch, count in zip(children, counts, strict=True):
         for edge in arch.space.edges:
@@ -213,6 +219,6 @@ def audit(children: Children, sequence: npt.NDArray[np.int32]) -> dict[str, dict
             f"in {len(sequence)} steps; a schedule must visit every child"
         )
     return {
-        "children": {arch.name: int(count) for arch, count in zip(children, counts, strict=True)},
+        "children": updates(children, sequence),
         "operations": operations,
     }

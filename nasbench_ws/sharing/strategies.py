@@ -1,25 +1,28 @@
 """Strategies by name: built-in ones with their arguments, a user's file, a module, an installed package.
 
-A strategy is an object with a method `key(arch, slot)` (see `sharing`), a class that makes one without
-arguments, or the bare function. It may also have `schedule`, a name or function of `schedule`, and `later`, a list
-of (part of the steps, key): sharing that becomes less with time, as few-shot methods split a trained super-net.
+A strategy is an object with a method `key(arch, slot)` (see `sharing`), a class that makes one of the name's arguments,
+or the bare function. It may also have `schedule`, a name or function of `schedule`, and `later`, a list of (part of the
+steps, key): sharing that becomes less with time, as few-shot methods split a trained super-net. A class or a key with a
+parameter `macro` or `space` gets it: `slot.cell == macro.cells` is the last cell, however many there are.
 
     resolve("groups:similar:8", DEEPER64, SMALL)
     resolve("my.py:MyStrategy", DEEPER64, SMALL)
+    resolve("my.py:Clusters:5", DEEPER64, SMALL)         # Clusters(5)
 
 A strategy's file is code, and is run as such.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nasbench_ws.errors import StrategyError, near_misses
-from nasbench_ws.plugins import Plugins, meant_here
+from nasbench_ws.plugins import Plugins, meant_here, named
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing import keys
 from nasbench_ws.sharing.groups import groups, groups_from_file
@@ -201,26 +204,28 @@ def resolve(name: str, space: Space, macro: Macro) -> Strategy:
         macro: the network around a cell.
     """
     head, _, rest = name.partition(":")
-    here = meant_here(name)
-    if here is not None:
-        return adopt(name, here)
     if head in BUILT_IN:
+        here = meant_here(name)  # a file of groups
+        if here is not None:
+            return adopt(name, here, space, macro)
         built_in = BUILT_IN[head]
         arguments = rest.split(":") if rest else []
         if len(arguments) not in built_in.arguments:
             raise StrategyError(f"strategy {name!r} is not written like {built_in.usage}")
         later = built_in.later(arguments, space, macro)
         return Strategy(name, built_in.make(arguments, space, macro), later=later)
-    found = PLUGINS.find(name)
-    return adopt(name, found)
+    found, given = PLUGINS.found(name)
+    return adopt(name, found, space, macro, given)
 
 
-def adopt(name: str, found: Any) -> Strategy:
-    """The strategy that an object is, a class makes without arguments, or a function is the key of.
+def adopt(
+    name: str, found: Any, space: Space, macro: Macro, arguments: Sequence[int | float | str] = ()
+) -> Strategy:
+    """The strategy that an object is, a class makes of the arguments, or a function is the key of.
 
-    StrategyError says what it lacks.
+    A class that has parameters `space` or `macro` gets these, and so does a key. StrategyError says what it lacks.
     """
-    thing = PLUGINS.run(found, f"making the strategy {name!r}") if isinstance(found, type) else found
+    thing = PLUGINS.make(name, found, arguments, space=space, macro=macro)
 
     def attribute(of: str, default: Any = None) -> Any:
         return PLUGINS.run(lambda: getattr(thing, of, default), f"the {of} of the strategy {name!r}")
@@ -231,10 +236,16 @@ def adopt(name: str, found: Any) -> Strategy:
             f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
             f"give it one, or name a function of those two arguments"
         )
+
+    def bound(key: Any) -> Key:
+        known = named(key, {"space": space, "macro": macro})
+        return functools.partial(key, **known) if known else key
+
     schedule = attribute("schedule", DEFAULT_SCHEDULE)
     if not (isinstance(schedule, str) or callable(schedule)):
         raise StrategyError(
             f"strategy {name!r} has schedule {schedule!r}; give the name of one, or a function of the children and a "
             f"random generator"
         )
-    return Strategy(name, key, schedule, _in_order(attribute("later", ())))
+    later = tuple((part, bound(one)) for part, one in _in_order(attribute("later", ())))
+    return Strategy(name, bound(key), schedule, later)

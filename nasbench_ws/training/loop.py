@@ -14,6 +14,7 @@ import contextlib
 import gc
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,14 @@ from nasbench_ws.training.batches import Augmentation, Batches
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 OnStep = Callable[[int, StepOutcome], None]
+
+
+class Steps(Protocol):
+    """The children of each step, some of which may be known only when it comes (trainer.py)."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Sequence[int]]: ...
 
 
 def children_seed(purpose: str, children: Sequence[Architecture], seed: int) -> int:
@@ -53,7 +62,7 @@ def make_batches(recipe: Recipe, images: Images, net: SuperNet, seed: int, extra
 def train(
     net: SuperNet,
     batches: Batches,
-    sequence: npt.NDArray[np.int32],
+    sequence: npt.NDArray[np.int32] | Steps,
     on_step: OnStep | None = None,
     later: Sequence[tuple[float, Key]] = (),
 ) -> int | None:
@@ -66,7 +75,7 @@ def train(
     steps = len(sequence)
     divisions = takes_over(later, steps)
     with _old_objects_left_alone():
-        for step, numbers in enumerate(sequence.tolist()):
+        for step, numbers in enumerate(sequence.tolist() if isinstance(sequence, np.ndarray) else sequence):
             if step in divisions:
                 net.divide(divisions[step])
             images, labels = next(batches)

@@ -28,6 +28,7 @@ from nasbench_ws.training.weights import Statistics, Weights
 
 CHUNK = 250  # images scored at a time where statistics are given: calls cost more than memory
 _FLOATS: TypeAlias = npt.NDArray[np.float64]
+Criterion: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of logits and labels, a scalar
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,10 @@ def pooled(how: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def loss_and_gradient(
-    network: Network[int], weights: Weights, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor
-) -> tuple[float, int, torch.Tensor, torch.Tensor]:
-    """Mean cross-entropy of a one-headed network on a batch; its gradient is *added* to `out`.
+    network: Network[int], weights: Weights, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor,
+    criterion: Criterion = F.cross_entropy,
+) -> tuple[float, int, torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Mean cross-entropy of a one-headed network on a batch, or another loss; its gradient is *added* to `out`.
 
     images (B, H, W, C), labels (B,), out (n,) laid out like `weights.values`. Returns the loss, the
     number of correct images, and each block's batch mean and biased variance.
@@ -166,7 +168,7 @@ def loss_and_gradient(
         for number in numbers
     }
     run = forward(network, weights, images, leaves=leaves)
-    loss = F.cross_entropy(run.logits[0], labels)
+    loss = criterion(run.logits[0], labels)
     flat = [leaf for number in numbers for leaf in leaves[number]]
     gradients = iter(torch.autograd.grad(loss, flat))
     for number in numbers:
@@ -208,13 +210,14 @@ class Reference:
         self._learnt_from: Statistics | None = None
 
     def learn(
-        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
-    ) -> tuple[float, int]:
-        """As `backend.Bound.learn`."""
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float,
+        criterion: Criterion = F.cross_entropy,
+    ) -> tuple[float, int]:  # fmt: skip
+        """As `backend.Bound.learn`; `criterion` may be another loss."""
         self._check(images, labels)
         check_gradient(gradient, self.weights.values)
         count = check_count(len(images) * images.shape[1] * images.shape[2])
-        loss, correct, mean, var = loss_and_gradient(self.network, self.weights, images, labels, gradient)
+        loss, correct, mean, var = loss_and_gradient(self.network, self.weights, images, labels, gradient, criterion)
         move_statistics(self.weights, self._positions, mean, var, momentum, count)
         self._learnt_from = mean, var
         return loss, correct

@@ -34,6 +34,13 @@ class StepOutcome:
     accuracy: float
 
 
+def mean_of(outcomes: Sequence[StepOutcome]) -> StepOutcome:
+    count = len(outcomes)
+    if count == 1:
+        return outcomes[0]
+    return StepOutcome(sum(o.loss for o in outcomes) / count, sum(o.accuracy for o in outcomes) / count)
+
+
 class SuperNet:
     """Weights over `children`, with what is needed to train and run each (made when first asked for).
 
@@ -101,12 +108,14 @@ class SuperNet:
         """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""
         child = self._child(number)
         loss, correct = child.learn(images, labels, out, self.macro.bn_momentum)
-        if len(self.weights.own):
-            self._keep_own(number, *child.learnt_from(), len(images) * self.macro.height * self.macro.width)
+        self.keep_own(number, child, len(images))
         return StepOutcome(loss, correct / len(images))
 
-    def _keep_own(self, number: int, mean: torch.Tensor, var: torch.Tensor, pixels: int) -> None:
-        """A batch's statistics, variances biased, into those of a child's own steps (`Weights.keep_own`)."""
+    def keep_own(self, number: int, child: Bound, images: int) -> None:
+        """The statistics that a child learnt from into those of its own steps, where `Weights.keep_own` is on."""
+        if not len(self.weights.own):
+            return
+        (mean, var), pixels = child.learnt_from(), images * self.macro.height * self.macro.width
         own = self.weights.own[:, number, : len(mean)]
         own.lerp_(torch.stack([mean, var * (pixels / (pixels - 1))]).to(own.dtype), self.macro.bn_momentum)
 
@@ -118,10 +127,7 @@ class SuperNet:
             self._gradient.zero_()  # as each update leaves it
             raise
         self.update(numbers, self._gradient, lr)
-        count = len(outcomes)
-        if count == 1:
-            return outcomes[0]
-        return StepOutcome(sum(o.loss for o in outcomes) / count, sum(o.accuracy for o in outcomes) / count)
+        return mean_of(outcomes)
 
     def update(self, numbers: Sequence[int], gradient: torch.Tensor, lr: float) -> None:
         """SGD with momentum and weight decay, as torch's: on what the children use, or on all (`drift`).

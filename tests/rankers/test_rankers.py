@@ -201,8 +201,8 @@ def test_what_ranks_nothing(run: Callable[..., Result]) -> None:
     with pytest.raises(StrategyError) as caught:
         run(3)
     assert str(caught.value) == (
-        "3 is a int, which ranks nothing; give a name, or an object or class with key(arch, slot), or with "
-        "score(problem, images, seed)"
+        "3 is a int, which ranks nothing; give a name, or an object or class with key(arch, slot), with "
+        "score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
     )
 
 
