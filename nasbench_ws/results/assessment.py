@@ -11,23 +11,34 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from nasbench_ws.metrics.arithmetic import Array
 
 if TYPE_CHECKING:
+    Count = int
     Number = float
-else:
-    Number = float | None  # to msgspec, which checks files: null stands for NaN
+    Amount = float
+    Fraction = float
+    Tau = float
+else:  # to msgspec, which checks files: null stands for NaN
+    from msgspec import Meta
+
+    Count = Annotated[int, Meta(ge=0)]
+    Number = float | None
+    Amount = Annotated[float, Meta(ge=0)] | None  # a spread, a cost
+    Fraction = Annotated[float, Meta(ge=0, le=1)] | None
+    Tau = Annotated[float, Meta(ge=-1 - 1e-9, le=1 + 1e-9)] | None  # rounded
+NUMBERS = ("Number", "Amount", "Fraction", "Tau")
 
 
 class Numbers:
-    """Of a dataclass that msgspec reads: null becomes NaN in its fields of type Number, or tuples of them."""
+    """Of a dataclass that msgspec reads: null becomes NaN in its fields of NUMBERS, or tuples of them."""
 
     def __post_init__(self) -> None:
         for one in fields(self):  # type: ignore[arg-type]  # its heirs are dataclasses
             value = getattr(self, one.name)
-            if value is None and one.type == "Number":
+            if value is None and one.type in NUMBERS:
                 object.__setattr__(self, one.name, math.nan)
             elif isinstance(value, tuple) and None in value:
                 object.__setattr__(self, one.name, tuple(math.nan if x is None else x for x in value))
@@ -38,10 +49,10 @@ class Figure(Numbers):
     """A metric's mean over n instances or rankings, and where it may lie; NaN with a reason where unknown."""
 
     mean: Number
-    std: Number
+    std: Amount
     interval: tuple[Number, Number]
-    n: int
-    level: float
+    n: Count
+    level: Fraction
     method: str  # which sources of noise the interval counts
     reason: str | None
 
@@ -57,36 +68,36 @@ class Metric(Figure):
 class Stability(Numbers):
     """S-Tau: tau-b over all pairs of instances."""
 
-    mean: Number
-    min: Number
-    max: Number
+    mean: Tau
+    min: Tau
+    max: Tau
 
 
 @dataclass(frozen=True)
 class MeanStd(Numbers):
     """GT-Tau-Mean-k and GT-Tau-Std-k: means over instances."""
 
-    mean: Number
-    std: Number
+    mean: Tau
+    std: Amount
 
 
 @dataclass(frozen=True)
 class Spread(Numbers):
     """A ceiling's mean and range over n ways to take it."""
 
-    mean: Number
-    std: Number
-    min: Number
-    max: Number
-    n: int
+    mean: Tau
+    std: Amount
+    min: Tau
+    max: Tau
+    n: Count
 
 
 @dataclass(frozen=True)
 class Ceiling:
     """What the noise of the table's own seeds leaves to reach, among `children` of them."""
 
-    children: int
-    seeds: int
+    children: Count
+    seeds: Count
     held_out: Spread
     split_half: Spread
     single_seeds: Spread
@@ -109,11 +120,11 @@ class Gap(Numbers):
 
     mean: Number
     interval: tuple[Number, Number]
-    p_value: Number
-    detectable: Number  # what would have been detected with a chance of 80 %
+    p_value: Fraction
+    detectable: Amount  # what would have been detected with a chance of 80 %
     verdict: str
-    n: tuple[int, int]
-    level: float
+    n: tuple[Count, Count]
+    level: Fraction
     reason: str | None
 
 
@@ -121,10 +132,10 @@ class Gap(Numbers):
 class Reach(Numbers):
     """What can be reached on the table: the most that can be expected, and one standalone training of every child."""
 
-    bound: Number
-    bound_std: Number  # over tables
-    standalone: Number
-    standalone_std: Number  # over seeds
+    bound: Tau
+    bound_std: Amount  # over tables
+    standalone: Tau
+    standalone_std: Amount  # over seeds
 
 
 @dataclass(frozen=True)
@@ -132,16 +143,16 @@ class Standing(Numbers):
     """The scores beside what needs no super-net."""
 
     reach: Mapping[str, Reach]  # kendall_tau, partial_tau
-    params_ties_random: Number  # GT-Tau of parameter counts, ties broken at random
+    params_ties_random: Tau  # GT-Tau of parameter counts, ties broken at random
     minus_params: Gap  # GT-Tau minus that of parameter counts
-    standalone_macs: Number  # of one standalone training of every child
-    children_accuracy: Number  # mean score; NaN where scores are not a super-net's accuracies
-    standalone_accuracy: Number  # the table's mean validation accuracy
-    chance: Number  # NaN where the number of classes is not known
-    ensemble: Number  # GT-Tau of the mean score over instances
-    decidable: int  # pairs of children whose order the table's seeds settle
-    undecided: int  # of these, pairs that parameter counts tie or get wrong
-    undecided_right: Number  # part of those that the scores get right, mean over instances
+    standalone_macs: Amount  # of one standalone training of every child
+    children_accuracy: Fraction  # mean score; NaN where scores are not a super-net's accuracies
+    standalone_accuracy: Fraction  # the table's mean validation accuracy
+    chance: Fraction  # NaN where the number of classes is not known
+    ensemble: Tau  # GT-Tau of the mean score over instances
+    decidable: Count  # pairs of children whose order the table's seeds settle
+    undecided: Count  # of these, pairs that parameter counts tie or get wrong
+    undecided_right: Fraction  # part of those that the scores get right, mean over instances
 
 
 @dataclass(frozen=True)
@@ -181,7 +192,7 @@ class Derived:
     baselines: Mapping[str, Mapping[str, Figure]]  # params, macs, random: each metric
     verdict: str
     standing: Standing | None = None  # None where every instance diverged, and in files of older versions
-    additive_bound: float | None = None  # Kendall tau of the best score that adds up over edges; None without such
+    additive_bound: Tau | None = None  # Kendall tau of the best score that adds up over edges; None without such
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -140,6 +140,9 @@ def _problems(record: RunRecord, first: int | None) -> Iterator[str]:
         outside = [x for x in record.curves[name] if name.endswith("_accuracy") and not (0 <= x <= 1 or math.isnan(x))]
         if outside:
             yield f"has a {name} of {outside[0]}; accuracies are fractions in [0, 1]"
+        negative = [x for x in record.curves[name] if name.endswith("_loss") and x < 0]
+        if negative:
+            yield f"has a {name} of {negative[0]}; losses are cross-entropies of at least 0"
 
 
 def run_path(folder: str | Path, hash: str, seed: int) -> Path:

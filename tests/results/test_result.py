@@ -19,9 +19,9 @@ from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.json_files import digest
 from nasbench_ws.metrics.rank import REPORTED
 from nasbench_ws.results.assess import assess
+from nasbench_ws.results.form import KEYS
 from nasbench_ws.results.outcome import Divergence, Readouts, Window
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.schema import KEYS
 from nasbench_ws.results.text import render
 
 N = 64
@@ -229,14 +229,72 @@ def test_a_missing_key(path: Path, key: str) -> None:
         (lambda data: data["readouts"].update(fine_tune=3), "readouts.fine_tune is 3, not an object"),
         (
             lambda data: data["readouts"].update(
-                interference=[[{"children": [0], "interference": [[1, 2]], "gradient_cosine": [[1]]}]]
+                interference=[[{"children": [0], "interference": [[1, 0.5]], "gradient_cosine": [[1]]}]]
             ),
             "readouts.interference is not of its children",
+        ),
+        (lambda data: data["scores"][1].__setitem__(3, 7.0), "scores[1][3] is 7.0; it must be at most 1"),
+        (
+            lambda data: data.update(
+                other_batch_norm={"batch:64": {"scores": [[-0.25] * N] * 2, "metrics": data["metrics"]}}
+            ),
+            "other_batch_norm.batch:64.scores[0][0] is -0.25; it must be at least 0",
+        ),
+        (
+            lambda data: data["readouts"].update(average={"running": {"scores": [[2] * N] * 2, "kendall_tau": [0, 0]}}),
+            "readouts.average.running.scores[0][0] is 2; it must be at most 1",
+        ),
+        (
+            lambda data: data["readouts"].update(average={"running": {"scores": [[1] * N] * 2, "kendall_tau": [0, 3]}}),
+            "readouts.average.running.kendall_tau[1] is 3; it must be at most 1",
+        ),
+        (lambda data: data["budget"].update(seconds=-1.5), "budget.seconds is -1.5; it must be at least 0"),
+        (lambda data: data["budget"].update(macs=-1), "budget.macs is -1; it must be at least 0"),
+        (lambda data: data.update(seeds=[0, -1]), "seeds[1] is -1; it must be at least 0"),
+        (lambda data: data["plan"].update(steps=-64), "plan.steps is -64; it must be at least 0"),
+        (lambda data: data["s_tau"].update(max=1.5), "s_tau.max is 1.5; it must be at most 1"),
+        (lambda data: data["ceiling"]["all"].update(seeds=-1), "ceiling.all.seeds is -1; it must be at least 0"),
+        (
+            lambda data: data["standing"].update(children_accuracy=83.0),
+            "standing.children_accuracy is 83.0; it must be at most 1",
+        ),
+        (
+            lambda data: data["standing"]["minus_params"].update(p_value=-0.1),
+            "standing.minus_params.p_value is -0.1; it must be at least 0",
+        ),
+        (
+            lambda data: data["metrics"]["kendall_tau"].update(mean=1.25),
+            "metrics.kendall_tau.mean is 1.25; it must be at most 1",
+        ),
+        (
+            lambda data: data["metrics"]["ndcg@5"].update(values=[0.5, -3]),
+            "metrics.ndcg@5.values[1] is -3.0; it must be at least 0",
+        ),
+        (
+            lambda data: data["baselines"]["params"]["pearson"].update(mean=-2),
+            "baselines.params.pearson.mean is -2.0; it must be at least -1",
+        ),
+        (
+            lambda data: data["baselines"]["random"]["kendall_tau"].update(std=-0.1),
+            "baselines.random.kendall_tau.std is -0.1; it must be at least 0",
+        ),
+        (
+            lambda data: data.update(diverged=[{"seed": 9, "children": [0], "step": 1}]),
+            "diverged[0].seed is 9, and the instances' seeds are 0, 1",
+        ),
+        (
+            lambda data: data.update(diverged=[{"seed": 0, "children": [N], "step": 1}]),
+            "diverged[0] is not of 64 children and a step of at least 0",
         ),
     ],
 )
 def test_what_cannot_be(path: Path, edit: Callable[[dict[str, Any]], object], found: str) -> None:
     assert resealed(path, edit) == f"{path}: {found}; it is not a whole result: evaluate again with --out"
+
+
+def test_scores_of_other_rankers_are_any_numbers(make: Callable[..., Result], tmp_path: Path) -> None:
+    make(scores={"logp": np.arange(2.0 * N).reshape(2, N) - 100}).save(tmp_path / "result.json")
+    assert Result.load(tmp_path / "result.json").scores[0, 0] == -100
 
 
 def test_a_place_that_cannot_be_written(make: Callable[..., Result], path: Path) -> None:

@@ -212,6 +212,10 @@ WHO = f"the run of {CHILD.spec} with seed"
             {"curves": curves(test_accuracy=(83.0, 84.0))},
             f"{WHO} 3 has a test_accuracy of 83.0; accuracies are fractions in [0, 1]",
         ),
+        (
+            {"curves": curves(valid_loss=(0.5, -0.25))},
+            f"{WHO} 3 has a valid_loss of -0.25; losses are cross-entropies of at least 0",
+        ),
     ],
 )
 def test_a_record_that_cannot_be(changes: dict[str, Any], message: str) -> None:
