@@ -53,7 +53,7 @@ def merge(
     """
     content = gather(sources, licence=licence, citation=citation)
     write_table(Path(output), content)
-    return Table(content, str(output))
+    return Table(content, Path(output).name)
 
 
 def gather(sources: Iterable[Source], *, licence: str = LICENCE, citation: str = CITATION) -> Content:

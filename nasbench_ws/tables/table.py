@@ -334,7 +334,11 @@ def shipped() -> dict[str, Path]:
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Table:
-    """A shipped table by its name, or the one in a file. TableError says what is wrong."""
+    """A shipped table by its name, or the one in a file. TableError says what is wrong.
+
+    A file's table is named as its file is, without the folders: the name goes into results, pages and exports, which
+    others read.
+    """
     tables = shipped()
     if isinstance(name_or_path, str) and name_or_path in tables:
         content = read_table(tables[name_or_path])
@@ -347,4 +351,4 @@ def load(name_or_path: str | os.PathLike[str]) -> Table:
             f"there is no table {str(name_or_path)!r}{near_misses(str(name_or_path), tables)}: neither a file nor "
             f"shipped; shipped are {listed}; give one of these, or the path of a file"
         )
-    return Table(read_table(path), str(path))
+    return Table(read_table(path), path.name)
