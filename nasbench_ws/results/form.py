@@ -217,9 +217,10 @@ def _all_scores(file: FileForm) -> Iterator[tuple[str, Scores]]:
     for mode, by_steps in file.readouts.fine_tune.items():
         for steps, one in by_steps.items():
             yield f"readouts.fine_tune.{mode}.{steps}.scores", one.scores
-    for kind, named in (("average", file.readouts.average), ("other", file.readouts.other)):
-        for name, one in named.items():
-            yield f"readouts.{kind}.{name}.scores", one.scores
+    for name, averaged in file.readouts.average.items():
+        yield f"readouts.average.{name}.scores", averaged.scores
+    for name, another in file.readouts.other.items():
+        yield f"readouts.other.{name}.scores", another.scores
 
 
 KEYS = tuple(one.name for one in fields(FileForm) if one.default is MISSING)  # that every file has
