@@ -12,6 +12,7 @@ from nasbench_ws.cli.options import (
     dask_option,
     fetch,
     locate,
+    own_space_option,
     quiet_option,
     recipe_option,
     root_option,
@@ -109,6 +110,7 @@ def build(
 @click.argument("architecture")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index.")
 @table_option
+@own_space_option
 @root_option
 def train(architecture: str, seed: int, table: str, data_root: str | None, download: bool) -> None:
     """Train one child again by a table's recipe, and compare with what it stores.
@@ -123,6 +125,10 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
 
     opened = load(table)
     arch = opened.space.architecture(architecture)
+    if not opened.firsts[arch.index]:
+        first = opened.space[opened.column("isomorph").item(arch.index)]
+        click.echo(f"{arch.name} is the network of {first.name}, whose runs the table has")
+        arch = first
     if seed not in opened.seeds.tolist():
         raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from nasbench_ws.cli.options import complete_strategies, table_option
+from nasbench_ws.cli.options import complete_strategies, own_space_option, table_option
 
 
 @click.command()
 @click.argument("strategy", shell_complete=complete_strategies)
 @table_option
+@own_space_option
 def check(strategy: str, table: str) -> None:
     """Check a strategy before it is evaluated: keys, schedule, steps, workers.
 

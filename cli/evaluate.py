@@ -19,6 +19,7 @@ from nasbench_ws.cli.options import (
     metric_option,
     missing_option,
     mode_option,
+    own_space_option,
     quiet_option,
     recipe_option,
     results_argument,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("ranker", shell_complete=complete_strategies)
 @table_option
+@own_space_option
 @click.option("--instances", type=click.IntRange(1), help="Rankings, each of its seed.  [default: 3]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
 @click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")

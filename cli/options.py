@@ -166,6 +166,21 @@ def space_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def own_space_option(command: Command) -> Command:
+    """Of commands that take a table, which says the rest of its space."""
+
+    def known(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            from nasbench_ws.space.registry import get_space
+
+            get_space(value)
+
+    return click.option(
+        "--space", metavar="FILE.py:NAME", callback=known, expose_value=False,
+        help="The file of the table's space, where it and its operations are your own.",
+    )(command)  # fmt: skip
+
+
 def locate(table: str) -> Path:
     """The file of a shipped table's name, or the path given."""
     from nasbench_ws.tables.table import shipped

@@ -7,7 +7,14 @@ import textwrap
 
 import click
 
-from nasbench_ws.cli.options import complete_strategies, fetch, recipe_option, root_option, table_option
+from nasbench_ws.cli.options import (
+    complete_strategies,
+    fetch,
+    own_space_option,
+    recipe_option,
+    root_option,
+    table_option,
+)
 from nasbench_ws.cli.outputs import check_output, force_option
 
 EXAMPLE = '''class MyStrategy:
@@ -21,6 +28,7 @@ EXAMPLE = '''class MyStrategy:
 @click.command()
 @click.argument("name", required=False, shell_complete=complete_strategies)
 @table_option
+@own_space_option
 def strategies(name: str | None, table: str) -> None:
     """List the built-in and installed strategies, or describe one by NAME.
 

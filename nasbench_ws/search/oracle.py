@@ -104,6 +104,7 @@ class Oracle:
     one_run: bool = False  # a repetition shows one run of all children: a super-net's instance
     start: Array = field(default_factory=lambda: np.zeros(1))  # (1,) or (S,): what a repetition pays at first
     truth_name: str = "test_accuracy"  # what judges
+    first: tuple[int, ...] | None = None  # by child: the first that is the same network; None: each is its own
 
     @classmethod
     def of(cls, table: Table, rules: Rules | None = None) -> Oracle:
@@ -138,6 +139,7 @@ class Oracle:
         return cls(
             table.space, table.name, table.digest, rules, table.epochs, shown, exists, test, cost,
             float(cost[:, -1].mean()), whole, params, macs, truth_name=table.truth_name,
+            first=None if table.firsts.all() else tuple(table.column("isomorph").tolist()),
         )  # fmt: skip
 
     @property
@@ -182,6 +184,7 @@ class Oracle:
 class World:
     """One repetition: which run of a child is shown first, second and so on; from the last on again.
 
+    A network that was asked for under another name is the same network: its runs go on, and what was paid is paid.
     Runs that the table is missing come last and are not shown: they say nothing about training. A run that diverged
     is shown as NaN, a child without any run too, and both are charged.
 
@@ -207,8 +210,12 @@ class World:
 
     def __call__(self, arch: ArchitectureLike, epochs: float | None = None, resume: int | None = None) -> Seen:
         """Train a child, by any of its names, up to `epochs`; the number of the trial is `len(world.trials) - 1`."""
-        child, point = self.oracle.space.architecture(arch).index, self.oracle.point(epochs)
+        child, point = self.network(self.oracle.space.architecture(arch).index), self.oracle.point(epochs)
         return self.show(child, point, resume, self.price(child, point, resume))
+
+    def network(self, child: int) -> int:
+        """The first child that is the same network."""
+        return child if self.oracle.first is None else self.oracle.first[child]
 
     def price(self, child: int, point: int, resume: int | None = None) -> float:
         """What that would cost. SearcherError where it carries on what cannot be.
@@ -218,6 +225,7 @@ class World:
             point: place among the recorded epochs.
             resume: a trial to carry on; None: a new run.
         """
+        child = self.network(child)
         price = self.oracle.prices[child][point]
         if resume is not None:
             before = self.trials[resume] if 0 <= resume < len(self.trials) else None
@@ -239,6 +247,7 @@ class World:
             resume: a trial to carry on; None: a new run.
             cost: as `price` says.
         """
+        child = self.network(child)
         if resume is not None:
             run = self.trials[resume][1]
         else:
@@ -270,6 +279,7 @@ class World:
 
     def truth(self, child: int) -> float:
         """What the child is worth, by the rules; for the judge alone."""
+        child = self.network(child)
         shown = min(self.visits.get(child, 0), 1) if self._cached else self.visits.get(child, 0)
         if not self._held_out or not 0 < shown < len(self._order(child)):
             return self.oracle.truth.item(child)

@@ -199,7 +199,7 @@ class _Repetition:
             else:
                 in_a_row = 0
                 spent += cost
-            self._judge.hear(ask.child, seen.signal)
+            self._judge.hear(world.network(ask.child), seen.signal)
             self._seconds -= time.perf_counter()
             try:
                 self._searcher.tell(number, ask, seen)

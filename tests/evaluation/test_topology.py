@@ -21,6 +21,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import Among, judged, once, places_of
 from nasbench_ws.results.why import why
 from nasbench_ws.results.yardstick import yardstick
+from nasbench_ws.search import World
 from nasbench_ws.space.isomorphism import representatives, sees_image
 from nasbench_ws.tables.table import Table
 
@@ -87,6 +88,24 @@ def test_every_number_that_ships_is_recomputed(table: Table, path: Path) -> None
 def test_what_ships_is_measured_as_the_package_measures(table: Table) -> None:
     result = Result.load(SHIPPED[0])
     assert result.against(table).data == result.data
+
+
+def test_a_search_knows_a_network_under_all_its_names(table: Table) -> None:
+    other = int(np.flatnonzero(~table.firsts)[-1])
+    first = int(table.column("isomorph")[other])
+    rules = {"repeats": "cached"}
+    world = World(table, seed=3, **rules)
+    price = world.price(other, 2)
+    assert price == World(table, seed=3, **rules).price(first, 2) > 0
+    seen = world(table.space[first])
+    again = world(table.space[other])
+    assert (again.signal, again.cost) == (seen.signal, 0)
+    assert world.truth(other) == world.truth(first)
+    fresh = World(table, seed=3)
+    shown = [fresh(table.space[index]).signal for index in (first, other, first, other)]
+    runs = [run for _, run, _ in fresh.trials]
+    assert len(set(runs)) == 4  # of one network's seeds, none is shown twice
+    assert shown == [table.query(first).valid_accuracy.values[run] for run in runs]
 
 
 def test_pages_and_explanations_are_of_the_networks(table: Table) -> None:

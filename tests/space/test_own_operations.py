@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.cli import group
+from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.recipe import recipe_of
 from nasbench_ws.space import operations, registry
 from nasbench_ws.space.cell import Space
@@ -92,6 +94,19 @@ def test_it_travels_with_its_file(mine: Path) -> None:
 def test_what_is_no_space(mine: Path, name: str, message: str) -> None:
     text = f"{mine}:{name}"
     assert refusal(get_space, text) == message.format(text, path=mine)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "check", "train", "strategies"])
+def test_commands_that_take_a_table_know_a_space_of_a_file(mine: Path, command: str) -> None:
+    said = CliRunner().invoke(group, [command, "--space", f"{mine}:SPACE", "--table", "no/such.h5", "full"])
+    assert "mine" in registry.SPACES
+    assert isinstance(said.exception, TableError)  # what comes after the space
+
+
+@pytest.mark.parametrize("command", ["evaluate", "check", "train", "strategies"])
+def test_commands_refuse_what_is_no_space(mine: Path, command: str) -> None:
+    said = CliRunner().invoke(group, [command, "--space", f"{mine}:NUMBER", "full"])
+    assert str(said.exception) == f"{mine}:NUMBER is int '3', and must be a Space(...)"
 
 
 def test_a_name_keeps_its_meaning() -> None:
