@@ -97,7 +97,8 @@ def test_options_and_links_in_the_pages_exist():
             text = text.replace(foreign, "")
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known, path
         assert set(re.findall(r"'\.\[(\w+)\]'", text)) <= set(extras), path
-        for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+        for target in re.findall(r"\]\((?!http|#)([^)#]+)", prose):
             assert (path.parent / target).exists(), (path, target)
 
 

@@ -346,7 +346,8 @@ def test_an_unknown_table(run):
     code, _, err = run("query", "434", "--table", "fashion15")
     assert code == 4
     assert err == (
-        "Error: there is no table 'fashion15' (did you mean fashion14?): neither a file nor shipped; shipped are "
+        "Error: there is no table 'fashion15' (did you mean fashion14 or "
+        "fashion14-topology?): neither a file nor shipped; shipped are "
         f"{', '.join(shipped())}; give one of these, or the path of a file\n"
     )
 
