@@ -32,7 +32,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.workers.threads import obey
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -60,6 +60,11 @@ class Processes:
     """
 
     def __init__(self, count: int, preload: Sequence[str] = ()) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise RunError(  # no UsageError, which the script may be ready for
+                "this is a worker process, which imports the script that started it, and the script starts workers "
+                "again; it must start them under `if __name__ == '__main__':` alone"
+            )
         context: BaseContext = multiprocessing.get_context("spawn")
         if preload and sys.platform == "linux":
             context = multiprocessing.get_context("forkserver")
