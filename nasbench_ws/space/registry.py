@@ -13,12 +13,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.plugins import Plugins
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.macro import SMALL
+from nasbench_ws.space.operations import layers_of
 
 DEEPER64 = Space("deeper64", 2, ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"))
 TOPOLOGY729 = Space("topology729", 3, ("none", "skip_connect", "sep_conv_3x3"))
@@ -64,10 +67,35 @@ def _of_a_file(name: str) -> Space:
         found = _PLUGINS.find(where if Path(path).is_file() else name)
         if not isinstance(found, Space):
             raise UsageError(f"{name} is {type(found).__name__} {str(found)[:60]!r}, and must be a Space(...)")
+        _check_children(found)
         space = register_space(found)
         vars(space)["made_again"] = get_space, (where,)
         _files[where] = space
     return _files[where]
+
+
+_MACROS = (SMALL, replace(SMALL, channels=64, cells=SMALL.cells + 1))  # where operations of a user's own are compared
+
+
+def _check_children(space: Space) -> None:
+    """UsageError where there is nothing to rank: one child alone, or children that two names of one operation make."""
+    if len(space.operations) == 1:
+        raise UsageError(
+            f"{space.name} has the operation {space.operations[0]} alone, and so one child, which makes no ranking; "
+            "give it two operations or more"
+        )
+    names: dict[object, str] = {}
+    for operation in space.operations:
+        try:
+            layers = tuple(layers_of(operation, macro) for macro in _MACROS)
+        except UsageError:  # it is not for networks of that size, or wrong: a network says which
+            continue
+        other = names.setdefault(layers, operation)
+        if other != operation:
+            raise UsageError(
+                f"the operations {other} and {operation} of {space.name} are the same layers, so that every network "
+                "has several names and is trained as often; leave one of them out"
+            )
 
 
 def space_to_dict(space: Space) -> dict[str, Any]:

@@ -96,6 +96,35 @@ def test_what_is_no_space(mine: Path, name: str, message: str) -> None:
     assert refusal(get_space, text) == message.format(text, path=mine)
 
 
+@pytest.mark.parametrize(
+    ("operations", "message"),
+    [
+        (
+            ("huge_conv",),
+            "odd has the operation huge_conv alone, and so one child, which makes no ranking; give it two operations "
+            "or more",
+        ),
+        (
+            ("wide_conv", "twin", "skip_connect"),
+            "the operations wide_conv and twin of odd are the same layers, so that every network has several names and "
+            "is trained as often; leave one of them out",
+        ),
+        (
+            ("conv_3x3", "nor_conv_3x3"),
+            "the operations conv_3x3 and nor_conv_3x3 of odd are the same layers, so that every network has several "
+            "names and is trained as often; leave one of them out",
+        ),
+    ],
+    ids=["one operation", "two that are equal", "two names of one built in"],
+)
+def test_a_space_with_nothing_to_rank_is_refused(tmp_path: Path, operations: tuple[str, ...], message: str) -> None:
+    path = tmp_path / "odd.py"
+    twin = '@register_operation("twin")\ndef twin(macro):\n    return wide_conv(macro)\n'
+    path.write_text(f'{MINE}\n{twin}\nODD = Space("odd", 1, {operations!r})\n')
+    assert refusal(get_space, f"{path}:ODD") == message
+    assert "odd" not in registry.SPACES
+
+
 @pytest.mark.parametrize("command", ["evaluate", "check", "train", "strategies"])
 def test_commands_that_take_a_table_know_a_space_of_a_file(mine: Path, command: str) -> None:
     said = CliRunner().invoke(group, [command, "--space", f"{mine}:SPACE", "--table", "no/such.h5", "full"])
@@ -166,9 +195,9 @@ def test_channels_that_groups_do_not_divide() -> None:
 def test_of_two_spaces_of_one_name_the_second_is_refused(mine: Path, tmp_path: Path) -> None:
     get_space(f"{mine}:SPACE")
     other = tmp_path / "other.py"
-    other.write_text('from nasbench_ws.space import Space\nSPACE = Space("mine", 1, ("conv_1x1",))\n')
+    other.write_text('from nasbench_ws.space import Space\nSPACE = Space("mine", 1, ("conv_1x1", "conv_3x3"))\n')
     assert refusal(get_space, f"{other}:SPACE") == (
         "the name mine belongs to another space, mine (nodes=2, operations=wide_conv, huge_conv, skip_connect); give "
-        "mine (nodes=1, operations=conv_1x1) a name of its own"
+        "mine (nodes=1, operations=conv_1x1, conv_3x3) a name of its own"
     )
     assert isinstance(get_space("mine"), Space)
