@@ -1,4 +1,4 @@
-"""check: does a strategy keep the protocol? The conformance suite of nasbench_ws.testing, from the shell."""
+"""check: does a strategy, or a trainer, keep the protocol? The suite of nasbench_ws.testing, from the shell."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from nasbench_ws.cli.options import complete_strategies, own_space_option, table
 def check(strategy: str, table: str) -> None:
     """Check a strategy before it is evaluated: keys, schedule, steps, workers.
 
-    STRATEGY is named as for `nasbench-ws evaluate`; the table says of which
-    children and networks. Nothing is measured.
+    STRATEGY, or a trainer, is named as for `nasbench-ws evaluate`; the table
+    says of which children and networks. Nothing is measured.
 
     \b
     Example:
       nasbench-ws check full
       nasbench-ws check my.py:MyStrategy
     """
-    from nasbench_ws.sharing.strategies import resolve
+    from nasbench_ws.sharing.strategies import BUILT_IN, PLUGINS, resolve
     from nasbench_ws.tables.table import load
+    from nasbench_ws.training.hooks import is_trainer
 
     opened = load(table)
+    if strategy.partition(":")[0] not in BUILT_IN and is_trainer(PLUGINS.found(strategy)[0]):
+        from nasbench_ws.testing import check_trainer
+
+        check_trainer(strategy, opened)
+        click.echo("passed: Its methods are a trainer's, and scores are the same again, here and in a worker process.")
+        return
     resolve(strategy, opened.space, opened.macro)
 
     from nasbench_ws.testing import CHECKS

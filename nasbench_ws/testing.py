@@ -8,6 +8,9 @@
     def test_my_proxy():
         check_ranker("my.py:MyProxy")
 
+    def test_my_trainer():
+        check_trainer("my.py:MyTrainer")
+
     def test_my_searcher():
         check_searcher("my_search.py:Mine")             # nasbench_ws/search/check.py
 
@@ -39,18 +42,19 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.search.check import check_searcher
 from nasbench_ws.sharing.keys import Key, call_key, components
 from nasbench_ws.sharing.schedules import get_schedule, realise
-from nasbench_ws.sharing.strategies import Strategy, resolve
+from nasbench_ws.sharing.strategies import PLUGINS, Strategy, resolve
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import SMALL, Macro
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64, get_space
 from nasbench_ws.tables.table import Table, load
+from nasbench_ws.training.hooks import HOOKS, is_trainer
 from nasbench_ws.training.supernet import SuperNet
 
 __all__ = [
     "check_deterministic", "check_less_with_time", "check_ranker", "check_schedule", "check_searcher",
-    "check_strategy", "check_trainable", "check_worker",
+    "check_strategy", "check_trainable", "check_trainer", "check_worker",
 ]  # fmt: skip
 Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
 
@@ -202,6 +206,19 @@ def check_ranker(given: Any, table: str | Path | Table = "fashion14") -> None:
         raise StrategyError(
             f"{chosen.name} gives other scores in a worker process; they must not depend on what happened before"
         )
+
+
+def check_trainer(given: Any, table: str | Path | Table = "fashion14") -> None:
+    """All checks of a trainer: it has methods of one and no mistyped ones, and its super-nets those of a ranker.
+
+    Args:
+        given: a name, an object or a class.
+        table: a shipped table's name, a path, or a `Table`.
+    """
+    found = PLUGINS.found(given)[0] if isinstance(given, str) else given
+    if not is_trainer(found):
+        raise StrategyError(f"{given!r:.60} has no method of a trainer; give it any of {', '.join(HOOKS)}")
+    check_ranker(given, table)
 
 
 def _ranking(ranker: Ranker, problem: Problem, images: Images) -> dict[str, Array]:

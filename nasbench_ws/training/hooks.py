@@ -33,16 +33,19 @@ OTHERS = ("start", "key", "schedule", "later")
 
 
 def is_trainer(thing: Any) -> bool:
-    """Whether a class or an object has a method of a trainer. `score(net, ...)` is one, a ranker's `score` is none."""
-    if any(callable(getattr(thing, name, None)) for name in HOOKS[:-1]):
-        return True
+    """Whether a class or an object has a method of a trainer, and is no ranker, whose helpers may be called so too.
+
+    `score(net, ...)` is a trainer's, `score(problem, ...)` a ranker's.
+    """
+    others = any(callable(getattr(thing, name, None)) for name in HOOKS if name != "score")
     score = getattr(thing, "score", None)
     if not callable(score):
-        return False
+        return others and not all(callable(getattr(thing, name, None)) for name in ("tasks", "run", "gather"))
     try:
-        return "net" in list(inspect.signature(score).parameters)[:2]
-    except (TypeError, ValueError):
-        return False
+        first = list(inspect.signature(score).parameters)[:2]  # with self, of a class
+    except (TypeError, ValueError):  # not written in Python
+        first = []
+    return "net" in first or (others and "problem" not in first)
 
 
 def check_methods(name: str, thing: Any) -> None:

@@ -22,7 +22,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.registry import DEEPER64
-from nasbench_ws.testing import check_ranker
+from nasbench_ws.testing import check_trainer
 from nasbench_ws.training.hook_calls import Hooks
 from nasbench_ws.training.loop import make_batches
 from nasbench_ws.training.supernet import SuperNet
@@ -72,6 +72,15 @@ def test_each_example_is_evaluated_as_a_strategy_is_and_as_reproducibly(run: Any
     assert first.verdict
     assert first.outcome.cost.child_updates == sum(first.outcome.trained[0].values()) == 64
     assert first.outcome.plan["trainer"] == [h for h in first.outcome.plan["trainer"] if hasattr(example, h)] != []
+
+
+def test_a_result_of_a_score_of_ones_own_is_kept_and_read_again(run: Any, tmp_path: Path) -> None:
+    result = run(Confident)
+    result.save(tmp_path / "mine.json")
+    again = Result.load(tmp_path / "mine.json")
+    assert np.array_equal(again.scores, result.scores)
+    assert again.outcome.plan == result.outcome.plan
+    assert "readout score" in str(again)
 
 
 def test_each_example_is_short() -> None:
@@ -191,7 +200,16 @@ def test_by_name_with_arguments_and_in_workers(tiny: Any, tmp_path: Path) -> Non
     result = evaluate(f"{path}:Smoothed:0.1", tiny.table, load=tiny.load, instances=1, plan=plan)
     assert result.outcome.strategy == f"{path}:Smoothed:0.1"
     assert np.array_equal(result.scores, evaluate(Smoothed, tiny.table, load=tiny.load, instances=1, plan=plan).scores)
-    check_ranker(f"{path}:Smoothed:0.3")
+    check_trainer(f"{path}:Smoothed:0.3")
+
+
+def test_what_is_no_trainer_is_not_checked_as_one() -> None:
+    with pytest.raises(StrategyError) as caught:
+        check_trainer(Path)
+    assert str(caught.value) == (
+        "<class 'pathlib.Path'> has no method of a trainer; give it any of loss, combine, optimiser, next_children, "
+        "score"
+    )
 
 
 def test_an_evaluation_of_a_trainer_goes_on_where_it_stopped(tiny: Any, tmp_path: Path) -> None:
@@ -384,6 +402,8 @@ def test_rankers_and_strategies_are_what_they_were(run: Any) -> None:
             return list(range(64))
 
         def helper(self) -> None: ...
+
+        def loss(self, logits: Any) -> None: ...
 
     assert run(Ranks).outcome.match == ""
     assert pickle.loads(pickle.dumps(Smoothed)) is Smoothed
