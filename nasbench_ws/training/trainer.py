@@ -101,7 +101,7 @@ class TrainerNet(SuperNet):
     the trainer's own looks at children took.
 
     Args:
-        recipe, macro, children, key, seed: as of `SuperNet`.
+        recipe: as of `SuperNet`, and so are macro, children, key and seed.
         hooks: the trainer.
         images: training and validation images.
         steps: to be done.
