@@ -137,6 +137,8 @@ class Plugins:
 
     def _split(self, name: str) -> tuple[str, tuple[int | float | str, ...]]:
         head, *rest = name.split(":")
+        if not rest:
+            return name, ()
         installed = {point.name for point in importlib.metadata.entry_points(group=self.group)}
         if name in installed:
             return name, ()

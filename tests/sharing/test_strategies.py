@@ -25,7 +25,7 @@ CHILDREN = list(DEEPER64)
 SLOTS = [slot for slot, _ in child_network(SMALL, CHILDREN[27]).layers()]
 GROUPS = "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH"
 USAGES = (
-    f"full, none, {GROUPS}, prefix:K, edge:I->J, private:KIND[+KIND], shared:KIND[+KIND], split:I->J[:PART], "
+    f"full, none, {GROUPS}, prefix:K, edge:I-J, private:KIND[+KIND], shared:KIND[+KIND], split:I-J[:PART], "
     "curriculum, dependent"
 )
 
@@ -115,11 +115,11 @@ def test_sharing_that_becomes_less() -> None:
         ("groups:random:4:1:2", GROUPS),
         ("prefix", "prefix:K"),
         ("prefix:1:2", "prefix:K"),
-        ("edge", "edge:I->J"),
+        ("edge", "edge:I-J"),
         ("private", "private:KIND[+KIND]"),
         ("shared:bn:linear", "shared:KIND[+KIND]"),
-        ("split", "split:I->J[:PART]"),
-        ("split:0->1:0.5:1", "split:I->J[:PART]"),
+        ("split", "split:I-J[:PART]"),
+        ("split:0->1:0.5:1", "split:I-J[:PART]"),
         ("curriculum:3", "curriculum"),
         ("dependent:bn", "dependent"),
     ],
