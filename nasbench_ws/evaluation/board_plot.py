@@ -42,8 +42,8 @@ class BoardPlot:
                 axes.plot(row.macs, row.mean, "o", color="C1" if row.given else "C0", ms=4)
             elif not math.isnan(row.mean):
                 axes.axhline(row.mean, linestyle="--", linewidth=0.8, color="0.6")
-                at = {"xycoords": ("axes fraction", "data"), "va": "bottom", "ha": "right"}
-                axes.annotate(row.name, (1, row.mean), fontsize=7, **at)
+                at = ("axes fraction", "data")
+                axes.annotate(row.name, (1, row.mean), xycoords=at, fontsize=7, va="bottom", ha="right")
         axes.set_xscale("log")
         axes.set_xlabel("multiply-adds of training an instance")
         axes.set_ylabel(LABELS[self.board.metric])

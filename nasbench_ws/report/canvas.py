@@ -16,7 +16,7 @@ import functools
 import io
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from nasbench_ws.errors import extra
 from nasbench_ws.markup import escaped
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 INK, FAINT, FIRST, SECOND, THIRD, FOURTH = "#1f2328", "#8a9099", "#0072b2", "#d55e00", "#009e73", "#aa5588"
 VARIABLES = {INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", FOURTH: "fourth"}
 SERIES = (FIRST, SECOND, THIRD, FOURTH)
+# beside colours: where there are more lines than colours, for paper, and for eyes that do not tell colours apart
+DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 COLOURS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;
   --first: #0072b2; --second: #c04f00; --third: #00795a; --fourth: #9b4478; }

@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.report.canvas import FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
+from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
 
 FEW = 8  # instances: each is a dot of its own up to here
-DASHES = ("-", "--", ":", "-.")  # beside colours, where there are more lines than colours
 
 
 class Row(NamedTuple):

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbench_ws.markup import number, paragraph, table
-from nasbench_ws.report.canvas import FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
+from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
 from nasbench_ws.search.result import SearchResult
 from nasbench_ws.search.text import UNITS
 
-DASHES = ("-", "--", ":", "-.")  # beside colours: for paper, and for eyes that do not tell colours apart
 IN_ONE = 4  # curves in a figure
 
 

@@ -237,8 +237,8 @@ def test_compare_orders_results(run, tmp_path):
     run("evaluate", "full", *QUICK, "--out", "good.json")
     outcome, truth = Result.load("good.json").outcome, load("small.h5")
     made = {}
-    for name, sign in (("good", 1), ("bad", -1)):
-        rows = np.array([sign * scores, sign * scores + np.arange(64) * 1e-3, sign * scores])
+    for name, one in (("good", scores), ("bad", 1 - scores)):
+        rows = np.array([one, one + np.arange(64) * 1e-3, one])
         made[name] = Result.of(replace(outcome, strategy=name, seeds=(0, 1, 2), scores={"running": rows}), truth)
         made[name].save(f"{name}.json")
     code, out, _ = run("compare", "bad.json", "good.json", "--json")

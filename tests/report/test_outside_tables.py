@@ -64,7 +64,7 @@ def test_assess_measures_among_the_children_that_a_table_has(tmp_path):
     assert json.loads(result.stdout)["metrics"]["kendall_tau"]["n"] == 1
     result = assessed(small(part=9), tmp_path, "--children", "111,112,333")
     text = "t.h5 has 9 of the 27 children of small201, and not 333; leave these out"
-    assert str(result.exception) == f"{tmp_path}/{text}"
+    assert str(result.exception) == text
 
 
 def test_assess_takes_isomorphs_once(tmp_path):
