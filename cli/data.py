@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nasbench_ws.cli.options import locate, table_option
+from nasbench_ws.cli.options import locate, missing_option, say_missing, table_option
 from nasbench_ws.cli.outputs import check_output, force_option, output_option
 
 HDF5 = b"\x89HDF"  # of a file of images, which has no seal
@@ -85,14 +85,17 @@ def prepare(originals: Path, output: Path, fetch: bool, force: bool) -> None:
 @data.command()
 @table_option
 @click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
-def card(table: str, against: tuple[str, ...]) -> None:
+@missing_option
+def card(table: str, against: tuple[str, ...], allow_missing: bool) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
     from nasbench_ws.evaluation.reference import shipped_full
     from nasbench_ws.report.card import card as write
     from nasbench_ws.tables.table import load
 
     opened = load(table)
-    click.echo(write(opened, [load(other) for other in against], shipped_full(opened)), nl=False)
+    say_missing(opened, allow_missing)
+    others = [load(other) for other in against]
+    click.echo(write(opened, others, shipped_full(opened), allow_missing=allow_missing), nl=False)
 
 
 @data.command()

@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.choices import CLAIMS, SCALES
-from nasbench_ws.cli.options import dask_option, quiet_option, root_option, table_option, workers_option
+from nasbench_ws.cli.options import (
+    dask_option,
+    missing_option,
+    quiet_option,
+    root_option,
+    say_missing,
+    table_option,
+    workers_option,
+)
 from nasbench_ws.cli.outputs import json_option, output_option, print_json
 
 
@@ -25,13 +33,15 @@ from nasbench_ws.cli.outputs import json_option, output_option, print_json
 @workers_option
 @dask_option
 @click.option("--rerun", is_flag=True, help="Train again what results that ship would answer.")
+@missing_option
+@missing_option
 @quiet_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown page.")
 @json_option
 def reproduce(
     claims: tuple[int, ...], scale_name: str, output: str | None, end_lr: float | None, table: str,
-    data_root: str | None, download: bool, workers: int | None, dask: str | None, rerun: bool, markdown: bool,
-    as_json: bool,
+    data_root: str | None, download: bool, workers: int | None, dask: str | None, rerun: bool, allow_missing: bool,
+    markdown: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The paper's experiments: its figures beside ours, each with a verdict.
 
@@ -47,6 +57,7 @@ def reproduce(
     from nasbench_ws.cli.experiments import run_into
     from nasbench_ws.reproduction import SCALES as DEFINED
     from nasbench_ws.reproduction import experiments, findings, page, render
+    from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load
 
     scale, truth = DEFINED[scale_name], load(table)
@@ -56,13 +67,16 @@ def reproduce(
     results = run_into(
         folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,
         root=data_root, download=download, workers=workers, dask=dask,
+        allow_missing=allow_missing,
     )  # fmt: skip
-    found = findings(results, truth)
+    say_missing(truth, allow_missing)
+    judge = judged(truth, allow_missing)
+    found = findings(results, judge)
     if as_json:
         print_json(
             {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
         )
     elif markdown:
-        click.echo(page(found, scale, truth), nl=False)
+        click.echo(page(found, scale, judge), nl=False)
     else:
         click.echo(f"{scale.note}\n\n{render(found)}")

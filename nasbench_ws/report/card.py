@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import number
+from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.truth import children_of, once
+from nasbench_ws.results.truth import children_of, judged
 from nasbench_ws.results.yardstick import ceilings, yardstick
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.isomorphism import sees_image
@@ -43,32 +44,37 @@ PUBLISHED_IMAGES = {  # of tables that others trained, whose splits are theirs
 }
 
 
-def card(table: Table, against: Sequence[Table] = (), net: Result | None = None) -> str:
+def card(table: Table, against: Sequence[Table] = (), net: Result | None = None, *, allow_missing: bool = False) -> str:
     """The card as Markdown.
 
     Args:
         table: which one.
         against: other tables, to state how far they agree with it.
         net: a super-net's result on it, to state what its scores follow.
+        allow_missing: leave out children whose runs the table lacks, and say so.
+
+    TableError where a child has no truth and none may be left out.
     """
-    counted = once(table)
+    counted = judged(table, allow_missing)
     recipe, by_seed, truth, own = table.recipe, counted.by_seed("truth"), counted.truth, children_of(counted)
     _, seeds, points = table.content.shape
     params = counted.column("params").astype(float)
     seconds = counted.by_seed("seconds")
-    found = yardstick(table).ceiling
-    reach = yardstick(table).reach
+    yard = yardstick(counted)
+    found, reach = yard.ceiling, yard.reach
     pooled = ~without_pooling(table.space)[[child.index for child in own]]
     plain = [("without pooling", ceilings(by_seed[~pooled]).all)] if pooled.any() else []
-    best, worst = table.best("test_accuracy", 5), sorted(map(table.query, own), key=lambda e: e.test_accuracy.mean)[:3]
+    entries = [table.query(child) for child in own]
+    best = sorted(entries, key=lambda entry: -entry.test_accuracy.mean)[:5]
+    worst = sorted(entries, key=lambda entry: entry.test_accuracy.mean)[:3]
     spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
-    curve = table.curves("valid_accuracy")[table.firsts].mean(axis=(0, 1))
+    curve = table.curves("valid_accuracy")[[child.index for child in own]].mean(axis=(0, 1))
     epochs = ", ".join(f"{at:g}: {number(float(value), 4)}" for at, value in zip(table.epochs, curve, strict=True))
-    absent = table.absent()
+    absent, networks = table.absent(), int(table.firsts.sum())
     made = table.content.environments
     devices = sorted({str(one.get("device", "")) for one in made})
     versions = sorted({", ".join(f"{k} {v}" for k, v in sorted(dict(one.get("versions", {})).items())) for one in made})
-    operations = _by_operation(table, own)
+    operations = _by_operation(table.space, own, truth)
     lines = [
         f"# The table `{table.name}`",
         "",
@@ -76,9 +82,10 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         "",
         "## What",
         "",
-        f"Standalone training of {_all(table, len(own))} with {seeds} seeds each "
-        f"({len(own) * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
-        f"validation and test images at {points} points of training, in one HDF5 file that plain h5py reads.",
+        f"Standalone training of {_all(table, networks)} with {seeds} seeds each "
+        f"({networks * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
+        f"validation and test images at {points} points of training, in one HDF5 file that plain h5py reads."
+        + (f" Figures are of the {len(own)} children that lack no run." if len(own) < networks else ""),
         "",
         "## Why",
         "",
@@ -120,9 +127,9 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
         "",
         "| operation | " + " | ".join(f"{a}->{b}" for a, b in table.space.edges) + " |",
         "|---|" + "---|" * len(table.space.edges),
-        *(f"| {name} | " + " | ".join(f"{x:.4f}" for x in row) + " |" for name, row in operations.items()),
+        *(f"| {name} | " + " | ".join(number(x, 4) for x in row) + " |" for name, row in operations.items()),
         "",
-        *_explained(table, net),
+        *(_explained(table, net) if len(own) == networks else []),
         "## What can be reached",
         "",
         "Bound: what a ranking that knew the true means can be expected to reach against the mean over all seeds, "
@@ -152,7 +159,7 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None)
             for name, c in (("all", found.all), *plain, ("top quarter", found.top_quarter))
         ),
         "",
-        *_agreements(table, against),
+        *_agreements(table, against, allow_missing),
         "## Known limits",
         "",
         f"* {seeds} seeds: the ranking among good children is mostly noise; read the bound of the top quarter.",
@@ -175,7 +182,7 @@ def _all(table: Table, networks: int) -> str:
 
 
 def _same_networks(table: Table, own: Sequence[Architecture]) -> list[str]:
-    if len(own) == len(table):
+    if table.firsts.all():
         return []
     names = np.bincount(table.column("isomorph"))[[child.index for child in own]]
     most, alone = int(names.argmax()), int((names == 1).sum())
@@ -225,21 +232,23 @@ def _how_long(seconds: NDArray[np.float64]) -> str:
     )
 
 
-def _by_operation(table: Table, children: Sequence[Architecture]) -> dict[str, list[float]]:
-    truth = table.truth
-    return {
-        name: [
-            float(np.mean([truth[child.index] for child in children if child.operation(edge) == name]))
-            for edge in table.space.edges
-        ]
-        for name in table.space.operations
-    }
+def _by_operation(space: Space, children: Sequence[Architecture], truth: Array) -> dict[str, list[float]]:
+    """Means by edge; NaN where none of the children has the operation there."""
+
+    def mean(name: str, edge: tuple[int, int]) -> float:
+        own = [value for child, value in zip(children, truth, strict=True) if child.operation(edge) == name]
+        return float(np.mean(own)) if own else math.nan
+
+    return {name: [mean(name, edge) for edge in space.edges] for name in space.operations}
 
 
-def _agreements(table: Table, others: Sequence[Table]) -> list[str]:
+def _agreements(table: Table, others: Sequence[Table], allow_missing: bool) -> list[str]:
     if not others:
         return []
-    found = [(f"{other.recipe.images}, macro {other.recipe.macro}", agreement(table, other)) for other in others]
+    found = [
+        (f"{other.recipe.images}, macro {other.recipe.macro}", agreement(table, other, allow_missing))
+        for other in others
+    ]
     return [
         "## Agreement with other tables",
         "",
@@ -248,12 +257,12 @@ def _agreements(table: Table, others: Sequence[Table]) -> list[str]:
         "",
         "| other table | all children | those without pooling |",
         "|---|---|---|",
-        *(f"| {name} | {found['all']:.3f} | {found['without_pooling']:.3f} |" for name, found in found),
+        *(f"| {name} | {number(found['all'], 3)} | {number(found['without_pooling'], 3)} |" for name, found in found),
         "",
     ]
 
 
-def agreement(first: Table, second: Table) -> dict[str, float]:
+def agreement(first: Table, second: Table, allow_missing: bool = False) -> dict[str, float]:
     """Kendall tau between two tables' ground truth: over all children, and over those without pooling.
 
     UsageError for tables of two spaces.
@@ -261,9 +270,14 @@ def agreement(first: Table, second: Table) -> dict[str, float]:
     if first.space != second.space:
         spaces = f"{first.name} is of {first.space.name}, and {second.name} of {second.space.name}"
         raise UsageError(f"{spaces}; only tables of one space can be compared")
-    own, other = first.truth, second.truth
-    without = without_pooling(first.space)
-    return {"all": kendall_tau(own, other), "without_pooling": kendall_tau(own[without], other[without])}
+    if allow_missing:  # of the children that both know
+        own, other = first.column("truth"), second.column("truth")
+        known = np.isfinite(own) & np.isfinite(other)
+    else:
+        own, other = first.truth, second.truth
+        known = np.ones(len(own), dtype=bool)
+    without = known & without_pooling(first.space)
+    return {"all": kendall_tau(own[known], other[known]), "without_pooling": kendall_tau(own[without], other[without])}
 
 
 def without_pooling(space: Space) -> NDArray[np.bool_]:

@@ -23,8 +23,8 @@ from nasbench_ws.results.interference import by_distance, matrix, while_training
 from nasbench_ws.results.outcome import Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import minus_params, usual_of
+from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.space.cell import Architecture
-from nasbench_ws.tables.table import Table
 
 CLAIMS = {
     1: "The best children of different runs, or of consecutive steps, differ widely",
@@ -35,12 +35,17 @@ CLAIMS = {
 LIVE = 0.01  # of the peak: a window whose learning rate is below it shows batch norm, not weights
 
 
-def findings(results: Mapping[str, Result], table: Table) -> list[Finding]:
-    """Everything that the results have something to say of, claim by claim, with verdicts."""
-    found: list[Finding] = []
-    for decide in (_stability, _information, _interference, sharing):
-        found += decide(results, table)
-    return decided(found)
+def findings(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
+    """Everything that the results have something to say of, claim by claim, with verdicts.
+
+    Args:
+        results: by name, measured against the table.
+        table: of all children, or of those that it knows (`judged`): what needs a truth is then of these alone.
+    """
+    own = {name: result.among(table) for name, result in results.items()}
+    found = [*_stability(own, table), *_information(own, table)]
+    found += _interference(results, table)  # of all that were trained: it asks for no truth
+    return decided([*found, *sharing(own, table)])
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def _windows(results: Mapping[str, Result]) -> _Windows:
 # -- 1: stability ------------------------------------------------------------------------------------
 
 
-def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
+def _stability(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     found = []
     seeds = rankable(table.by_seed("truth").T)
     alone = stability_tau(seeds).mean
@@ -105,7 +110,7 @@ def _stability(results: Mapping[str, Result], table: Table) -> list[Finding]:
 # -- 2: information ----------------------------------------------------------------------------------
 
 
-def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
+def _information(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     found = _of_full(results["shuffle"], table) if "shuffle" in results else []
     tuned = results["seeds"].assessment.readouts.fine_tune if "seeds" in results else {}
     for mode, by_steps in tuned.items():
@@ -117,7 +122,7 @@ def _information(results: Mapping[str, Result], table: Table) -> list[Finding]:
     return found + _averaged(_windows(results), table)
 
 
-def _averaged(windows: _Windows, table: Table) -> list[Finding]:
+def _averaged(windows: _Windows, table: GroundTruth) -> list[Finding]:
     """What is gained by reading all of the last scores instead of one of them."""
     found = []
     for mode, window in windows.by_mode.items():
@@ -130,7 +135,7 @@ def _averaged(windows: _Windows, table: Table) -> list[Finding]:
     return found
 
 
-def _of_full(result: Result, table: Table) -> list[Finding]:
+def _of_full(result: Result, table: GroundTruth) -> list[Finding]:
     """What full sharing knows, under each way of batch norm."""
     found, theirs = [], paper.STABILITY["shuffle"].gt_tau
     params = table.column("params").astype(np.float64)
@@ -160,7 +165,7 @@ def _of_full(result: Result, table: Table) -> list[Finding]:
 # -- 3: interference ---------------------------------------------------------------------------------
 
 
-def _interference(results: Mapping[str, Result], table: Table) -> list[Finding]:
+def _interference(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     measured = results["seeds"].outcome.readouts.interference if "seeds" in results else ()
     children = list(table.space)
     found = _while_training(_windows(results), children)

@@ -24,14 +24,14 @@ from nasbench_ws.reproduction import paper
 from nasbench_ws.reproduction.finding import Finding, asked, figure, jackknifed, known
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import usual_of
+from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.seeds import derive
-from nasbench_ws.tables.table import Table
 
 EQUAL = ("child-updates", "group-compute")  # matches with a fixed total, and a control
 ONE_PARTITION = "one partition of random groups stands for no other"
 
 
-def sharing(results: Mapping[str, Result], table: Table) -> list[Finding]:
+def sharing(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     """What the results say of claim 4."""
     if "shuffle" not in results:
         return []
@@ -110,7 +110,7 @@ def _prefixes(results: Mapping[str, Result]) -> list[Finding]:
     return found
 
 
-def _best(results: Mapping[str, Result], table: Table) -> Finding:
+def _best(results: Mapping[str, Result], table: GroundTruth) -> Finding:
     """Of all that was run, minus parameter count, with what is to be paid for its being the best."""
     each = {(name, mode): result for name, result in results.items() for mode in result.outcome.scores}
     names = list(each)

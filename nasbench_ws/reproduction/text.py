@@ -10,7 +10,7 @@ from nasbench_ws.evaluation.catalogue import Scale
 from nasbench_ws.markup import number
 from nasbench_ws.reproduction.claims import CLAIMS
 from nasbench_ws.reproduction.finding import Finding, overall
-from nasbench_ws.tables.table import Table
+from nasbench_ws.results.truth import GroundTruth
 
 WIDTH = 100
 RULE = (
@@ -40,7 +40,7 @@ def render(found: Sequence[Finding]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def page(found: Sequence[Finding], scale: Scale, table: Table, absent: Sequence[str] = ()) -> str:
+def page(found: Sequence[Finding], scale: Scale, table: GroundTruth, absent: Sequence[str] = ()) -> str:
     """The same as a Markdown page.
 
     Args:

@@ -15,8 +15,10 @@ from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.rankers.plan import Plan
+from nasbench_ws.report.card import card
 from nasbench_ws.report.results import results_page
 from nasbench_ws.report.table import table_page
+from nasbench_ws.reproduction.claims import findings
 from nasbench_ws.results.compare import compare
 from nasbench_ws.results.join import join
 from nasbench_ws.results.outcome import Window
@@ -67,6 +69,14 @@ def test_a_super_net_is_measured_on_the_children_that_are_known(tiny: Any, holed
     board = leaderboard(table=holed, allow_missing=True)
     assert board.table == "61 of 64 children of holed"
     assert "alone, epoch 1 of 1" in str(board)
+    ours, theirs = (
+        findings({"shuffle": both}, judged(holed, allow_missing=True)),
+        findings({"shuffle": one}, tiny.table),
+    )
+    assert {found.what for found in ours} > {"T1R of 61: shuffle, running"}
+    assert "T1R of 64: shuffle, running" in {found.what for found in theirs}
+    gt_tau = next(found for found in ours if found.what == "GT-Tau: shuffle, running")
+    assert gt_tau.mean == both.metrics["kendall_tau"].mean
 
 
 def test_rankers_a_table_page_and_no_child_at_all(holed: Table) -> None:
@@ -120,6 +130,23 @@ def test_commands_say_who_is_left_out(holed: Table, tmp_path: Path) -> None:
     ):
         found = CliRunner().invoke(group, [*command, "--table", path, "--allow-missing"], catch_exceptions=False)
         assert found.exit_code == 0, found.output
-        assert f"left out, for {path} lacks runs: 114, 124, 221\n" in found.stderr
+        assert "left out, for holed.h5 lacks runs: 114, 124, 221\n" in found.stderr
         if "--json" in command:
-            assert json.loads(found.stdout)["table"] == f"61 of 64 children of {path}"
+            assert json.loads(found.stdout)["table"] == "61 of 64 children of holed.h5"
+
+
+def test_the_card_of_a_table_that_lacks_runs(tiny: Any, holed: Table, tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="holed gives no ground truth: it lacks 114 seed 0 \\(missing\\)"):
+        card(holed)
+    text = card(holed, [tiny.table], allow_missing=True)
+    seeds = len(holed.seeds)
+    assert f"({64 * seeds} runs, 3 of them missing or diverged)" in text
+    assert "Figures are of the 61 children that lack no run." in text
+    assert "| all (61) |" in text
+    assert "| tiny, macro small | 1.000 | 1.000 |" in text
+    assert "Children that are the same network" not in text
+    write_table(tmp_path / "holed.h5", holed.content)
+    words = ["data", "card", "--table", str(tmp_path / "holed.h5")]
+    whole = CliRunner().invoke(group, [*words, "--against", str(tmp_path / "holed.h5"), "--allow-missing"])
+    assert whole.stderr == "left out, for holed.h5 lacks runs: 114, 124, 221\n"
+    assert whole.stdout.startswith("# The table `holed.h5`")
