@@ -90,11 +90,7 @@ def test_builds_and_evaluations_are_the_same_there(
         np.testing.assert_array_equal(here.curves(name), there.curves(name))
 
     write_small_table(tmp_path / "small.h5")
-    words = ["evaluate", "groups:similar:2", *QUICK, "--json"]
-    found = [json.loads(command(*words, *more)) for more in ((), ("--dask", str(dask.file)))]
-    assert found[0]["scores"] == found[1]["scores"]
-
-    # code, what it imports, and groups are sent: the workers have another folder, and no such files
+    # evaluations: code, what it imports, and groups are sent: the workers have another folder, and no such files
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / "edges_of_ours.py").write_text("FIRST = (0, 1)\n")
     monkeypatch.syspath_prepend(tmp_path / "ours")
@@ -109,7 +105,7 @@ def test_builds_and_evaluations_are_the_same_there(
     for name in ("my.py:Few", "groups:file:groups.json"):
         assert json.loads(command("evaluate", name, *QUICK, "--json", "--dask", str(dask.file)))["scores"] == edge
 
-    few = ["search", "re", "random", "--repetitions", "60", "--budget", "8", "--json"]
+    few = ["search", "re", "random", "--repetitions", "4", "--budget", "8", "--json"]
     searches = [json.loads(command(*few, *more)) for more in ((), ("--dask", str(dask.file)))]
     for one in searches:
         for row in one["searchers"]:
