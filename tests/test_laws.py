@@ -208,7 +208,7 @@ def test_recalibrated_statistics_are_the_closed_form():
     done, statistics = [], []
     for block in network.blocks:
         terms = [sum((x if t < 0 else done[t]) for t in group) for group in block.inputs]
-        z = plain._layers(block, torch.cat(terms, 1), lambda n: net.weights.views(net.weights.values, n))
+        z = plain.layer_outputs(block, torch.cat(terms, 1), lambda n: net.weights.views(net.weights.values, n))[-1]
         mean, var = z.mean((0, 2, 3)), z.var((0, 2, 3), unbiased=False)
         y = (z - mean[:, None, None]) / torch.sqrt(var[:, None, None] + MACRO.bn_eps)
         if block.affine:
@@ -293,10 +293,10 @@ def test_modes_that_cannot_be(text, message):
 @pytest.mark.skipif(not available(), reason="the kernels were not built, and with them their working memory")
 def test_threads_do_not_share_working_memory():
     """An executor of threads is allowed: what runs at the same time must not write into the same memory."""
-    from nasbench_ws.training import compiled as engine
+    from nasbench_ws.training.kernels.memory import working_memory
 
-    own = engine._memory(1024)
+    own = working_memory(1024)
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(engine._memory, 1024).result()
+        other = pool.submit(working_memory, 1024).result()
     assert own.data_ptr() != other.data_ptr()
-    assert engine._memory(1024).data_ptr() == own.data_ptr()  # and a thread keeps its own
+    assert working_memory(1024).data_ptr() == own.data_ptr()  # and a thread keeps its own

@@ -26,7 +26,7 @@ def completed(words: str) -> list[str]:
     [
         ("nasbench-ws le", ["leaderboard"]),
         ("nasbench-ws strategies gr", ["groups:file:", "groups:random:", "groups:similar:"]),
-        ("nasbench-ws query 434 --table fash", ["fashion14"]),
+        ("nasbench-ws query 434 --table fash", ["fashion14-topology", "fashion14"]),
         ("nasbench-ws evaluate full --match g", ["group-compute"]),
     ],
 )

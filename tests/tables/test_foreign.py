@@ -46,8 +46,8 @@ def test_what_was_written_is_read(theirs: Table) -> None:
     assert repr(theirs).endswith("theirs.h5': 27 children x 3 seeds x 1 epochs, small201)")
 
 
-def test_plain_h5py_reads_it(theirs: Table) -> None:
-    with h5py.File(theirs.name) as file:
+def test_plain_h5py_reads_it(theirs: Table, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "theirs.h5") as file:
         counts, of = file["valid_accuracy"][()], 1000
         assert file.attrs["counted"] == b'{"valid_accuracy":1000}'
         assert file["name"][4] == theirs.space[4].name.encode()
@@ -84,15 +84,15 @@ NO_RECIPE = (
 
 
 def test_nothing_is_trained_against_it(theirs: Table, tmp_path: Path) -> None:
-    text = NO_RECIPE.format(theirs.name)
+    text = NO_RECIPE.format(tmp_path / "theirs.h5")
     assert refused(UsageError, lambda: theirs.recipe) == refused(UsageError, lambda: theirs.macro) == text
     assert refused(UsageError, lambda: evaluate("full", theirs)) == text
-    assert refused(UsageError, lambda: evaluate("params", theirs.name)) == text
+    assert refused(UsageError, lambda: evaluate("params", tmp_path / "theirs.h5")) == text
     assert refused(UsageError, lambda: merge([theirs], tmp_path / "new.h5")) == text
     for words in (
-        ["train", "111", "--table", theirs.name],
-        ["evaluate", "full", "--table", theirs.name],
-        ["build", str(tmp_path / "runs"), "--resume-from", theirs.name],
+        ["train", "111", "--table", str(tmp_path / "theirs.h5")],
+        ["evaluate", "full", "--table", str(tmp_path / "theirs.h5")],
+        ["build", str(tmp_path / "runs"), "--resume-from", str(tmp_path / "theirs.h5")],
     ):
         result = CliRunner().invoke(group, words)
         assert str(result.exception) == text, words
@@ -191,8 +191,8 @@ def test_children_by_their_digits_at_once() -> None:
             indices_of(space, np.array([b"1", names[3]]))
 
 
-def test_question_and_list_on_the_command_line(theirs: Table) -> None:
-    result = CliRunner().invoke(group, ["query", "133", "--table", theirs.name], catch_exceptions=False)
+def test_question_and_list_on_the_command_line(theirs: Table, tmp_path: Path) -> None:
+    result = CliRunner().invoke(group, ["query", "133", "--table", str(tmp_path / "theirs.h5")], catch_exceptions=False)
     entry = theirs.query("133")
     values = [v for v in entry.valid_accuracy.values if v == v]
     assert result.output.splitlines()[4:] == [
@@ -201,7 +201,8 @@ def test_question_and_list_on_the_command_line(theirs: Table) -> None:
         " " * 20 + " ".join(f"{v:.4f}" for v in values),
         f"rank by validation  {1 + (theirs.truth > entry.truth.mean).sum()} of 27",
     ]
-    result = CliRunner().invoke(group, ["top", "-n", "1", "--table", theirs.name], catch_exceptions=False)
+    words = ["top", "-n", "1", "--table", str(tmp_path / "theirs.h5")]
+    result = CliRunner().invoke(group, words, catch_exceptions=False)
     best = theirs.best("valid_accuracy")[0]
     assert result.output.splitlines()[1].split() == [
         "1",

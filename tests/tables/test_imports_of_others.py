@@ -253,7 +253,7 @@ def test_the_command(tmp_path: Path) -> None:
     result = CliRunner().invoke(group, words, catch_exceptions=False)
     table = load(tmp_path / "mine.h5")
     size = "64 children x 2 seeds x 1 epochs, deeper64"
-    assert result.output == f"Table('{tmp_path}/mine.h5': {size}), truth test_accuracy, digest {table.digest}\n"
+    assert result.output == f"Table('mine.h5': {size}), truth test_accuracy, digest {table.digest}\n"
     assert table.content.attributes["source"] == "imported from mine.csv"
     for more, text in (
         (["nats201", "x"], "there is no kind 'nats201' (did you mean nats or nasbench201?); it is one of nasbench201, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -177,11 +178,12 @@ def test_other_sets_and_other_files(tmp_path: Path) -> None:
 
 
 def test_pickles_of_files_are_read_nowhere_else() -> None:
+    """What dask brings to its own workers (cloudpickle, evaluation/travel.py) is no file."""
     package = Path(nasbench_ws.__file__).parent
     reading = [
         str(file.relative_to(package))
         for file in sorted(package.rglob("*.py"))
-        if any(word in file.read_text() for word in ("pickle.load", "Unpickler", "allow_pickle=True", "torch.load"))
+        if re.search(r"(?<!cloud)pickle\.load|Unpickler|allow_pickle=True|torch\.load", file.read_text())
     ]
     assert reading == ["tables/outside/nasbench201.py"]
     with pytest.raises(pickle.UnpicklingError):

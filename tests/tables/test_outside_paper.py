@@ -96,7 +96,7 @@ def test_the_command(tmp_path):
     result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
     size = "64 children x 1 seeds x 1 epochs, deeper64"
     table = load(tmp_path / "paper.h5")
-    assert result.output == f"Table('{tmp_path}/paper.h5': {size}), digest {table.digest}\n"
+    assert result.output == f"Table('paper.h5': {size}), digest {table.digest}\n"
 
 
 def papers_table() -> Table:

@@ -723,7 +723,7 @@ def test_load_by_name_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(table_module, "shipped", lambda: {"fashion14": tmp_path / "fashion14.h5"})
     write_table(tmp_path / "fashion14.h5", content())
     assert repr(load("fashion14")).startswith("Table('fashion14': 64 children")
-    assert load(str(tmp_path / "fashion14.h5")).name == str(tmp_path / "fashion14.h5")
+    assert load(str(tmp_path / "fashion14.h5")).name == "fashion14.h5"
     assert refused(TableError, lambda: load("fashoin14")) == (
         "there is no table 'fashoin14' (did you mean fashion14?): neither a file nor shipped; shipped are "
         "fashion14; give one of these, or the path of a file"
@@ -808,7 +808,7 @@ def test_tables_and_runs_turn_into_each_other(tmp_path: Path) -> None:
     assert len(back) == 4
     for record in runs:
         text = f"as the table with digest {table.digest} says" if record.error else ""
-        assert back[record.spec, record.seed] == replace(record, error=text)
+        assert back[record.spec, record.seed] == replace(record, error=text, space=table.space)
     again = merge([table, tmp_path / "runs", str(tmp_path / "t.h5")], tmp_path / "again.h5")
     assert again.digest == table.digest
 

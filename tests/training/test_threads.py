@@ -109,11 +109,14 @@ def counted(pause: float, on_step: Any) -> list[int]:
 
 
 def test_the_last_task_has_the_processors_of_all_workers() -> None:
-    """Two tasks on two workers have one thread each; when one has ended, the other has two, while it runs."""
+    """Two tasks on two workers have one thread each; when one has ended, the other has two, while it runs.
+
+    The long one may begin when the short one has ended: a worker's start takes seconds on a busy machine.
+    """
     found: dict[str, list[int]] = {}
     execute(counted, {"short": Task((0.0,)), "long": Task((60.0,))}, found.__setitem__, workers=2)
     assert found["short"][0] == 1
-    assert (found["long"][0], found["long"][-1]) == (1, 2)
+    assert found["long"][-1] == 2
     execute(counted, {"alone": Task((60.0,))}, found.__setitem__, workers=3)
     assert found["alone"][-1] == 3
     assert threads_now() == 1
