@@ -160,7 +160,7 @@ def test_broken_tables(tiny: Any, tmp_path: Path, kind: str, files: int) -> None
     assert found["refused"] > files // 3
 
 
-@pytest.mark.parametrize("files", [300, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [150, pytest.param(1500, marks=pytest.mark.slow)])
 def test_forged_tables(tiny: Any, tmp_path: Path, files: int) -> None:
     """Whole as files and wrong in what they say: refused, found by `verify`, or good for all that is asked of one."""
     write_table(tmp_path / "whole.h5", tiny.table.content)

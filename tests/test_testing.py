@@ -29,6 +29,7 @@ def test_built_in_strategies_conform(name):
         check(name)
 
 
+@pytest.mark.slow
 def test_in_a_worker_too(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def key(arch, slot):\n    return arch.operation((1, 2)) if slot.cell > 1 else None\n")
@@ -98,7 +99,10 @@ class Proxy:
         return [float(images.train.pixels[child.index].sum()) + seed for child in problem.children]
 
 
-@pytest.mark.parametrize("given", ["params", "random", "alone:1", "groups:similar:4", Proxy])
+SLOW = ("random", "alone:1", "groups:similar:4", Proxy)  # processes of their own
+
+
+@pytest.mark.parametrize("given", ["params", *(pytest.param(one, marks=pytest.mark.slow) for one in SLOW)])
 def test_rankers_conform(given):
     check_ranker(given)
 

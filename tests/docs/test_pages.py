@@ -11,7 +11,13 @@ import pytest
 from installed import clone
 from pages import HEAVY, PAGES, ROOT, Page
 
-WITH_BLOCKS = [Page(path) for path in PAGES if Page(path).runs]
+WITH_BLOCKS = [
+    pytest.param(
+        page, id=page.path.relative_to(ROOT).as_posix(), marks=[pytest.mark.slow] * (page.path.name != "README.md")
+    )
+    for page in (Page(path) for path in PAGES)
+    if page.runs
+]
 LEAST = {"README.md": 4, "how-to.md": 9, "search.md": 8, "tables.md": 5}  # blocks that run, so that none goes unnoticed
 
 
@@ -26,7 +32,7 @@ def small(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "execute", lambda *a, **k: execute(*a, **{**k, "workers": 0}))
 
 
-@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", WITH_BLOCKS)
 def test_blocks_run(page: Page, tmp_path: Path, small: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = clone(tmp_path / "nasbench-ws") if page.path.name == "README.md" else tmp_path
     monkeypatch.chdir(folder)

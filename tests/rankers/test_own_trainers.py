@@ -186,6 +186,7 @@ def test_a_trainer_says_who_shares_and_when(run: Any, tmp_path: Path) -> None:
     assert run(Own).outcome.cost.weight_bytes > run("full").outcome.cost.weight_bytes
 
 
+@pytest.mark.slow  # workers start
 def test_by_name_with_arguments_and_in_workers(tiny: Any, tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(

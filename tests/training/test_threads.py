@@ -108,6 +108,7 @@ def counted(pause: float, on_step: Any) -> list[int]:
     return seen
 
 
+@pytest.mark.slow  # workers start
 def test_the_last_task_has_the_processors_of_all_workers() -> None:
     """Two tasks on two workers have one thread each; when one has ended, the other has two, while it runs.
 

@@ -71,6 +71,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_builds_and_evaluations_are_the_same_there(
     dask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:
