@@ -34,7 +34,6 @@ from nasbench_ws.cli.outputs import json_option, output_option, print_json
 @dask_option
 @click.option("--rerun", is_flag=True, help="Train again what results that ship would answer.")
 @missing_option
-@missing_option
 @quiet_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown page.")
 @json_option

@@ -196,7 +196,7 @@ def replaced(data: Any, rng: random.Random) -> Any:
     return {**data, key: replaced(data[key], rng)}
 
 
-@pytest.mark.parametrize("files", [400, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [200, pytest.param(5000, marks=pytest.mark.slow)])
 def test_results_that_are_whole_and_wrong(make: Any, tiny: Any, tmp_path: Path, files: int) -> None:
     """With a digest that fits: refused, or good enough for everything that shows results."""
     rng = np.random.default_rng(0)

@@ -249,6 +249,7 @@ def test_compare_orders_results(run, tmp_path):
     assert "good - bad" in run("compare", "bad.json", "good.json")[1]
 
 
+@pytest.mark.slow  # trains in processes of its own
 def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(run, tmp_path):
     words = ["evaluate", "groups:similar:4", *QUICK, "--steps", "800", "--out", "x.json"]
     child = process(*words, cwd=tmp_path)
@@ -273,6 +274,7 @@ def test_an_interrupted_evaluation_keeps_what_is_finished_and_goes_on(run, tmp_p
     assert Result.load(tmp_path / "x.json").scores.shape == (1, 64)
 
 
+@pytest.mark.slow  # trains in processes of its own
 def test_a_result_that_cannot_be_printed_is_not_lost(run, tmp_path):
     """A full disk behind standard output: the result is in the cache, and what was trained too."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NASBENCH_WS_CACHE": str(tmp_path / "cache")}
