@@ -20,7 +20,7 @@ import torch
 from timing import machine
 
 from nasbench_ws.evaluation.evaluate import evaluate
-from nasbench_ws.evaluation.work import images_for, run_piece
+from nasbench_ws.evaluation.work import Source, images_for, run_piece
 from nasbench_ws.images.loaders import load_images
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.weight_sharing import WeightSharing
@@ -158,7 +158,7 @@ def test_share_of_a_step(benchmark: Any, monkeypatch: pytest.MonkeyPatch, batch_
 
 ALONE = """
 import json, sys
-from nasbench_ws.evaluation.work import images_for, run_piece
+from nasbench_ws.evaluation.work import Source, images_for, run_piece
 from nasbench_ws.rankers.weight_sharing import WeightSharing
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
@@ -166,8 +166,8 @@ from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 number, steps = map(int, sys.argv[1:])
 ranker, problem = WeightSharing(Plan("groups:similar:2", Recipe(), steps=steps)), Problem.of(Recipe(), DEEPER64)
-piece = ranker.tasks(problem, images_for(ranker, problem, None), [0])[number]
-print(json.dumps(run_piece(ranker, problem, None, piece, lambda step: None)))
+piece = ranker.tasks(problem, images_for(ranker, problem, Source()), [0])[number]
+print(json.dumps(run_piece(ranker, problem, Source(), piece, lambda step: None)))
 """
 
 
@@ -177,11 +177,11 @@ def test_two_workers(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = 800
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     ranker, problem = WeightSharing(Plan("groups:similar:2", RECIPE, steps=steps)), Problem.of(RECIPE, DEEPER64)
-    pieces = ranker.tasks(problem, images_for(ranker, problem, None), [0])
+    pieces = ranker.tasks(problem, images_for(ranker, problem, Source()), [0])
 
     def pooled() -> tuple[float, dict[Any, Any]]:
         found: dict[Any, Any] = {}
-        tasks = {piece.number: Task((ranker, problem, None, piece), steps / 2) for piece in pieces}
+        tasks = {piece.number: Task((ranker, problem, Source(), piece), steps / 2) for piece in pieces}
         started = time.perf_counter()
         execute(run_piece, tasks, found.__setitem__, workers=2)
         return time.perf_counter() - started, found
