@@ -62,9 +62,6 @@ class ByTrainer(WeightSharing):
                     f"{self.name!r}; leave {readout} out"
                 )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ByTrainer, (self.asked, self.thing)
-
     def hooks(self) -> Hooks:
         if self.thing is None:
             made = PLUGINS.make(self.name, *PLUGINS.found(self.name))

@@ -33,6 +33,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.asked import Asked
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, checked_scores
 from nasbench_ws.rankers.plan import BACKWARD, Plan
 from nasbench_ws.rankers.readouts import additive, entropy, expected_best, log_probability, perturbation
@@ -52,14 +53,13 @@ TRACED_IMAGES = 500  # of the validation images, with their own statistics: chil
 ADDITIVE = ("logp", "perturbation", "gates")  # readouts that add up over edges
 
 
-class Trained:
+class Trained(Asked):
     """A `Ranker`. `thing` is the way itself, an object or a class; None: as the plan's name says."""
 
-    splits = ("train", "valid")
     match = "group-compute"  # as many multiply-adds as full sharing in so many steps
 
     def __init__(self, asked: Plan, thing: Any = None) -> None:
-        self.asked, self.thing, self.name = asked, thing, asked.strategy
+        super().__init__(asked, thing)
         for what in ("last", "average", "fine_tune", "interference"):
             if getattr(asked, what):
                 raise UsageError(
@@ -68,13 +68,6 @@ class Trained:
         if asked.schedule is not None:
             what = f"{self.name} says itself what is trained when, and got schedule {asked.schedule}"
             raise UsageError(f"{what}: leave it out")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Trained, (self.asked, self.thing)
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        return self.asked.recipe.to_dict()
 
     def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
         way = self._way()
@@ -86,13 +79,6 @@ class Trained:
         plan["operations"] = list(problem.space.operations)
         found: dict[str, Any] = without_nan(plan)
         return found
-
-    @property
-    def valid_images(self) -> int:
-        return self.asked.valid_images
-
-    def instances(self) -> int | None:
-        return None
 
     def sources(self) -> Sequence[Any]:
         return [] if self.thing is None and self.name.partition(":")[0] in ROWS else [self.thing or self.name]

@@ -19,6 +19,7 @@ from nasbench_ws.errors import StrategyError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.rankers.asked import Asked
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, merged
 from nasbench_ws.rankers.cost import readout_modes, size_of
 from nasbench_ws.rankers.kept import check_part
@@ -47,36 +48,21 @@ class Net:
     partners: tuple[str, ...]  # of each of its children, as of `keys.partners`
 
 
-class WeightSharing:
+class WeightSharing(Asked):
     """A `Ranker`. `thing` is the strategy itself, an object, a class or a function; None: as the plan's name says."""
 
-    splits = ("train", "valid")
     scheduled = True  # the children of each step are known beforehand
 
     def __init__(self, asked: Plan, thing: Any = None) -> None:
-        self.asked, self.thing = asked, thing
-        self.name, self.match, self.shares = asked.strategy, asked.match, asked.strategy
+        super().__init__(asked, thing)
+        self.match, self.shares = asked.match, asked.strategy
         self._resolved: dict[tuple[str, Problem, Macro], Strategy] = {}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return WeightSharing, (self.asked, self.thing)
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        return self.asked.recipe.to_dict()
 
     def plan(self, problem: Problem, images: Images | None) -> dict[str, Any]:
         strategy = self._strategy(problem, _looked_at(images), 0)
         asked = {key: value for key, value in self.asked.to_dict().items() if key != "recipe"}
         plan: dict[str, Any] = without_nan({**asked, "schedule": name_of(self.asked.schedule or strategy.schedule)})
         return plan
-
-    @property
-    def valid_images(self) -> int:
-        return self.asked.valid_images
-
-    def instances(self) -> int | None:
-        return None
 
     def sources(self) -> Sequence[Any]:
         return [self.name if self.thing is None else self.thing]
