@@ -160,7 +160,7 @@ def test_broken_tables(tiny: Any, tmp_path: Path, kind: str, files: int) -> None
     assert found["refused"] > files // 3
 
 
-@pytest.mark.parametrize("files", [150, pytest.param(1500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [75, pytest.param(1500, marks=pytest.mark.slow)])
 def test_forged_tables(tiny: Any, tmp_path: Path, files: int) -> None:
     """Whole as files and wrong in what they say: refused, found by `verify`, or good for all that is asked of one."""
     write_table(tmp_path / "whole.h5", tiny.table.content)
@@ -196,7 +196,7 @@ def replaced(data: Any, rng: random.Random) -> Any:
     return {**data, key: replaced(data[key], rng)}
 
 
-@pytest.mark.parametrize("files", [200, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [100, pytest.param(5000, marks=pytest.mark.slow)])
 def test_results_that_are_whole_and_wrong(make: Any, tiny: Any, tmp_path: Path, files: int) -> None:
     """With a digest that fits: refused, or good enough for everything that shows results."""
     rng = np.random.default_rng(0)

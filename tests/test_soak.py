@@ -178,6 +178,7 @@ def test_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> None:
     assert table.digest == merge([folder / "runs"], tmp_path / "again.h5").digest
 
 
+@pytest.mark.slow  # makes a disk; CI runs it
 def test_images_on_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> None:
     """In a process of its own, for libhdf5 crashes where it writes to such a disk itself."""
     write_originals(tmp_path / "originals")
@@ -227,6 +228,7 @@ print(*sums)
 """
 
 
+@pytest.mark.slow  # a dozen processes; CI runs it
 def test_many_readers_beside_a_builder(disk: Callable[[str], Path], tmp_path: Path) -> None:
     """16 processes, one of 16 threads, ask one table on a disk that cannot be written, while runs are made."""
     folder = disk("size=8m")

@@ -200,6 +200,7 @@ def build_together(
     unique: bool = False,
     progress: Callable[[Progress], None] | None = None,
     root: str | Path | None = None,
+    load: Load = load_images,
 ) -> Progress:
     """As `build`, with `together` runs at a time in lockstep on one device; what is cut off loses those.
 
@@ -211,7 +212,7 @@ def build_together(
     from nasbench_ws.building.together import train_together  # torch, which `build` leaves to its workers
 
     images, jobs, shelf = _prepared(
-        recipe, seeds, Path(folder), load_images, root, resume_from, shard, architectures, unique
+        recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
     )
     waiting = [job for job in jobs if job not in shelf.done]
     begun, made = time.monotonic(), 0

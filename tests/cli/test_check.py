@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nasbench_ws.testing import CHECKS
 
 COMMAND = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()", "check"]
@@ -31,6 +33,7 @@ def check(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, "mine.py:Mine"], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow  # the unsound ones are quick; CI runs it
 def test_a_sound_strategy_passes_each_check(tmp_path: Path) -> None:
     found = check(SOUND, tmp_path)
     assert (found.returncode, found.stderr) == (0, "")

@@ -307,6 +307,7 @@ def trained(path: str) -> tuple[str, list[float]]:
     return first, [float(loss) for loss in second.split()]
 
 
+@pytest.mark.slow  # CI runs it
 def test_without_kernels_torch_computes_the_same() -> None:
     path, losses = trained("plain")
     assert path == "torch False 0 torch"

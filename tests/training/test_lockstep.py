@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench_ws.building import builder
 from nasbench_ws.building import standalone as alone
 from nasbench_ws.building.builder import BuildInterrupted, build_together
 from nasbench_ws.building.together import train_together
@@ -76,10 +75,10 @@ def test_a_device_that_is_not_there(tiny):
     assert train_together(recipe_of(tiny), [], tiny.images, "cuda:99") == []
 
 
-def test_a_build_keeps_what_is_finished_and_goes_on(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(builder, "load_images", tiny.load)
+def test_a_build_keeps_what_is_finished_and_goes_on(tiny, tmp_path):
     recipe, seen = recipe_of(tiny), []
-    options = {"together": 2, "device": "cpu", "architectures": CHILDREN[:3], "progress": seen.append}
+    options = {"together": 2, "device": "cpu", "architectures": CHILDREN[:3]}
+    options |= {"progress": seen.append, "load": tiny.load}
 
     def stop(progress):
         if progress.done == 2:
