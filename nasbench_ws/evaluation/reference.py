@@ -36,6 +36,16 @@ def shipped(strategy: str = "full", space: str = "deeper64") -> Iterator[tuple[s
             yield path.stem, one
 
 
+def shipped_on(table: Table) -> list[Result]:
+    """All results that ship on that very table, each experiment once, whatever is equal between them."""
+    found: dict[bytes, Result] = {}
+    for path in sorted(shipped_results(table.space.name).glob("*.json")):
+        one = Result.load(path)
+        if one.assessment.table.digest == table.digest:
+            found.setdefault(one.outcome.scores[one.outcome.batch_norm].tobytes(), one)
+    return list(found.values())
+
+
 def shipped_full(table: Table) -> Result | None:
     """The shipped result of full sharing on that very table; None where none ships."""
     found = (one for _, one in shipped("full", table.space.name) if unusual(one) == "full")

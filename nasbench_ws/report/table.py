@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from nasbench_ws.report import figures
 from nasbench_ws.report.canvas import prefixed
 from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.explained import explained, followed, sentences
+from nasbench_ws.report.frontier import frontier
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, judged
@@ -31,8 +33,10 @@ DRAWN = 3  # children at either end
 MOST = 500  # points of a figure: a page of 15,625 would take seconds to show
 
 
-def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool = False) -> str:
-    """HTML; `net` is a super-net's result, for what its scores follow.
+def table_page(
+    truth: Table, net: Result | None = None, *, results: Sequence[Result] = (), allow_missing: bool = False
+) -> str:
+    """HTML; `net` is a super-net's result, for what its scores follow, and `results` stand in tau against cost.
 
     TableError where a child has no accuracy; with `allow_missing` the page is of the others.
     """
@@ -51,6 +55,7 @@ def table_page(truth: Table, net: Result | None = None, *, allow_missing: bool =
         *(_explained(truth, net) if len(places) == truth.firsts.sum() and truth.has("params") else []),
         _reach(yard),
         _agreements(accuracy, by_seed),
+        *filter(None, [frontier(truth, yard, results)]),
         *([_cost(truth, names, accuracy, places, some, note)] if truth.has("params") else []),
         Section("The best and the worst", _drawn(truth, places, accuracy)),
         Section("Recipe and digests", _made(truth)),
