@@ -1,12 +1,17 @@
 """What mkdocs is told while it builds the site: links of the README's kind lead to the repository's files.
 
 Pages of `data/` and the changelog are included as they are (pymdownx.snippets), and link to what stands beside them.
+Notebooks are shown as pages, without outputs as they are kept, and can be downloaded.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
+
+from mkdocs.structure.files import File, Files
 
 ELSEWHERE = {  # a file of the repository, and the page of the site that shows it
     "data/CLAIMS.md": "data/claims.md",
@@ -15,6 +20,25 @@ ELSEWHERE = {  # a file of the repository, and the page of the site that shows i
     "data/PILOT.md": "data/pilot.md",
     "data/SCALE.md": "data/scale.md",
 }
+
+
+def on_files(files: Files, *, config: Any) -> Files:
+    """A page beside every notebook."""
+    for file in [one for one in files if one.src_uri.endswith(".ipynb")]:
+        assert file.abs_src_path is not None
+        path = Path(file.abs_src_path)
+        files.append(File.generated(config, file.src_uri.removesuffix(".ipynb") + ".md", content=notebook_page(path)))
+    return files
+
+
+def notebook_page(path: Path) -> str:
+    """A notebook's cells as Markdown, with a link to the notebook under its title."""
+    cells = [
+        "".join(cell["source"]) if cell["cell_type"] == "markdown" else f"```python\n{''.join(cell['source'])}\n```"
+        for cell in json.loads(path.read_text())["cells"]
+    ]
+    title, _, rest = cells[0].partition("\n")
+    return "\n\n".join([title, f"[Download this notebook]({path.name})", rest, *cells[1:]]) + "\n"
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.code import code_of
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
 from nasbench_ws.evaluation.travel import pack
@@ -37,7 +38,7 @@ from nasbench_ws.rankers.named import ranker as ranker_of
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.results.checked import checked
 from nasbench_ws.results.join import different, stack
-from nasbench_ws.results.outcome import Outcome
+from nasbench_ws.results.outcome import Code, Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, Without, judged
 from nasbench_ws.space.problem import Problem
@@ -117,6 +118,7 @@ class Evaluation:
     pieces: Sequence[Piece]
     kept: Path | None
     judge: GroundTruth  # the table, or its children that lack no run
+    code: Code | None = None  # of the user's own, as it was when all was checked
 
     @property
     def seeds(self) -> list[int]:
@@ -216,6 +218,7 @@ class Evaluation:
             versions={name: different([one[name] for one in made]) for name in made[0]},
             device=different(devices) if devices else None,
             trace=ranking.trace,
+            code=self.code,
         )
 
 
@@ -247,7 +250,7 @@ def prepare(
     if folder is not None:
         check_writable(Path(folder))
     kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
-    return Evaluation(chosen, truth, problem, images, source, pieces, kept, judge)
+    return Evaluation(chosen, truth, problem, images, source, pieces, kept, judge, code_of(chosen.sources()))
 
 
 def _check_images(images: Images | None, table: Table) -> None:

@@ -32,13 +32,13 @@ def sources(things: Sequence[Any]) -> dict[str, str]:
     UsageError for an object whose code is in no file.
     """
     found: dict[str, str] = {}
-    for path in filter(None, map(_file, things)):
-        for one in (path, *_imports(path)):
+    for path in filter(None, map(file_of, things)):
+        for one in (path, *imports_of(path)):
             found[str(one)] = hashlib.sha256(one.read_bytes()).hexdigest()
     return dict(sorted(found.items()))
 
 
-def _file(thing: Any) -> Path | None:
+def file_of(thing: Any) -> Path | None:
     """Where a thing's code is; None for what is built in."""
     if not isinstance(thing, str):
         kind = thing if inspect.isclass(thing) or inspect.isroutine(thing) else type(thing)
@@ -61,7 +61,7 @@ def _file(thing: Any) -> Path | None:
     return Path(path) if path else None
 
 
-def _imports(path: Path) -> list[Path]:
+def imports_of(path: Path) -> list[Path]:
     """Files of the modules that a file imports, and so on, but for installed ones. It has been run: they are loaded."""
     names = {getattr(module, "__file__", None): name for name, module in list(sys.modules.items())}
     seen, found = {path}, [path]

@@ -37,6 +37,7 @@ tr.own td { font-weight: 600; background: color-mix(in srgb, var(--first) 14%, t
 .filter { display: flex; flex-wrap: wrap; gap: .5rem; margin: .6rem 0; align-items: center; }
 .filter[hidden] { display: none; } .filter input, .filter select { font: inherit; padding: .2rem .4rem;
   max-width: 12rem; background: var(--paper); color: var(--ink); border: 1px solid var(--line); border-radius: 4px; }
+pre { overflow-x: auto; font-size: .85rem; line-height: 1.4; overflow-wrap: normal; }
 summary { cursor: pointer; padding: .25rem 0; }
 .board th:first-child, .board td:first-child { min-width: 0; }
 .board th:nth-child(2), .board td:nth-child(2), .board th:nth-child(3), .board td:nth-child(3) { text-align: left; }

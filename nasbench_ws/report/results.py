@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.markup import number, paragraph, table
+from nasbench_ws.markup import escaped, number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
@@ -227,7 +227,14 @@ def _made(result: Result) -> str:
     }
     if outcome.device is not None:
         values["device"] = outcome.device
-    return facts(values)
+    if outcome.code is None:
+        return facts(values)
+    code = outcome.code
+    values |= {"source": f"{code.name}, sha256 {code.sha256}"}
+    values |= {f"imports {name}": f"sha256 {digest}" for name, digest in code.helpers.items()}
+    cut = "" if code.whole else f" (the first {len(code.text):,} of {code.characters:,} characters)"
+    source = f"<pre>{escaped(code.text)}</pre>"
+    return facts(values) + f"<details><summary>The source of {escaped(code.name)}{cut}</summary>{source}</details>"
 
 
 def _joined(data: Mapping[str, Any]) -> str:

@@ -51,6 +51,12 @@ def _located(data: Any, kind: type[Any], message: str) -> str:
     limit = re.match(r"Expected `(?:float|int)(?: \| null)?` (<=?|>=?) (.+)", said)
     if limit:
         return f"{where} is {shown}; it must be {LIMITS[limit[1]]} {float(limit[2]):g}"
+    pattern = re.match(r"Expected `str` matching regex '(.+)'", said)
+    if pattern:
+        return f"{where} is {shown}; it must match {pattern[1]}"
+    longest = re.match(r"Expected `(?:str|object)` of length <= (\d+)", said)
+    if longest:
+        return f"{where} has a length of {len(value):,}; it must be at most {int(longest[1]):,}"
     wanted = re.match(r"Expected `(.+?)`(?: of length (\d+))?", said)
     if wanted is None:
         return f"{where} is {shown}: {said}"

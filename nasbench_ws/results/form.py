@@ -17,11 +17,12 @@ from msgspec import Meta
 
 from nasbench_ws.cost import Cost
 from nasbench_ws.results.assessment import Count, Derived, Figure, Fraction, MeanStd, Metric, Number, Tau
-from nasbench_ws.results.outcome import Divergence, Trained
+from nasbench_ws.results.outcome import LONGEST_CODE, MOST_HELPERS, Code, Divergence, Trained
 from nasbench_ws.training.batch_norm import is_mode
 
 Scores = list[list[Number]]  # (instances, children)
 Change = Annotated[float, Meta(ge=-1.001, le=1.001)] | None  # of a fraction, or a cosine; rounded
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 CORRELATIONS = ("kendall_tau", "partial_tau", "weighted_tau", "sparse_tau", "spearman", "pearson")
 SHARES = ("precision_at_top", "precision_at_bottom", "ndcg")
 ROUNDING = 1e-9  # by which a metric may pass its limits
@@ -99,6 +100,17 @@ class PlanForm:
     quick: bool = False
 
 
+@dataclass(frozen=True)
+class CodeForm(Code):
+    """A source, of bounded size."""
+
+    name: Annotated[str, Meta(max_length=255)]
+    text: Annotated[str, Meta(max_length=LONGEST_CODE)]
+    sha256: Sha256
+    characters: Count
+    helpers: Annotated[dict[str, Sha256], Meta(max_length=MOST_HELPERS)] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FileForm(Derived):
     strategy: str
@@ -118,6 +130,7 @@ class FileForm(Derived):
     versions: dict[str, str]
     device: str | None = None
     trace: dict[str, list[Any]] | None = None
+    code: CodeForm | None = None
 
 
 # -- what fits the types and yet contradicts itself -----------------------------------------------------------------

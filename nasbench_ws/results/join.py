@@ -38,6 +38,13 @@ def join(results: Sequence[Result], table: GroundTruth) -> Result:
                     f"{first!r} and {other!r} differ in {what}; only instances of one evaluation can be joined"
                 )
     outcomes = [result.outcome for result in ordered]
+    codes = {outcome.code.sha256: outcome.code for outcome in outcomes if outcome.code is not None}
+    if len(codes) > 1:
+        one, two, *_ = codes.values()
+        raise ResultError(
+            f"the code of {first.outcome.strategy} is {one.name} with digest {one.sha256[:16]} in one of the results, "
+            f"and {two.name} with {two.sha256[:16]} in another; only instances of one evaluation can be joined"
+        )
     seeds = [seed for outcome in outcomes for seed in outcome.seeds]
     twice = {seed for seed in seeds if seeds.count(seed) > 1}
     if twice:
@@ -85,6 +92,7 @@ def stack(outcomes: Sequence[Outcome]) -> Outcome:
         versions={name: different([outcome.versions.get(name, "none") for outcome in outcomes]) for name in names},
         device=different(devices) if devices else None,
         trace=_stacked([outcome.trace for outcome in outcomes]),
+        code=next((outcome.code for outcome in outcomes if outcome.code is not None), None),
     )
 
 

@@ -58,6 +58,25 @@ class Divergence:
     step: int
 
 
+LONGEST_CODE = 65_536  # characters of a source that a result keeps
+MOST_HELPERS = 1000  # files whose digests it keeps
+
+
+@dataclass(frozen=True)
+class Code:
+    """The user's own code that ranked: `sha256` is of the whole source, `text` its first LONGEST_CODE characters."""
+
+    name: str  # of its file, without folders, or of the class or function where there is no file
+    text: str
+    sha256: str
+    characters: int  # of the whole
+    helpers: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of further files that it imports, by name
+
+    @property
+    def whole(self) -> bool:
+        return len(self.text) == self.characters
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The instances of one evaluation, before any table. Arrays are (instances, children), NaN where it diverged."""
@@ -77,6 +96,7 @@ class Outcome:
     versions: Mapping[str, str] = field(default_factory=dict)  # of libraries, by name
     device: str | None = None  # processors and path that computed; None in files written before it was kept
     trace: Mapping[str, Array] = field(default_factory=dict)  # on the way, by name: (instances, points, ...)
+    code: Code | None = None  # None: what is built in, and files written before it was kept
 
     def among(self, places: Sequence[int] | None) -> Outcome:
         """Of these children alone; None: of all. Interference, which is of pairs, is left out."""

@@ -145,7 +145,7 @@ class Result:
         return ResultPlot(self)
 
     def to_frame(self, table: GroundTruth | None = None) -> pd.DataFrame:
-        """A pandas frame with a row for each batch norm mode, instance and child.
+        """A pandas frame with a row for each batch norm mode, instance (its seed, as in `to_xarray`) and child.
 
         Args:
             table: adds columns of each child's name, truth and params; None: the scores alone.
@@ -157,7 +157,7 @@ class Result:
         frame = pd.DataFrame({
             "strategy": one.strategy,
             "batch_norm": np.repeat(modes, len(seeds) * len(children)),
-            "seed": np.tile(np.repeat(seeds, len(children)), len(modes)),
+            "instance": np.tile(np.repeat(seeds, len(children)), len(modes)),
             "hash": np.tile(children, len(modes) * len(seeds)),
             "score": np.stack(list(one.scores.values())).ravel(),
         })  # fmt: skip

@@ -22,7 +22,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.results.assessment import Assessment, Derived, ReadoutTaus, WindowTaus
 from nasbench_ws.results.checked import LONGEST, checked
 from nasbench_ws.results.form import AccuraciesForm, FileForm, OtherWindowForm, ReadOutForm, WindowForm, problems
-from nasbench_ws.results.outcome import Changes, Outcome, Readouts, Window
+from nasbench_ws.results.outcome import Changes, Code, Outcome, Readouts, Window
 
 # -- writing ---------------------------------------------------------------------------------------------
 
@@ -62,6 +62,7 @@ def to_json(outcome: Outcome, found: Assessment) -> dict[str, Any]:
         "versions": outcome.versions,
         "device": outcome.device,
         "trace": outcome.trace or None,
+        "code": outcome.code,
     }
     later = {one.name for kind in (Derived, FileForm) for one in fields(kind) if one.default is None}
     plain: dict[str, Any] = _plain({key: x for key, x in data.items() if not (x is None and key in later)})
@@ -144,6 +145,7 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         versions=file.versions,
         device=file.device,
         trace={name: _traced(name, one) for name, one in (file.trace or {}).items()},
+        code=Code(**{one.name: getattr(file.code, one.name) for one in fields(Code)}) if file.code else None,
     )
     found = Assessment(
         **{one.name: getattr(file, one.name) for one in fields(Derived)},

@@ -52,6 +52,19 @@ class Entry:
         what = self._table.truth_name
         return f"Entry({self.name!r} of {self._table.name!r}, {what.replace('_', ' ')} {self.truth.mean:.4f})"
 
+    def _repr_html_(self) -> str:
+        from nasbench_ws.markup import number, paragraph, table
+
+        edges = [(f"{a} -> {b}", self.architecture.operation((a, b))) for a, b in self.architecture.space.edges]
+        known = {"validation accuracy": self.valid_accuracy, "test accuracy": self.test_accuracy}
+        measured = known if self._table.truth_name.endswith("_accuracy") else {self._table.truth_name: self.truth}
+        rows: list[tuple[str, str]] = [*edges, *(
+            (name, f"{number(one.mean, 4)} +- {number(one.std, 4)}") for name, one in measured.items()
+        )]  # fmt: skip
+        sizes = {"parameters": self.params, "multiply-adds": self.macs}
+        rows += [(name, f"{count:,}") for name, count in sizes.items() if count is not None]
+        return paragraph(f"{self.name} of {self._table.name}, hash {self.hash}") + table(["", ""], rows)
+
     @cached_property
     def truth(self) -> Statistic:
         """What the child is worth: the accuracy, or loss, that is ground truth in this table."""

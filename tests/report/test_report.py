@@ -198,7 +198,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tidy_data(everything: Result, tiny: Any) -> None:
     frame, data = everything.to_frame(), everything.to_xarray()
     assert frame.shape == (2 * 2 * 64, 5)
-    one = frame[(frame.batch_norm == "recalibrate") & (frame.seed == 1) & (frame.hash == DEEPER64[7].hash)]
+    one = frame[(frame.batch_norm == "recalibrate") & (frame.instance == 1) & (frame.hash == DEEPER64[7].hash)]
     assert one.score.tolist() == [scored(1)[1, 7]]
     chosen = data.score.sel(batch_norm="recalibrate", instance=1, architecture=DEEPER64[7].hash)
     assert float(chosen) == scored(1)[1, 7]

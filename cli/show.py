@@ -1,0 +1,118 @@
+"""show: a child of a table, or a result, with the code that it measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nasbench_ws.cli.options import table_option
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, print_json
+from nasbench_ws.errors import UsageError
+
+if TYPE_CHECKING:
+    from nasbench_ws.results.result import Result
+    from nasbench_ws.tables.table import Entry, Table
+
+
+@click.command()
+@click.argument("what", metavar="ARCHITECTURE|RESULT")
+@table_option
+@click.option("--svg", metavar="FILE", help="Draw its cell into a file.")
+@force_option
+@json_option
+def show(what: str, table: str, svg: str | None, force: bool, as_json: bool) -> None:
+    """A child: its cell, its curve, and its neighbours one operation away. Or a result.
+
+    RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
+    ships; the source of a strategy of your own is in it, and is shown too.
+
+    \b
+    Example:
+      nasbench-ws show 434
+      nasbench-ws show 434 --svg 434.svg
+      nasbench-ws show full
+      nasbench-ws show mine.json --json
+    """
+    from nasbench_ws.evaluation.named import read_result, shipped_names
+
+    if what.endswith(".json") or what in ("full", *shipped_names()):
+        if svg is not None:
+            raise UsageError(f"--svg draws the cell of a child, and {what} is a result; leave it out")
+        result = read_result(what).result
+        if as_json:
+            print_json(result.to_dict())
+        else:
+            click.echo(_result_text(result))
+        return
+    from nasbench_ws.json_files import without_nan, write_atomic
+    from nasbench_ws.report.canvas import standalone
+    from nasbench_ws.report.child import draw_child
+    from nasbench_ws.tables.table import load
+
+    check_output(svg, force)
+    opened = load(table)
+    entry = opened.query(what)
+    near = [opened.query(child) for child in entry.architecture.neighbours()]
+    near.sort(key=lambda other: -other.test_accuracy.mean)
+    if svg is not None:
+        write_atomic(Path(svg), standalone(draw_child(entry.architecture)).encode())
+    if as_json:
+        curve = _curve(entry)
+        print_json(without_nan({
+            **entry.to_dict(),
+            "curve": {f"{epoch:g}": value for epoch, value in zip(opened.epochs, curve, strict=True)},
+            "neighbours": {other.name: other.test_accuracy.mean for other in near},
+        }))  # fmt: skip
+        return
+    click.echo(_text(entry, opened, near))
+    if svg is not None:
+        click.echo(f"its cell is drawn in {svg}")
+
+
+def _result_text(result: Result) -> str:
+    code = result.outcome.code
+    if code is None:
+        return str(result)
+    cut = "" if code.whole else f", of which the first {len(code.text):,} characters are kept"
+    head = f"source: {code.name}, {code.characters:,} characters{cut}, sha256 {code.sha256}"
+    helpers = [f"imports {name}, sha256 {digest}" for name, digest in code.helpers.items()]
+    return "\n".join([str(result), "", head, *helpers, "", code.text.rstrip("\n")])
+
+
+def _curve(entry: Entry) -> list[float]:
+    """Mean validation accuracy at each epoch, added up as `Entry` does: the last is `valid_accuracy`."""
+    return [float(seeds.mean()) for seeds in entry.curve("valid_accuracy").T.copy()]
+
+
+def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
+    lines = [f"{entry.name} of {table.space.name} in {table.name}, hash {entry.hash}", ""]
+    for target in range(1, table.space.nodes + 1):
+        terms = [f"{entry.architecture.operation((source, target))}({_node(source)})" for source in range(target)]
+        lines.append(f"  {_node(target)} = {' + '.join(terms)}")
+    outputs = [_node(number) for number in range(1, table.space.nodes + 1)]
+    lines += [
+        f"  output = {(' + ' if table.macro.output == 'sum' else ', ').join(outputs)}",
+        "",
+        f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image",
+        f"test accuracy {entry.test_accuracy.mean:.4f} +- {entry.test_accuracy.std:.4f} over {len(table.seeds)} seeds",
+        "",
+        "validation accuracy by epoch",
+    ]
+    curve = _curve(entry)
+    low, high = min(curve), max(curve)
+    for epoch, value in zip(table.epochs, curve, strict=True):
+        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low else ""
+        lines.append(f"{epoch:8g}  {value:.4f}  {bar}".rstrip())
+    lines += ["", "one operation away, best first"]
+    for other in near:
+        edge = next(e for e in table.space.edges if entry.architecture.operation(e) != other.architecture.operation(e))
+        gain = other.test_accuracy.mean - entry.test_accuracy.mean
+        change = f"{edge[0]} -> {edge[1]}  {other.architecture.operation(edge)}"
+        lines.append(f"  {other.name:6}{other.test_accuracy.mean:.4f}  {gain:+.4f}  {change}")
+    return "\n".join(lines)
+
+
+def _node(number: int) -> str:
+    return f"x{number}"
