@@ -48,7 +48,7 @@ def assess(
       nasbench-ws assess proxy.csv --top 0.25
     """
     from nasbench_ws.json_files import without_nan
-    from nasbench_ws.rankers.scores_file import read_columns, turned
+    from nasbench_ws.rankers.scores_file import read_columns, sounds_turned, turned, without_score
     from nasbench_ws.results.assess import assess as assess_scores
     from nasbench_ws.results.schema import derived_json
     from nasbench_ws.results.text import metric_rows, render_scores
@@ -67,17 +67,21 @@ def assess(
     if found.left_out:
         names = ", ".join(column for column in found.columns if column)
         click.echo(f"read: {names}; left out: {', '.join(found.left_out)}", err=True)
+    lacking = [whole.space[some[i]].name for i in without_score(found.values)]
+    if lacking:
+        names = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
+        click.echo(f"no score for {len(lacking)} of {len(some)} children ({names}): ranked last", err=True)
     report = assess_scores(found.values, truth)
     if as_json:
         print_json({
             "scores": scores, "columns": without_nan(found.columns), **derived_json(report), "table": truth.digest,
-            "diverged": report.diverged,
+            "diverged": report.diverged, "without_score": lacking,
         })  # fmt: skip
     elif as_csv:
         print_csv(metric_rows(report))
     else:
         click.echo(render_scores(name, report, len(found.values)))
-    warning = turned(found.values, truth.truth)
+    warning = turned(found.values, truth.truth) or (None if lower_is_better else sounds_turned(found.columns))
     if warning:
         click.echo(f"Warning: {name}: {warning}", err=True)
 

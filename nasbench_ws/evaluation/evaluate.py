@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.at_work import in_use, is_mine_alone
 from nasbench_ws.evaluation.code import code_of
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.evaluation.sources import sources
@@ -132,6 +133,10 @@ class Evaluation:
         self, *, workers: int | None = None, executor: Any = None, on_progress: OnProgress | None = None
     ) -> Result:
         """Run what is not kept, and measure it. Arguments and errors as of `evaluate`."""
+        with in_use(self.kept):
+            return self._run(workers, executor, on_progress)
+
+    def _run(self, workers: int | None, executor: Any, on_progress: OnProgress | None) -> Result:
         outcomes: dict[tuple[int, int], Mapping[str, Any]] = {}
         todo: dict[tuple[int, int], Piece] = {}
         for piece in self.pieces:
@@ -189,10 +194,12 @@ class Evaluation:
         return outcome
 
     def forget(self) -> None:
-        """Delete the files of the finished pieces, and of no other evaluation."""
+        """Delete the files of the finished pieces; none while another process makes this very evaluation's too."""
+        if self.kept is None or not is_mine_alone(self.kept):
+            return
         for path in filter(None, map(self.place, self.pieces)):
             path.unlink(missing_ok=True)
-        for folder in (self.kept, self.kept.parent) if self.kept is not None else ():
+        for folder in (self.kept, self.kept.parent):
             with contextlib.suppress(OSError):  # where something else is in it
                 folder.rmdir()
 

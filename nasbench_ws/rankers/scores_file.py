@@ -18,6 +18,7 @@ from nasbench_ws.metrics.values import rankable
 from nasbench_ws.space.by_child import ByChild, numbers_by_child
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.grids import Source
+from nasbench_ws.space.headings import LOWER, words_of
 
 TURNED = -0.5  # GT-Tau below which a sign is more likely than a ranker that bad
 
@@ -62,3 +63,17 @@ def turned(scores: Array, truth: Array) -> str | None:
     if not tau < TURNED:  # NaN neither
         return None
     return f"GT-Tau is {tau:.2f}: higher scores go to worse children; if lower is better, give --lower-is-better"
+
+
+def sounds_turned(columns: Sequence[str]) -> str | None:
+    """What to say where a column's name is of something of which less is better; None where none is."""
+    named = next((name for name in columns if words_of(name) & set(LOWER)), None)
+    if named is None:
+        return None
+    return f"higher was taken for better, and {named!r} sounds as if lower were: if so, give --lower-is-better"
+
+
+def without_score(scores: Array) -> list[int]:
+    """The columns of (instances, n) scores in which an instance that has scores has none."""
+    lacks = np.isnan(np.atleast_2d(scores))
+    return [int(i) for i in np.flatnonzero((lacks & ~lacks.all(axis=1, keepdims=True)).any(axis=0))]

@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -29,10 +30,13 @@ from nasbench_ws.space.headings import (
     REPETITION,
     are_instances,
     as_number,
+    has_row_names,
+    has_thousands,
     is_child_word,
     is_heading,
     is_index,
     transposed,
+    trimmed,
     words_of,
 )
 
@@ -103,10 +107,12 @@ class _Sheet:
 
     def __init__(self, grid: Grid, space: Space, error_type: type[NasbenchError]) -> None:
         self.grid, self.space, self.error = grid, space, error_type
-        lines = list(grid.lines)
+        lines = trimmed(grid.lines)
         lines = transposed(lines, space) or lines
         headed = grid.headed if grid.headed is not None else bool(lines) and is_heading(lines, space)
         self.heading = tuple(lines.pop(0).cells) if headed and lines else None
+        if self.heading is not None and has_row_names(self.heading, lines, space):
+            self.heading = ("", *self.heading)
         if self.heading is None and not headed and grid.remark is not None and lines:
             words = grid.remark.cells
             if len(words) == len(lines[0].cells) > 2:
@@ -199,8 +205,8 @@ class _Sheet:
         narrow = next((row for row in self.rows if len(row.cells) < 2), None)
         if narrow is not None:
             raise self.error(
-                f"{self.grid.name}, {narrow.where}: 'nothing' is no score; write a child and a number for each "
-                f"instance, as {EXAMPLE}"
+                f"{self.grid.name}, {narrow.where}: {narrow.cells[0][:60]!r} is one cell; write a child and a number "
+                f"for each instance, with commas, semicolons, tabs or blanks between them, as {EXAMPLE}"
             )
         if len(widths) > 1:
             raise self.error(
@@ -226,6 +232,7 @@ class _Sheet:
         if self.heading is None:
             if wanted:
                 raise self.error(f"{self.grid.name} has no heading to find a column {wanted[0]!r} in; write one")
+            self._check_commas()
             return names
         twice = next((name for name in names if names.count(name) > 1 and (not wanted or name in wanted)), None)
         if twice is not None:
@@ -245,19 +252,30 @@ class _Sheet:
         if len(found) == 1 or (found and are_instances(found)):
             return found
         if not names:
+            row, text = self.rows[0], self.rows[0].cells[-1]
             raise self.error(
-                f"{self.grid.name} has the columns {', '.join(self.names)}, and no score in any; write a child and a "
-                f"number for each instance, as {EXAMPLE}"
+                f"{self.grid.name} has the columns {', '.join(self.names)}, and no score in any ({row.where} has "
+                f"{text[:60]!r}); write a child and a number for each instance, as {EXAMPLE}"
             )
         raise self.error(
             f"{self.grid.name} has the columns {listed}, and more than one could be the score; name those to read, "
             f"one for each instance: --column {(able or names)[0]}"
         )
 
+    def _check_commas(self) -> None:
+        """Refuse 434,0,83 without a heading: two instances, or one of 0.83."""
+        whole = all(re.fullmatch(r"[+-]?\d+", cell) for row in self.rows for cell in row.cells[1:])
+        if self.grid.mark == "," and whole and self.rows and len(self.rows[0].cells) % 2:
+            raise self.error(
+                f"{self.grid.name} has whole numbers alone, and no heading: {','.join(self.rows[0].cells[1:3])} may be "
+                "two scores, or one with a decimal comma; write a heading, as child,0,1, or decimal points"
+            )
+
     def _long(self) -> str | None:
         """The column that says of which instance a row is, where a child has a row for each."""
         repeated = len(set(self.children)) < len(self.children)
-        words = [self.names[i] for i in self.numeric if self.names[i].lower() in REPETITION]
+        able = [name for name in self.names if name.lower() in REPETITION]
+        words = [name for name in able if name in [self.names[i] for i in self.numeric]] or able
         return words[0] if repeated and len(words) == 1 and self.heading is not None else None
 
     def values(self, chosen: list[str]) -> tuple[Array, tuple[str, ...], set[int]]:
@@ -266,6 +284,8 @@ class _Sheet:
         by = self._long()
         seeds = [row.cells[self.names.index(by)] for row in self.rows] if by else [""] * len(self.rows)
         order = list(dict.fromkeys(seeds))
+        for place in places:
+            self._check_thousands(place)
         instances = [f"{name} ({by} {seed})" if by else name for seed in order for name in chosen]
         found = np.full((len(order), len(places), len(self.space)), math.nan)
         there: set[tuple[int, str]] = set()
@@ -286,6 +306,18 @@ class _Sheet:
         return found.reshape(len(instances), len(self.space)), tuple(instances), present
 
 
+    def _check_thousands(self, place: int) -> None:
+        cells = [row.cells[place] for row in self.rows]
+        if self.grid.mark and has_thousands(cells):
+            marked = next(cell for cell in cells if re.search("[.,]", cell))
+            whole = next(cell for cell in cells if not re.search("[.,]", cell))
+            where = f" ({self.names[place]})" * bool(self.heading)
+            raise self.error(
+                f"{self.grid.name} has {marked} and {whole} in one column{where}, which may be thousands or decimals; "
+                "write no marks between thousands, and as many decimals in each"
+            )
+
+
 def _number(grid: Grid, line: Line, text: str, error_type: type[NasbenchError]) -> float:
     value = as_number(text, grid.decimal_comma)
     if value is None:
@@ -293,7 +325,7 @@ def _number(grid: Grid, line: Line, text: str, error_type: type[NasbenchError]) 
             f"{grid.name}, {line.where}: {text!r} is no score; write a child and a number for each instance, as "
             f"{EXAMPLE}"
         )
-    if re.fullmatch(r"[+-]?\d{16,}", text) and int(value) != int(text):
+    if re.fullmatch(r"[+-]?\d{16,}(\.\d*)?", text) and Decimal(text) != Decimal(value):
         raise error_type(
             f"{grid.name}, {line.where}: {text} has more digits than a 64-bit float keeps, and scores that differ "
             "would tie; divide them, or give ranks"

@@ -13,6 +13,7 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,22 @@ from nasbench_ws.json_files import bytes_of
 Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, or an array
 MAX_BYTES = 2**28
 KINDS = "give a CSV, JSON or .npy file with a line for each child"
-MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # a spreadsheet's "Unicode text"; UTF-8's own is utf-8-sig's
+CODES = {  # by the mark that a file begins with; a spreadsheet's "Unicode text" is UTF-16. UTF-8's own is utf-8-sig's
+    b"\xff\xfe\x00\x00": "utf-32", b"\x00\x00\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
+}  # fmt: skip
+OTHERS = {  # files that people have scores in and that are no rows of text, by their first bytes
+    b"\x1f\x8b": "compressed by gzip: unpack it first",
+    b"BZh": "compressed by bzip2: unpack it first",
+    b"\xfd7zXZ": "compressed by xz: unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed by Zstandard: unpack it first",
+    b"PAR1": "a Parquet file: save it as CSV, as pandas.read_parquet(FILE).to_csv(OTHER) does",
+    b"ARROW1": "an Arrow file: save it as CSV, as pandas.read_feather(FILE).to_csv(OTHER) does",
+    b"\x89HDF": "an HDF5 file: save its scores as CSV",
+    b"SQLite format 3": "an SQLite database: save its scores as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
+    b"\x80": "perhaps a pickle, which would run as code: save it as CSV",
+    b"%PDF": "a PDF: save the scores as CSV",
+}
 
 
 class Line(NamedTuple):
@@ -41,8 +57,13 @@ class Grid(NamedTuple):
     lines: tuple[Line, ...]
     headed: bool | None = None
     remark: Line | None = None  # the last comment before the first row: numpy writes headings so
-    decimal_comma: bool = False
+    mark: str = ""  # what stands between the cells of a text; "" of data
     in_order: bool = False  # rows name no child: a column a child, in the space's order
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether a comma in a cell may be a decimal one."""
+        return self.mark not in ("", ",")
 
 
 def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> Grid:
@@ -51,11 +72,18 @@ def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> 
     Raises:
         error_type: what can be read as none of these.
     """
+    name = f"the {type(source).__name__}"
     if hasattr(source, "to_csv"):  # a frame or series of pandas, which knows best how to write itself
-        return _from_text(_named(source), source.to_csv(), headed=True)
+        return _from_text(name, source.to_csv(), headed=True)
+    rows = getattr(source, "to_dicts", None) or getattr(source, "to_pylist", None)  # of polars; of pyarrow
+    if rows is not None:
+        return _guarded(name, error_type, lambda: _from_data(name, rows()))
+    if not isinstance(source, Mapping | list | tuple | str | bytes | np.ndarray) and hasattr(source, "__array__"):
+        source = np.asarray(source)  # a tensor, or another library's array
     if isinstance(source, Mapping | list | tuple | np.ndarray):
-        name = f"the {type(source).__name__}"
         return _guarded(name, error_type, lambda: _from_data(name, source))
+    if not isinstance(source, str | Path):
+        raise error_type(f"{name} holds no scores by child; give a path, a frame, a mapping or an array")
     name = "standard input" if str(source) == "-" else str(source)
     if str(source) == "-":
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -66,16 +94,12 @@ def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> 
     return _guarded(name, error_type, lambda: _from_bytes(name, data))
 
 
-def _named(frame: Any) -> str:
-    return f"the {type(frame).__name__}"
-
-
 def _guarded(name: str, error_type: type[NasbenchError], read: Any) -> Grid:
     try:
         grid: Grid = read()
     except NasbenchError:
         raise
-    except (ValueError, TypeError, csv.Error, RecursionError, EOFError, OSError) as error:
+    except (ValueError, TypeError, ArithmeticError, csv.Error, RuntimeError, EOFError, OSError) as error:
         raise error_type(f"{name} cannot be read: {' '.join(str(error).split())}; {KINDS}") from error
     return grid
 
@@ -85,13 +109,23 @@ def _from_bytes(name: str, data: bytes) -> Grid:
         return _from_data(name, np.load(io.BytesIO(data), allow_pickle=False))
     if data.startswith(b"PK"):
         return _from_archive(name, data)
-    text = data.decode(next((code for mark, code in MARKS.items() if data.startswith(mark)), "utf-8-sig"))
+    for first, what in OTHERS.items():
+        if data.startswith(first):
+            raise ValueError(f"it is {what}")
+    code = next((code for mark, code in CODES.items() if data.startswith(mark)), "utf-8-sig")
+    try:
+        text = data.decode(code)
+    except UnicodeDecodeError as error:
+        byte = f"byte {data[error.start]:#04x} at {error.start}"
+        raise ValueError(f"it is no text in {code.removesuffix('-sig').upper()} ({byte}): save it so") from error
+    if "\0" in text:
+        raise ValueError("it has zero bytes, as UTF-16 without a mark at its beginning has: save it as UTF-8")
     if text.lstrip()[:1] in ("{", "["):
         try:
             return _from_data(name, json.loads(text, object_pairs_hook=once))
         except json.JSONDecodeError:
             rows = [line for line in text.splitlines() if line.strip()]
-            if len(rows) < 2 or not all(row.lstrip().startswith("{") for row in rows):
+            if len(rows) < 2 or not all(row.lstrip()[:1] in ("{", "[") for row in rows):
                 raise
             return _from_data(name, [json.loads(row, object_pairs_hook=once) for row in rows])  # JSON lines
     return _from_text(name, text)
@@ -121,6 +155,9 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _from_text(name: str, text: str, headed: bool | None = None) -> Grid:
+    named = re.match(r"""["']?sep=(.)["']?[ \t]*(\r\n|\r|\n)""", text)  # a spreadsheet's first line
+    if named:
+        text = named[2] + text[named.end() :]  # an empty line, so that the others keep their numbers
     kept: list[tuple[int, str]] = []
     remark: tuple[int, str] | None = None
     for number, line in enumerate(text.splitlines(), start=1):
@@ -130,10 +167,10 @@ def _from_text(name: str, text: str, headed: bool | None = None) -> Grid:
             kept.append((number, line))
     if not kept:
         return Grid(name, ())
-    mark = delimiter(kept[-1][1])
+    mark = named[1] if named else delimiter(kept[-1][1])
     lines = _split(kept, mark)
     head = _split([remark], mark)[0] if remark else None
-    return Grid(name, lines, headed, head, decimal_comma=mark != ",")
+    return Grid(name, lines, headed, head, mark)
 
 
 def delimiter(line: str) -> str:
@@ -147,8 +184,6 @@ def _split(numbered: Sequence[tuple[int, str]], mark: str) -> tuple[Line, ...]:
     for cells in reader:
         where = f"line {numbered[min(reader.line_num, len(numbered)) - 1][0]}"
         kept = cells if mark != " " else [cell for cell in cells if cell]  # numpy pads with blanks
-        while mark != " " and len(kept) > 2 and not kept[-1].strip():
-            kept = kept[:-1]  # "434,0.83," of some spreadsheets
         found.append(Line(where, tuple(cell.strip() for cell in kept)))
     return tuple(found)
 
@@ -182,6 +217,10 @@ def _from_mapping(name: str, data: Mapping[Any, Any]) -> Grid:
             raise ValueError(f"'scores' are not one for each of its {len(data['children'])} 'children'")
         columns = [data["children"], *scores]
         return _headed(name, ["child", *map(str, range(len(scores)))], list(zip(*columns, strict=True)))
+    if isinstance(data.get("schema"), Mapping) and isinstance(data.get("data"), list):  # pandas' orient="table"
+        return _from_data(name, data["data"])
+    if set(data) == {"name", "index", "data"} and isinstance(data["data"], list):  # a series, orient="split"
+        return _headed(name, ["", str(data["name"] or 0)], list(zip(data["index"], data["data"], strict=True)))
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas' orient="split"
         index = data.get("index") or [""] * len(data["data"])
         rows = [[where, *row] for where, row in zip(index, data["data"], strict=True)]
@@ -210,7 +249,7 @@ def _lines(rows: Iterable[Iterable[Any]]) -> tuple[Line, ...]:
 def _text(value: Any) -> str:
     if value is None or value is np.ma.masked:
         return "nan"
-    value = value.item() if isinstance(value, np.generic) else value
+    value = value.item() if hasattr(value, "item") else value  # numpy's own numbers, and tensors of one
     return repr(value) if isinstance(value, float) else str(value)
 
 

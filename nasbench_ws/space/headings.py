@@ -17,13 +17,14 @@ from nasbench_ws.space.grids import Line
 
 CHILD = ("child", "children", "arch", "architecture", "hash", "spec", "digits", "genotype", "cell", "model", "name")
 COUNTER = ("", "index", "id", "unnamed: 0", "level_0", "row")  # row numbers, or children's indices
-REPETITION = ("seed", "instance", "run", "trial", "rep", "repeat", "replica", "fold")
+REPETITION = ("seed", "instance", "run", "trial", "rep", "repeat", "replica", "fold", "variable")  # pandas' melt's last
 INSTANCE = (*REPETITION, "score", "scores", "init", "s", "i")
 NOT_SCORES = (
     "params", "parameters", "param", "macs", "madds", "flops", "gflops", "mflops", "seconds", "time", "latency",
     "memory", "size", "bytes", "epoch", "epochs", "step", "steps", "rank", "index", "id", "date", "status",
     *REPETITION,
 )  # fmt: skip
+LOWER = ("loss", "losses", "nll", "error", "err", "perplexity", "ppl", "regret", "rank", "ranks")  # is better
 MISSING = ("", "nan", "na", "n/a", "null", "none", "<na>")  # as pandas reads and writes them
 
 
@@ -61,8 +62,37 @@ def transposed(lines: Sequence[Line], space: Space) -> list[Line] | None:
             labels = [line.cells[0] if start else str(i) for i, line in enumerate(lines[1:])]
             columns = zip(*(line.cells[start:] for line in lines), strict=True)
             turned = [Line(f"column {i}", cells) for i, cells in enumerate(columns, start=start + 1)]
-            return [Line("the heading", ("child", *labels)), *turned]
+            numbers = names == tuple(map(str, range(len(names))))  # of children, or of rows that name theirs below
+            return [Line("the heading", ("" if numbers else "child", *labels)), *turned]
     return None
+
+
+def trimmed(lines: Sequence[Line]) -> list[Line]:
+    """The lines without columns at their ends that are empty in all: "434,0.83," of some spreadsheets."""
+    kept = list(lines)
+    while (width := max((len(line.cells) for line in kept), default=0)) > 2:
+        if any(line.cells[-1] for line in kept if len(line.cells) == width):
+            break
+        kept = [Line(line.where, line.cells[: width - 1]) for line in kept]
+    return kept
+
+
+def has_row_names(heading: Sequence[str], rows: Sequence[Line], space: Space) -> bool:
+    """Whether each row has a cell more than the heading, and the first is its name: R's write.table writes so."""
+    if not rows or any(len(row.cells) != len(heading) + 1 for row in rows):
+        return False
+    first = {row.cells[0] for row in rows}
+    if any(first == set(map(str, range(start, start + len(rows)))) for start in (0, 1)):
+        return True
+    named = any(is_child_word(name, word) for name in heading for word in CHILD)
+    return not named and len(first) == len(rows) and all(text in space for text in first)
+
+
+def has_thousands(cells: Sequence[str]) -> bool:
+    """Whether 1.394 or 1,394 in a column may be thousands: so are all that have a mark, and others are below 1000."""
+    marked = [cell for cell in cells if re.search("[.,]", cell)]
+    groups = all(re.fullmatch(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", cell) for cell in marked)
+    return bool(marked) and groups and any(re.fullmatch(r"[+-]?\d{1,3}", cell) for cell in cells)
 
 
 def is_child_word(name: str, word: str) -> bool:

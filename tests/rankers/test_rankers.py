@@ -386,3 +386,26 @@ def test_one_evaluation_does_not_delete_what_another_keeps(tiny: Any, tmp_path: 
     kept[2].forget()
     kept[1].forget()
     assert not tmp_path.exists()
+
+
+def test_the_very_same_evaluation_at_work_beside_it_keeps_its_pieces(tiny: Any, tmp_path: Path) -> None:
+    """Two of the same seeds at once: what the second is told is kept must not go with the first one's end."""
+    one = prepare("params", tiny.table, plan=Plan("full", tiny.recipe), folder=tmp_path / "w", load=tiny.load)
+    one = replace(one, pieces=[replace(piece, size=1) for piece in one.pieces])  # as if it were worth keeping
+    one.run()
+    assert one.kept is not None
+    (path,) = map(one.place, one.pieces)
+    assert path is not None
+    assert path.exists()
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom nasbench_ws.evaluation.at_work import in_use\n"
+        "with in_use(Path(sys.argv[1])):\n print('at work', flush=True)\n sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(one.kept)], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "at work\n"
+        one.forget()
+        assert path.exists()
+        other.kill()  # however it ends
+    one.forget()
+    assert not (tmp_path / "w").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 from scipy import stats
 
@@ -106,6 +107,17 @@ ONE = {
     "json array": json.dumps(SCORES.tolist()),
     "npy": npy(SCORES),
     "npz": npz(scores=SCORES),
+    "a spreadsheet's first line": "sep=;\r\n" + FRAME.to_csv(sep=";", index=False),
+    "that line, quoted": '"sep=;"\n' + FRAME.to_csv(sep=";", index=False),
+    "UTF-32": FRAME.to_csv(index=False).encode("utf-32"),
+    "R's write.table": '"arch" "score"\n' + "".join(f'"{i}" {line}\n' for i, line in enumerate(
+        (line.replace(",", " ") for line in LINES), start=1)),
+    "R's row names": '"score"\n' + "\n".join(LINES),
+    "json index of rows": RENUMBERED.to_json(orient="index"),
+    "json table": RENUMBERED.to_json(orient="table"),
+    "json table of a series": FRAME.set_index("arch")["score"].to_json(orient="table"),
+    "json split of a series": FRAME.set_index("arch")["score"].to_json(orient="split"),
+    "json lines of pairs": "\n".join(map(json.dumps, FRAME.to_numpy().tolist())),
     "npy records": npy(FRAME.to_records(index=False).astype([("arch", "U3"), ("score", "f8")])),
 }
 TWO = {
@@ -114,6 +126,7 @@ TWO = {
     "scores": WORSE.assign(score_1=SCORES[ORDER], score_2=SCORES[ORDER]).drop(columns="score").to_csv(),
     "no heading": "\n".join(f"{line},{line.split(',')[1]}" for line in LINES),
     "long": LONG.to_csv(),
+    "pandas' melt": pd.DataFrame({"arch": NAMES, "a": SCORES, "b": SCORES}).melt("arch").to_csv(index=False),
     "children across": WIDE.to_csv(),
     "children across, no index": WIDE.to_csv(index=False),
     "indices across": pd.DataFrame([SCORES, SCORES]).to_csv(),
@@ -138,6 +151,13 @@ def test_instances_are_columns_or_rows_of_a_seed(tmp_path, kind):
     assert np.array_equal(read_scores(path, SPACE), np.stack([SCORES, SCORES]))
 
 
+class Rows:
+    """A frame as polars has them."""
+
+    def to_dicts(self):
+        return FRAME.to_dict("records")
+
+
 def test_frames_and_mappings_and_arrays():
     for given in (
         FRAME, RENUMBERED, FRAME.set_index("arch"), FRAME.set_index("arch")["score"], WORSE, SCORES, SCORES.tolist(),
@@ -146,6 +166,10 @@ def test_frames_and_mappings_and_arrays():
         assert np.array_equal(read_scores(given, SPACE), SCORES[None])
     masked = np.ma.array(SCORES, mask=np.arange(64) == 5)
     assert np.isnan(read_scores(masked, SPACE)[0]).tolist() == (np.arange(64) == 5).tolist()
+    assert np.array_equal(read_scores(torch.tensor(SCORES), SPACE), SCORES[None])
+    whole = {name: torch.tensor(score) for name, score in zip(NAMES, SCORES, strict=True)}
+    assert np.array_equal(read_scores(whole, SPACE), SCORES[None])
+    assert np.array_equal(read_scores(Rows(), SPACE), SCORES[None])
     assert np.array_equal(read_scores(FRAME, SPACE, lower_is_better=True), -SCORES[None])
 
 
@@ -177,6 +201,18 @@ def test_missing_words_are_nan(write):
         rows = [(e.name, word if i == 3 else i) for i, e in enumerate(TABLE)]
         expected = np.where(np.arange(64) == 3, np.nan, np.arange(64))[None]
         assert np.array_equal(read_scores(write(rows, "arch,score"), SPACE), expected, equal_nan=True)
+    for frame in (
+        FRAME.assign(score=FRAME["score"].where(FRAME["arch"] != "114")),
+        FRAME.assign(score=FRAME["score"].astype("Float64").where(FRAME["arch"] != "114")),
+        FRAME.assign(seed_0=SCORES[ORDER], score=np.nan).rename(columns={"score": "seed_1"}),
+    ):
+        for index in (True, False):  # pandas leaves the cell empty
+            Path("mine.csv").write_text(frame.to_csv(index=index))
+            expected = np.where(np.arange(64) == 3, np.nan, SCORES)[None]
+            if "seed_0" in frame:
+                expected = np.stack([np.full(64, np.nan), SCORES])
+            for given in ("mine.csv", frame):
+                assert np.array_equal(read_scores(given, SPACE), expected, equal_nan=True)
 
 
 AMBIGUOUS = "mine.csv has the columns {}, and more than one could be the score; name those to read, one for each " \
@@ -205,8 +241,8 @@ AMBIGUOUS = "mine.csv has the columns {}, and more than one could be the score; 
         ),
         (
             FRAME.assign(score="good"),
-            "mine.csv has the columns arch, score, and no score in any; write a child and a number for each instance, "
-            "as 434,0.83",
+            "mine.csv has the columns arch, score, and no score in any (line 2 has 'good'); write a child and a number "
+            "for each instance, as 434,0.83",
         ),
         (
             FRAME.assign(x=1).rename(columns={"x": "score"}),
@@ -232,6 +268,56 @@ def test_lines_that_are_numbered_are_refused_without_a_heading(write):
     )
 
 
+THOUSANDS = "mine.csv has {} and {} in one column{}, which may be thousands or decimals; write no marks between " \
+    "thousands, and as many decimals in each"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        (
+            [f"{name},0,{8000 + i}" for i, name in enumerate(NAMES)],
+            "mine.csv has whole numbers alone, and no heading: 0,8000 may be two scores, or one with a decimal comma; "
+            "write a heading, as child,0,1, or decimal points",
+        ),
+        (
+            ["arch,score", *(f"{name},0,{8000 + i}" for i, name in enumerate(NAMES))],
+            "mine.csv, line 2 has 3 cells, and the heading 2 (arch, score); give each line as many",
+        ),
+        (["arch;params", *(f"{e.name};{e.params:,}" for e in TABLE)], THOUSANDS.format("1,394", "578", " (params)")),
+        ([f"{e.name}\t{e.params:,}".replace(",", ".") for e in TABLE], THOUSANDS.format("1.394", "578", "")),
+        (
+            ["arch,score", *(f"{name},{i}.5%" for i, name in enumerate(NAMES))],
+            "mine.csv has the columns arch, score, and no score in any (line 2 has '0.5%'); write a child and a number "
+            "for each instance, as 434,0.83",
+        ),
+        (
+            ["arch,score", *(f'{name},"{i},5"' for i, name in enumerate(NAMES))],
+            "mine.csv has the columns arch, score, and no score in any (line 2 has '0,5'); write a child and a number "
+            "for each instance, as 434,0.83",
+        ),
+        (
+            [f"{name}|0.5" for name in NAMES],
+            "mine.csv, line 2: '112|0.5' is one cell; write a child and a number for each instance, with commas, "
+            "semicolons, tabs or blanks between them, as 434,0.83",
+        ),
+    ],
+    ids=["decimal comma", "decimal comma, heading", "thousands", "German thousands", "percent", "quoted", "bars"],
+)  # fmt: skip
+def test_numbers_of_other_countries(write, rows, text):
+    Path("mine.csv").write_text("\n".join(rows))
+    with pytest.raises(ResultError) as caught:
+        read_scores("mine.csv", SPACE)
+    assert str(caught.value) == text
+
+
+def test_whole_numbers_with_a_heading_are_two_instances(write):
+    rows = [(name, i, 63 - i) for i, name in enumerate(NAMES)]
+    assert read_scores(write(rows, "child,0,1"), SPACE).tolist() == [[*range(64)], [*range(63, -1, -1)]]
+    odd = [(name, i, i, i) for i, name in enumerate(NAMES)]
+    assert read_scores(write(odd), SPACE).tolist() == [[*range(64)]] * 3
+
+
 def test_columns_that_are_not_there(write):
     path = write(FRAME.to_numpy(), "arch,score")
     with pytest.raises(ResultError) as caught:
@@ -244,6 +330,10 @@ def test_columns_that_are_not_there(write):
 
 def test_numbers_that_would_tie_are_refused(write):
     rows = [(name, 2**53 + i) for i, name in enumerate(NAMES)]
+    with pytest.raises(ResultError, match=r"line 3: 9007199254740993.0 has more digits"):
+        read_scores(write([(name, f"{number}.0") for name, number in rows]), SPACE)
+    with pytest.raises(ResultError, match="entry 2: 9007199254740993 has more digits"):
+        read_scores(dict(rows), SPACE)
     with pytest.raises(ResultError) as caught:
         read_scores(write(rows), SPACE)
     assert str(caught.value) == (
@@ -260,6 +350,14 @@ def test_numbers_that_would_tie_are_refused(write):
         (npy(np.zeros((64, 3))), "an array of 64 x 3 numbers without names"),
         (npy(np.array(["a"])), "an array (1,) of <U1 has no scores by instance and child"),
         (npz(a=SCORES, b=SCORES), "it holds the arrays a, b, and one is wanted"),
+        (b"\x1f\x8b\x08\x00", "it is compressed by gzip: unpack it first; give a CSV"),
+        (b"PAR1\x15\x04", "it is a Parquet file: save it as CSV, as pandas.read_parquet(FILE).to_csv(OTHER) does;"),
+        (b"\x89HDF\r\n", "it is an HDF5 file: save its scores as CSV; give"),
+        (b"\x80\x05\x95", "it is perhaps a pickle, which would run as code: save it as CSV; give"),
+        (b"arch,\xfcber\n", "it is no text in UTF-8 (byte 0xfc at 5): save it so; give"),
+        ("111,1".encode("utf-16-le"), "it has zero bytes, as UTF-16 without a mark at its beginning has: save it as"),
+        (b'{"111": 1e999}', "entry 1: 'inf' is no score"),
+        (b'{"111": 1e999, "scores": "x"}', "has no child 'scores'"),
         (b"PK\x03\x04 a spreadsheet", "it is an archive (a spreadsheet?), not a file of rows: save it as CSV"),
         (b'{"scores": [[1, 2]], "children": ["111"]}', "'scores' are not one for each of its 1 'children'"),
         (b'["111", "112"]', "a list of str has no scores by child"),
@@ -269,10 +367,18 @@ def test_numbers_that_would_tie_are_refused(write):
 def test_files_of_other_kinds(tmp_path, data, text):
     path = tmp_path / "x.dat"
     path.write_bytes(data)
-    with pytest.raises(ResultError) as caught:
+    with pytest.raises((ResultError, ArchitectureError)) as caught:
         read_scores(path, SPACE)
     assert str(path) in str(caught.value)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, 3, {1}, b"111"], ids=["none", "int", "set", "bytes"])
+def test_what_is_no_source_is_refused(given):
+    with pytest.raises(ResultError) as caught:
+        read_scores(given, SPACE)
+    name = type(given).__name__
+    assert str(caught.value) == f"the {name} holds no scores by child; give a path, a frame, a mapping or an array"
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path):
@@ -306,6 +412,20 @@ def test_the_command_says_what_it_read(write, quick):
     result = CliRunner().invoke(group, ["assess", "-", "--column", "params"], input=WORSE.to_csv())
     assert result.stdout.startswith("standard input on fashion14: 1 instance\n")
     assert result.stderr == "read: params; left out: score\n"
+
+
+def test_the_command_says_what_has_no_score_and_what_sounds_turned(write, quick):
+    Path("mine.csv").write_text(FRAME.assign(score=FRAME["score"].where(FRAME["arch"] != "114")).to_csv())
+    result = CliRunner().invoke(group, ["assess", "mine.csv", "--json"], catch_exceptions=False)
+    assert result.stderr == "no score for 1 of 64 children (114): ranked last\n"
+    assert json.loads(result.stdout)["without_score"] == ["114"]
+    path = write(FRAME.to_numpy(), "arch,valid_loss")
+    result = CliRunner().invoke(group, ["assess", path], catch_exceptions=False)
+    assert result.stderr == (
+        "Warning: mine.csv: higher was taken for better, and 'valid_loss' sounds as if lower were: if so, give "
+        "--lower-is-better\n"
+    )
+    assert CliRunner().invoke(group, ["assess", path, "--lower-is-better"]).stderr == ""
 
 
 def test_any_order_and_any_name_give_the_tables_order(write):
@@ -368,7 +488,7 @@ def test_files_that_cannot_be_read(write, tmp_path):
     text = "gone.csv cannot be read: No such file or directory; give a CSV, JSON or .npy file with a line for each"
     assert str(caught.value) == f"{text} child"
     Path("bytes.csv").write_bytes(b"\x80\xfe\x00")
-    with pytest.raises(ResultError, match=r"bytes\.csv cannot be read: 'utf-8' codec can't decode"):
+    with pytest.raises(ResultError, match=r"bytes\.csv cannot be read: it is perhaps a pickle"):
         read_scores("bytes.csv", SPACE)
     with pytest.raises(ArchitectureError):
         read_scores(write([("999", 0.5)]), SPACE)
