@@ -18,7 +18,7 @@ from nasbench_ws.testing import (
 
 BUILT_IN = [
     "full", "none", "groups:similar:4", "groups:random:8:1", "prefix:0", "prefix:3", "edge:0->1", "private:bn",
-    "shared:bn", "dependent", "split:0->1", "curriculum",
+    "shared:bn", "dependent", "split:0->1", "curriculum", "opsplit:0-1:13+24",
 ]  # fmt: skip
 FAST = [check for check in CHECKS if check is not check_worker]
 

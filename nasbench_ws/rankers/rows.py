@@ -152,6 +152,41 @@ ROWS: dict[str, Row] = {
         "Ha, Kim, Park, Yoo, SUMNAS, ICLR 2022",
         (EVERYWHERE[0], EVERYWHERE[1], "the outer step has rate 1, and the steps of a child begin without momentum"),
     ),
+    "gm-nas": Row(
+        "gm-nas",
+        "children drawn evenly; twice, an edge's operations are divided where gradients disagree most",
+        "relaxed.gmnas:GmNas",
+        "Hu, Wang, Bender, Cheng, Hsieh, Generalizing Few-Shot NAS with Gradient Matching, ICLR 2022",
+        (
+            EVERYWHERE[0],
+            EVERYWHERE[1],
+            "divided at .3 and .6 of the budget (the authors' epochs 15 and 30 of 50), and paid for: 3 % of it each",
+            "one super-net holds all copies, and children are drawn from all of them to the end",
+        ),
+    ),
+    "dynas": Row(
+        "dynas",
+        "children drawn evenly; large ones keep a high rate longer, and momenta are an operation's own",
+        "relaxed.dynas:Dynas",
+        "Jeon, Oh, Jeong, Ham, Subnet-Aware Dynamic Supernet Training for NAS, CVPR 2025",
+        (
+            EVERYWHERE[0],
+            "the rate is the recipe's highest, after its warm-up; then it falls as the paper says, from the recipe's "
+            "end of warm-up on",
+        ),
+    ),
+    "kshot": Row(
+        "kshot[:K]",
+        "K (2) sets of weights, of which every child has a mixture of its own",
+        "relaxed.kshot:KShot",
+        "Su et al., K-shot NAS, ICML 2021",
+        (
+            EVERYWHERE[0],
+            EVERYWHERE[1],
+            "the net that mixes adds up a vector for each (edge, operation), in place of two layers; it moves with "
+            "every step",
+        ),
+    ),
     "rs-ws": Row(
         "rs-ws",
         "children drawn evenly, one a step; also scored on 640 images drawn for each",

@@ -187,13 +187,19 @@ class Run:
     def one_hot(self, choices: Sequence[int] | NDArray[np.int64]) -> Draw:
         return Draw.one_hot([int(one) for one in choices], len(self.space.operations))
 
-    def child_step(self, batch: Batch, choices: Sequence[int] | NDArray[np.int64]) -> StepOutcome:
-        """One update of one child's weights, as of `full`."""
+    def child_step(
+        self, batch: Batch, choices: Sequence[int] | NDArray[np.int64], lr: float | None = None
+    ) -> StepOutcome:
+        """One update of one child's weights, as of `full`; at a rate of its own, or the recipe's."""
         number = self.number(choices)
-        outcome = self.net.supernet.step([number], *batch, self.lr)
-        self._stepped(len(batch[0]), int(self.child_macs[number]), outcome.loss)
-        self.meter.trained[number] = self.meter.trained.get(number, 0) + 1
+        outcome = self.net.supernet.step([number], *batch, self.lr if lr is None else lr)
+        self.stepped(number, len(batch[0]), outcome.loss)
         return outcome
+
+    def stepped(self, number: int, images: int, loss: float) -> None:
+        """Pay for an update of a child that was made elsewhere, and count it."""
+        self._stepped(images, int(self.child_macs[number]), loss)
+        self.meter.trained[number] = self.meter.trained.get(number, 0) + 1
 
     def weight_step(self, batch: Batch, draw: Draw) -> Learnt:
         """One update of the weights under relaxed gates."""

@@ -13,6 +13,8 @@ A way (a class that is made without arguments, or an object that may be copied) 
     log_probabilities(run)       (n,) of children, where edges are not drawn apart
     mixture()                    the gates at the end, a Draw, for "perturbation"
     gates(), temperature         (edges, operations) and a number, for the trace; probabilities() without gates()
+    put(run, number)             a child's weights into those of the super-net, where they are not there already
+    copies                       how many sets of weights it holds; 1 where it says nothing
     modes                        of batch norm that "onehot" is read under first, before those of the plan
     read(run, name)              (n,) scores of any further readout
 
@@ -122,11 +124,12 @@ class Trained(Asked):
         trace.take(last=True)
         on_step(piece.size)
         meter, children = run.meter, problem.children
+        weights, copies = run.net.supernet.weights, int(getattr(way, "copies", 1))
         outcome: dict[str, Any] = without_nan({
             "seed": piece.seed, "scores": {name: one.tolist() for name, one in scores.items()},
             "diverged_at": diverged, "trace": trace.found, "steps": meter.weight_steps, "images": meter.images,
             "child_updates": meter.child_updates, "macs": meter.macs, "gate_steps": meter.gate_steps,
-            "weight_bytes": run.net.supernet.weights.bytes, "parameters": run.net.supernet.weights.values.numel(),
+            "weight_bytes": copies * weights.bytes, "parameters": copies * weights.values.numel(),
             "seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started,
             "device": run.net.supernet.description(),
             "trained": {children[number].name: times for number, times in sorted(meter.trained.items())},
@@ -165,7 +168,7 @@ class Trained(Asked):
             if name == "onehot":
                 for mode in dict.fromkeys((*modes, *self.asked.batch_norm)):
                     scorer = Scorer(run.images, "valid", BatchNorm.parse(mode), run.net.weights.dtype)
-                    accuracies[mode] = scorer.score(run.net.supernet).accuracy
+                    accuracies[mode] = accuracies_of(scorer, run, way)
                 found |= accuracies
             else:
                 found[name] = np.empty(0)  # in its place; what it is may depend on the accuracies
@@ -173,6 +176,19 @@ class Trained(Asked):
         for name in (name for name, one in found.items() if not len(one)):
             found[name] = np.asarray(read(run, way, name, own), dtype=np.float64)
         return found
+
+
+def accuracies_of(scorer: Scorer, run: Run, way: Any) -> Array:
+    """(n,) of the children, all at once; one after another where each has weights of its own. Nothing changes."""
+    net = run.net.supernet
+    if not hasattr(way, "put"):
+        return scorer.score(net).accuracy
+    kept, found = net.weights.snapshot(), np.empty(len(run.choices))
+    for number in range(len(found)):
+        way.put(run, number)
+        found[number] = scorer.score(net, [number]).accuracy[0]
+    net.weights.restore(kept)
+    return found
 
 
 def chances(run: Run, way: Any) -> Array | None:
@@ -228,5 +244,5 @@ class _Trace:
             now["entropy"] = entropy(log_probabilities)
         if hasattr(way, "temperature"):
             now["temperature"] = way.temperature
-        now["accuracy"] = self._scorer.score(run.net.supernet).accuracy.tolist()
+        now["accuracy"] = accuracies_of(self._scorer, run, way).tolist()
         return now

@@ -48,12 +48,31 @@ def prefix(k: int, cells: int) -> Key:
 
 def edge(which: Edge, space: Space) -> Key:
     """Split on one edge, as few-shot NAS does: children share if they have the same operation there."""
+    check_edge(which, space)
+
+    def key(arch: Architecture, slot: Slot) -> Hashable:
+        return arch.operation(which)
+
+    return key
+
+
+def check_edge(which: Edge, space: Space) -> None:
+    """StrategyError for an edge that the space has not."""
     if which not in space.edges:
         allowed = ", ".join(f"{a}->{b}" for a, b in space.edges)
         raise StrategyError(f"no edge {which[0]}->{which[1]} in {space.name}; its edges are {allowed}")
 
+
+def operation_groups(parts: Sequence[tuple[Edge, Sequence[Sequence[str]]]]) -> Key:
+    """Split on groups of operations: children share if theirs are of one group, on each of these edges.
+
+    Args:
+        parts: edges, each with groups of names of operations that have every operation once.
+    """
+    group_of = [(which, {name: i for i, group in enumerate(groups) for name in group}) for which, groups in parts]
+
     def key(arch: Architecture, slot: Slot) -> Hashable:
-        return arch.operation(which)
+        return tuple(known[arch.operation(which)] for which, known in group_of)
 
     return key
 

@@ -74,11 +74,16 @@ def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
 
 
 def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
-    parts = re.split("->|-", arguments[0])  # a shell takes an unquoted > for a redirection
+    return keys.edge(_edge_of(arguments[0], space), space)
+
+
+def _edge_of(text: str, space: Space) -> Edge:
+    parts = re.split("->|-", text)  # a shell takes an unquoted > for a redirection
     if len(parts) != 2:
-        raise StrategyError(f"edge {arguments[0]!r}; write source-target, for example 0-1")
+        raise StrategyError(f"edge {text!r}; write source-target, for example 0-1")
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
-    return keys.edge(which, space)
+    keys.check_edge(which, space)
+    return which
 
 
 def _split(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple[float, Key], ...]:
@@ -98,6 +103,26 @@ def _curriculum(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple
         return lambda arch, slot: tuple(arch.operation(edge) for edge in edges)
 
     return tuple(((i + 1) / (count + 1), split_on(space.edges[: i + 1])) for i in range(count))
+
+
+def _operation_groups(arguments: list[str], space: Space, macro: Macro) -> Key:
+    """`0-1` and `13+24`: on that edge, the first and third operation of the space here, the others there."""
+    which = _edge_of(arguments[0], space)
+    listed = [part.split(",") if "," in part else list(part) for part in re.split(r"[+|]", arguments[1])]
+    count = len(space.operations)
+    if sorted(one for part in listed for one in part) != sorted(str(o + 1) for o in range(count)) or len(listed) < 2:
+        names = ", ".join(f"{o} {name}" for o, name in enumerate(space.operations, start=1))
+        raise StrategyError(
+            f"groups of operations {arguments[1]!r}; write the number of each operation once, in two groups or more, "
+            f"as {'+'.join(_halves(count))}: {names}"
+        )
+    groups = [[space.operations[int(one) - 1] for one in part] for part in listed]
+    return keys.operation_groups([(which, groups)])
+
+
+def _halves(count: int) -> list[str]:
+    apart = "," if count > 9 else ""
+    return [apart.join(str(o) for o in some) for some in (range(1, count // 2 + 1), range(count // 2 + 1, count + 1))]
 
 
 def _in_order(later: Any) -> tuple[tuple[float, Key], ...]:
@@ -143,6 +168,12 @@ BUILT_IN: dict[str, BuiltIn] = {
         lambda a, s, m: keys.prefix(_integer(a[0], "the number of cells"), m.cells),
     ),
     "edge": BuiltIn("edge:I-J", "few-shot: split on the operation of one edge", _edge),
+    "opsplit": BuiltIn(
+        "opsplit:I-J:GROUPS",
+        "split on groups of one edge's operations, by number: opsplit:0-1:13+24",
+        _operation_groups,
+        (2,),
+    ),
     "private": BuiltIn(
         "private:KIND[+KIND]",
         "layers of these kinds are each child's own, e.g. private:bn",

@@ -25,7 +25,7 @@ RECIPE = Recipe()
 STRATEGIES = (
     "full", "none", *(f"groups:{kind}:{m}" for kind in ("similar", "random") for m in (1, 2, 4, 8, 16, 32, 64)),
     "prefix:0", "prefix:3", "edge:0->1", "edge:0->2", "edge:1->2", "private:bn", "shared:linear", "shared:depthwise",
-    "dependent", "split:0->1", "curriculum",
+    "dependent", "split:0->1", "curriculum", "opsplit:0-1:13+24",
 )  # fmt: skip
 
 

@@ -21,18 +21,20 @@ from nasbench_ws.rankers.trained import Trained
 from nasbench_ws.results.gates import best_additive, remarks
 from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.keys import full
+from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.testing import check_ranker
 from nasbench_ws.training.mixed import Draw
 from nasbench_ws.training.supernet import SuperNet
+from nasbench_ws.training.weights import Storage
 
 pytestmark = pytest.mark.usefixtures("quick", "one_thread")
 VARIANTS = (
     "darts", "darts:second", "gdas", "snas", "fbnet", "fbnet:macs", "proxyless", "proxyless:two", "proxyless:rl", "dso",
     "autodeeplab", "enas", "enas:micro", "oneshot", "oneshot:0.3:fan=node", "rs-ws", "spos",
-    "drnas", "sumnas", "sumnas:1",
+    "drnas", "sumnas", "sumnas:1", "gm-nas", "dynas", "kshot", "kshot:3",
 )  # fmt: skip  # every built-in way, and each of its flags
 
 
@@ -99,9 +101,15 @@ def test_operations_in_another_order_give_the_same_children_the_same(tiny: Any, 
     trained(other, again)
     if getattr(way, "probabilities", lambda: None)() is not None:
         assert np.allclose(way.probabilities()[:, order], again.probabilities(), atol=1e-6)
-    where = {storage.slot: storage for storage in other.net.supernet.weights.storages}
+
+    def shared(run: Run, storage: Storage) -> tuple[Slot, frozenset[str]]:
+        """A storage by its place and by who shares it, in words that no order changes."""
+        children = (run.problem.children[child] for child in storage.children)
+        return storage.slot, frozenset("".join(map(child.operation, run.space.edges)) for child in children)
+
+    where = {shared(other, storage): storage for storage in other.net.supernet.weights.storages}
     for storage in run.net.supernet.weights.storages:
-        there = where[storage.slot]
+        there = where[shared(run, storage)]
         values = run.net.supernet.weights.values[storage.offset : storage.offset + storage.size]
         theirs = other.net.supernet.weights.values[there.offset : there.offset + there.size]
         assert torch.allclose(values, theirs, atol=1e-6)

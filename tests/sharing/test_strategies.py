@@ -25,8 +25,8 @@ CHILDREN = list(DEEPER64)
 SLOTS = [slot for slot, _ in child_network(SMALL, CHILDREN[27]).layers()]
 GROUPS = "groups:similar:M | groups:random:M[:SEED] | groups:file:PATH"
 USAGES = (
-    f"full, none, {GROUPS}, prefix:K, edge:I-J, private:KIND[+KIND], shared:KIND[+KIND], split:I-J[:PART], "
-    "curriculum, dependent"
+    f"full, none, {GROUPS}, prefix:K, edge:I-J, opsplit:I-J:GROUPS, private:KIND[+KIND], shared:KIND[+KIND], "
+    "split:I-J[:PART], curriculum, dependent"
 )
 
 
@@ -68,6 +68,8 @@ def same(a: Any, b: Any) -> bool:
         ("prefix:0", sharing.prefix(0, 3)),
         ("prefix:3", sharing.prefix(3, 3)),
         ("edge:1->2", sharing.edge((1, 2), DEEPER64)),
+        ("opsplit:1-2:1+2+3+4", sharing.edge((1, 2), DEEPER64)),
+        ("opsplit:1->2:14|23", lambda arch, slot: arch.choices[2] in (0, 3)),
         ("private:bn", sharing.private(["bn"])),
         ("private:bn+linear", sharing.private(["bn", "linear"])),
         ("shared:depthwise", sharing.shared(["depthwise"])),
@@ -86,7 +88,8 @@ def test_built_in_names(name: str, key: Any) -> None:
 
 def test_every_built_in_name_is_resolved_above() -> None:
     assert set(BUILT_IN) == {
-        "full", "none", "groups", "prefix", "edge", "private", "shared", "dependent", "split", "curriculum",
+        "full", "none", "groups", "prefix", "edge", "opsplit", "private", "shared", "dependent", "split",
+        "curriculum",
     }  # fmt: skip
     assert ", ".join(built_in.usage for built_in in BUILT_IN.values()) == USAGES
     assert all(built_in.help for built_in in BUILT_IN.values())
@@ -116,6 +119,7 @@ def test_sharing_that_becomes_less() -> None:
         ("prefix", "prefix:K"),
         ("prefix:1:2", "prefix:K"),
         ("edge", "edge:I-J"),
+        ("opsplit:0-1", "opsplit:I-J:GROUPS"),
         ("private", "private:KIND[+KIND]"),
         ("shared:bn:linear", "shared:KIND[+KIND]"),
         ("split", "split:I-J[:PART]"),
@@ -140,6 +144,15 @@ def test_wrong_counts_of_arguments(name: str, usage: str) -> None:
         ("edge:01", "edge '01'; write source-target, for example 0-1"),
         ("edge:a->1", "the edge's source is 'a'; it must be a whole number"),
         ("edge:0->b", "the edge's target is 'b'; it must be a whole number"),
+        ("opsplit:2-0:12+34", "no edge 2->0 in deeper64; its edges are 0->1, 0->2, 1->2"),
+        *(
+            (
+                f"opsplit:0-1:{groups}",
+                f"groups of operations {groups!r}; write the number of each operation once, in two groups or more, as "
+                "12+34: 1 max_pool_3x3, 2 sep_conv_3x3, 3 sep_conv_5x5, 4 dil_conv_5x5",
+            )
+            for groups in ("1234", "12+3", "12+345", "11+234", "", "a+b", "1,2,3+4,4")
+        ),
         ("edge:2->0", "no edge 2->0 in deeper64; its edges are 0->1, 0->2, 1->2"),
         (
             "private:depthwize",

@@ -33,7 +33,7 @@ MACRO = Macro("tiny", stem=(3,), channels=4, cells=2, height=6, width=5, image_c
 CHILDREN = [DEEPER64.architecture(name) for name in ("111", "124", "234", "333", "342", "441")]
 STRATEGIES = (
     "full", "none", "groups:similar:8", "groups:random:4", "groups:file:", "prefix:1", "edge:0->1", "private:bn",
-    "shared:depthwise+linear", "split:0->1", "curriculum", "dependent",
+    "shared:depthwise+linear", "split:0->1", "curriculum", "dependent", "opsplit:0-1:13+24",
 )  # fmt: skip
 DOUBLE = torch.float64
 
