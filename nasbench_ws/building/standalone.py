@@ -19,10 +19,11 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import none
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
+from nasbench_ws.space.torch_modules import drawing
 from nasbench_ws.tables.run import RunRecord
 from nasbench_ws.training.backend import Backend
 from nasbench_ws.training.batch_norm import BatchNorm
-from nasbench_ws.training.loop import make_batches, one_thread, train
+from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
@@ -61,7 +62,8 @@ def train_run(
             curves["seconds"].append(time.perf_counter() - started)
 
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
-    diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+    with drawing(children_seed("modules", [arch], seed)):  # as modules of a user's own may, for dropout
+        diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
     seconds = time.perf_counter() - started
     device = net.description()
     record = record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)

@@ -15,14 +15,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.images.dataset import Images
-from nasbench_ws.rankers.base import OnStep, Piece
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.weight_sharing import WeightSharing
-from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.schedules import Children
 from nasbench_ws.sharing.strategies import PLUGINS, Strategy, adopt, resolve
 from nasbench_ws.space.cell import Space
@@ -91,15 +88,6 @@ class ByTrainer(WeightSharing):
         if self.scheduled:
             return strategy
         return Strategy(name, strategy.key, _Wide(self.width), strategy.later)
-
-    def run(self, piece: Piece, problem: Problem, images: Images | None, on_step: OnStep) -> dict[str, Any]:
-        """As of `WeightSharing`; torch's global generator is seeded in here, and afterwards as it was.
-
-        A trainer may make layers, which draw from it.
-        """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive("trainer", piece.seed, piece.number))
-            return super().run(piece, problem, images, on_step)
 
 
 class _Wide:

@@ -26,6 +26,7 @@ from nasbench_ws.rankers.kept import check_part
 from nasbench_ws.rankers.part import run_part
 from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
+from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.keys import partners
 from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
 from nasbench_ws.sharing.strategies import Strategy, adopt, of_instance, resolve
@@ -33,6 +34,7 @@ from nasbench_ws.space.cell import Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.problem import Problem
+from nasbench_ws.space.torch_modules import drawing
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.hook_calls import Hooks
 from nasbench_ws.training.loop import children_seed
@@ -101,7 +103,8 @@ class WeightSharing(Asked):
         images, net = _looked_at(images), piece.work
         strategy = self._strategy(problem, images, piece.seed)
         self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
-        return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step, self.hooks())
+        with drawing(derive("trainer", piece.seed, piece.number)):  # layers of a user's own may: of trainers, of spaces
+            return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step, self.hooks())
 
     def hooks(self) -> Hooks | None:
         """What a trainer of the user's own says (by_trainer.py); made anew for each super-net."""

@@ -33,7 +33,20 @@ class Slot(NamedTuple):
     edge: Edge | None
     operation: str | None
     layer: int
-    kind: Literal["conv", "depthwise", "pointwise", "bn", "linear"]
+    kind: Literal["conv", "depthwise", "pointwise", "bn", "linear", "module"]
+
+
+class Module(NamedTuple):
+    """What a network knows of a torch module of a user's own (torch_modules.py), which is on an edge as it is.
+
+    `shapes` are those of its trainable parameters, `statistics` the channels of all its batch norms, `macs` the
+    multiply-adds of one image.
+    """
+
+    operation: str
+    shapes: tuple[tuple[int, ...], ...]
+    statistics: int
+    macs: int
 
 
 W = TypeVar("W")  # what a layer's weights are named by: a Slot in a child, a storage number in a bound network
@@ -48,7 +61,7 @@ class Block(Generic[W]):
     `inputs` are concatenated along the channels; each is a tuple of earlier block numbers, summed: one that is there
     twice counts twice, and the sum of none is zeros. `kernel` 0 means no depthwise convolution, `conv_kernel` 0 no
     dense one, `groups` divides the dense one's channels; padding keeps height and width (average pooling leaves it
-    out).
+    out). A block of a `module` is that alone, and `bn` names its parameters and its batch norms' statistics.
     """
 
     inputs: Inputs
@@ -66,9 +79,18 @@ class Block(Generic[W]):
     conv: W | None = None
     conv_kernel: int = 0
     groups: int = 1
+    module: Module | None = None
+
+    @property
+    def statistics(self) -> int:
+        """Channels whose mean and variance it keeps."""
+        return self.out_channels if self.module is None else self.module.statistics
 
     def layers(self) -> Iterator[tuple[W, tuple[tuple[int, ...], ...]]]:
         """Each layer that has a slot, with the shapes of its parameters (none for a plain batch norm)."""
+        if self.module is not None:
+            yield self.bn, self.module.shapes
+            return
         if self.depthwise is not None:
             yield self.depthwise, ((self.in_channels, self.kernel, self.kernel),)
         if self.conv is not None:

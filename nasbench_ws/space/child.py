@@ -14,10 +14,10 @@ import math
 from functools import lru_cache
 from typing import Any, Literal
 
-from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot, read_blocks
+from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Module, Network, Slot, read_blocks
 from nasbench_ws.space.cell import Architecture, Edge
 from nasbench_ws.space.macro import Macro
-from nasbench_ws.space.operations import Layer, layers_of
+from nasbench_ws.space.operations import Layer, changed, layers_of
 
 
 @lru_cache(maxsize=65536)
@@ -54,6 +54,10 @@ def child_network(macro: Macro, arch: Architecture) -> Network[Slot]:
         if layers is None or not source:
             return ()
         for number, one in enumerate(layers):
+            if isinstance(one, Module):
+                slot = Slot(cell, "edge", edge, one.operation, number, "module")
+                cin = macro.channels
+                return (add(Block((source,), cin, cin, *size, bn=slot, affine=False, module=one)),)
             where = Slot(cell, "edge", edge, arch.operation(edge), number, "bn")
             source = (put(one, where, (source,), macro.channels),)
         return source
@@ -76,6 +80,9 @@ def child_network(macro: Macro, arch: Architecture) -> Network[Slot]:
     return read_blocks(Network(tuple(blocks), (head,)))
 
 
+changed.append(child_network.cache_clear)
+
+
 def parameter_count(network: Network[Any]) -> int:
     """Trainable parameters of all the network's layers, batch norm's affine ones included."""
     return sum(math.prod(shape) for _, shapes in network.layers() for shape in shapes)
@@ -85,6 +92,9 @@ def mac_count(network: Network[Any]) -> int:
     """Multiply-adds of one image's forward pass: convolutions and classifiers, as is customary."""
     total = sum(head.channels * head.classes for head in network.heads)
     for block in network.blocks:
+        if block.module is not None:
+            total += block.module.macs
+            continue
         pixels = block.height * block.width
         total += pixels * block.in_channels * block.kernel**2
         total += pixels * block.in_channels * block.out_channels // block.groups * block.conv_kernel**2

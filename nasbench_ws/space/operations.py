@@ -14,7 +14,8 @@ Built in, all of stride 1, with the macro's number of channels in and out:
     dil_conv_3x3, dil_conv_5x5            ReLU, depthwise convolution of dilation 2, convolution 1x1, batch norm
     group_conv                            ReLU, convolution 3x3 in groups of 4 channels (as ResNeXt's), batch norm
 
-Not here: how they become a network (child.py).
+One of a user's own is such layers, or a torch module as it is (torch_modules.py). Not here: how they become a network
+(child.py).
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.plugins import raised, users_code
+from nasbench_ws.space.blocks import Module
 from nasbench_ws.space.macro import Macro
+from nasbench_ws.space.torch_modules import drawing, examine, is_module
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Layer:
             )
 
 
-Layers: TypeAlias = "tuple[Layer, ...] | None"  # None: the edge is absent
+Layers: TypeAlias = "tuple[Layer | Module, ...] | None"  # a module stands alone; None: the edge is absent
 GROUP_CHANNELS = 4  # of group_conv
 _WORD = re.compile(r"[a-z0-9_]+")
 
@@ -79,7 +83,7 @@ def _group_conv(macro: Macro) -> Layers:
 
 
 _SEPARABLE_3, _SEPARABLE_5 = Layer(depthwise=3, conv=1), Layer(depthwise=5, conv=1)
-OPERATIONS: dict[str, Callable[[Macro], Layers]] = {
+OPERATIONS: dict[str, Callable[[Macro], Any]] = {
     "max_pool_3x3": lambda macro: (Layer(relu=False, pool="max"),),
     "sep_conv_3x3": lambda macro: (_SEPARABLE_3, _SEPARABLE_3),
     "sep_conv_5x5": lambda macro: (_SEPARABLE_5, _SEPARABLE_5),
@@ -97,15 +101,24 @@ OPERATIONS: dict[str, Callable[[Macro], Layers]] = {
 BUILT_IN = frozenset(OPERATIONS)
 
 
-Maker = TypeVar("Maker", bound=Callable[[Macro], Layers])
+Maker = TypeVar("Maker", bound=Callable[[Macro], Any])
+changed: list[Callable[[], object]] = []  # called when a name gets another meaning: what remembers networks forgets
 
 
 def register_operation(name: str) -> Callable[[Maker], Maker]:
-    """Make an operation of your own known, by the layers that a function of the macro returns.
+    """Make an operation of your own known, by the layers that a function of the macro returns, or a torch module.
 
         @register_operation("wide_conv")
         def wide_conv(macro):
             return (Layer(depthwise=5, dilation=2, conv=1), Layer(conv=1))
+
+        @register_operation("gated")
+        def gated(macro):
+            return Gated(macro.channels)          # an nn.Module: (B, C, H, W) -> the same shape
+
+    The kernels run layers that they know; a module runs by torch, and with it the children that have it. It is called
+    anew for each set of weights: its initial values are drawn from the seed. A class of modules that takes the macro
+    may be registered itself, and a function may return what makes a module in the place of one.
 
     In a file with a space that uses it (`--space my.py:SPACE`) it is known in every process that works on that space.
     A name keeps its meaning: one that is built in is refused.
@@ -119,6 +132,8 @@ def register_operation(name: str) -> Callable[[Maker], Maker]:
         if name in BUILT_IN:
             raise UsageError(f"the operation {name} is built in; give your own a name of its own")
         OPERATIONS[name] = make
+        for forget in changed:
+            forget()
         return make
 
     return register
@@ -131,17 +146,42 @@ def layers_of(operation: str, macro: Macro) -> Layers:
             f"no network knows the operation {operation!r}{near_misses(operation, OPERATIONS)}; "
             f"known are {', '.join(OPERATIONS)}"
         )
-    make = OPERATIONS[operation]
     if operation in BUILT_IN:
-        return make(macro)
-    with users_code():
-        try:
-            layers: object = make(macro)
-        except Exception as error:
-            raise UsageError(f"the operation {operation} raised {raised(error)}") from error
+        built_in: Layers = OPERATIONS[operation](macro)
+        return built_in
+    return _own(OPERATIONS[operation], operation, macro)
+
+
+@lru_cache(maxsize=1024)
+def _own(make: object, operation: str, macro: Macro) -> Layers:
+    """Of an operation of a user's own; `make` is what its name means now."""
+    with drawing(0):  # a module draws as it is made, and this one is looked at alone
+        return _layers(operation, macro)
+
+
+def _layers(operation: str, macro: Macro) -> Layers:
+    layers = _called(operation, lambda: OPERATIONS[operation](macro))
     if layers is None or (isinstance(layers, tuple | list) and all(isinstance(one, Layer) for one in layers)):
         return None if layers is None else tuple(layers)
+    made = _called(operation, layers) if callable(layers) and not is_module(layers) else layers
+    if is_module(made):
+        size = macro.channels, macro.height, macro.width
+        return (Module(operation, *examine(operation, lambda: module_of(operation, macro), *size)),)
     raise UsageError(
-        f"the operation {operation} returned {type(layers).__name__} {str(layers)[:60]!r}; it must return a tuple of "
-        "Layer(...), () for the identity, or None for an edge that is absent"
+        f"the operation {operation} returned {type(made).__name__} {str(made)[:60]!r}; it must return a tuple of "
+        "Layer(...), () for the identity, None for an edge that is absent, or a torch.nn.Module"
     )
+
+
+def _called(operation: str, make: Callable[[], object]) -> Any:
+    with users_code():
+        try:
+            return make()
+        except Exception as error:
+            raise UsageError(f"the operation {operation} raised {raised(error)}") from error
+
+
+def module_of(operation: str, macro: Macro) -> Any:
+    """A new torch module of that operation; what its factory returns, where that is none."""
+    found: Any = OPERATIONS[operation](macro)
+    return found if is_module(found) or not callable(found) else found()

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import none
@@ -72,6 +73,12 @@ class Lockstep:
         self.recipe, self.macro, self.runs = recipe, macro, list(runs)
         self.device, self.dtype = torch.device(device), dtype
         self._networks = [child_network(macro, arch) for arch, _ in runs]
+        own = {block.module.operation for network in self._networks for block in network.blocks if block.module}
+        if own:
+            raise UsageError(
+                f"the operation {min(own)} is a torch module, which does not run many networks at a time; leave "
+                "--lockstep, and use --workers"
+            )
         self._members: dict[Slot, list[int]] = {}
         blocks: dict[Slot, Block[Slot]] = {}
         for run, network in enumerate(self._networks):

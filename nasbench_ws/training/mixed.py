@@ -27,7 +27,7 @@ from torch import Tensor
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
-from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network, Slot, read_blocks
+from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Module, Network, Slot, read_blocks
 from nasbench_ws.space.cell import Edge, Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro
@@ -97,7 +97,8 @@ class MixedNet:
         backend: Backend | None = None,
     ) -> None:  # fmt: skip
         for operation in space.operations:
-            if not layers_of(operation, macro):
+            layers = layers_of(operation, macro)
+            if not layers or isinstance(layers[-1], Module):
                 raise UsageError(
                     f"{operation} has no batch norm whose scale could be a gate; the spaces of mixed networks have "
                     "operations that end in one: take sharing strategies, such as full, for this space"

@@ -12,6 +12,7 @@ kernels compute. Not here: training (loop.py), and scoring all children at once 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -28,6 +29,7 @@ from nasbench_ws.space.blocks import Block, Head, Network
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.registry import get_space
+from nasbench_ws.space.torch_modules import norms, trainable
 from nasbench_ws.training.batches import normalised
 from nasbench_ws.training.reference import pooled, run_blocks
 from nasbench_ws.training.weights import Storage, Weights
@@ -55,6 +57,9 @@ class ChildModule(nn.Module):
             return self.layers[self._names[number]]
 
         def block(block: Block[int], x: Tensor) -> Tensor:
+            if block.module is not None:  # which may write to what it is given
+                made: Tensor = layer(block.bn)(x.clone(memory_format=torch.contiguous_format))
+                return made
             if block.relu:
                 x = F.relu(x)
             if block.pool:
@@ -83,7 +88,9 @@ class SuperNetModule(nn.Module):
         blocks = [block for network in self._networks for block in network.blocks]
         says = {block.conv: block.groups for block in blocks} | {block.depthwise: block.dilation for block in blocks}
         self._layers = [
-            _layer(storage, weights.macro, says.get(number, 1)).to(weights.dtype)
+            _own(weights.modules[number], weights.macro)
+            if number in weights.modules
+            else _layer(storage, weights.macro, says.get(number, 1)).to(weights.dtype)
             for number, storage in enumerate(self._storages)
         ]
         self._names = _names(self._storages)
@@ -151,13 +158,12 @@ class SuperNetModule(nn.Module):
         pairs: list[tuple[Tensor, Tensor]] = []
         for number, (storage, layer) in enumerate(zip(self._storages, self._layers, strict=True)):
             views = weights.views(weights.values, number)
-            pairs += [(p, view.view(p.shape)) for p, view in zip(layer.parameters(), views, strict=True)]
-            if isinstance(layer, nn.BatchNorm2d):
-                where = slice(storage.stats_offset, storage.stats_offset + storage.channels)
-                assert layer.running_mean is not None
-                assert layer.running_var is not None
-                pairs.append((layer.running_mean, weights.running_mean[where]))
-                pairs.append((layer.running_var, weights.running_var[where]))
+            pairs += [(p, view.view(p.shape)) for p, view in zip(trainable(layer).values(), views, strict=True)]
+            at = storage.stats_offset
+            for norm in norms(layer).values():
+                pairs.append((norm.running_mean, weights.running_mean[at : at + norm.num_features]))
+                pairs.append((norm.running_var, weights.running_var[at : at + norm.num_features]))
+                at += norm.num_features
         return pairs
 
 
@@ -206,6 +212,14 @@ def loader(
         order = RandomSampler(whole, generator=torch.Generator().manual_seed(seed))
     batches = BatchSampler(order, batch_size, drop_last=False)  # a batch is one look-up, not one an image
     return DataLoader(whole, batch_size=None, sampler=batches)
+
+
+def _own(module: nn.Module, macro: Macro) -> nn.Module:
+    """A module of a user's own as one to train here: its batch norms keep their statistics themselves."""
+    mine = copy.deepcopy(module)
+    for norm in norms(mine).values():
+        norm.momentum = macro.bn_momentum
+    return mine
 
 
 def _layer(storage: Storage, macro: Macro, how: int) -> nn.Module:

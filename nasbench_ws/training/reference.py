@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from nasbench_ws.errors import UsageError
 from nasbench_ws.provenance import processor
 from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network
+from nasbench_ws.space.torch_modules import ran
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
 from nasbench_ws.training.weights import Statistics, Weights
 
@@ -46,11 +47,13 @@ def forward(
     images: torch.Tensor,
     statistics: Statistics | None = None,
     leaves: dict[int, list[torch.Tensor]] | None = None,
+    learning: bool = False,
 ) -> Forward:
     """Run a bound network on images (B, H, W, C), already normalised.
 
     `statistics` holds each block's mean and (biased) variance, concatenated in block order; without it each
     block uses those of this batch. `leaves` may give the parameters of each storage, for autograd.
+    Modules of a user's own do what they do in training (dropout) where it is `learning`.
     """
     means: list[torch.Tensor] = []
     variances: list[torch.Tensor] = []
@@ -61,8 +64,25 @@ def forward(
     at = 0
     training = statistics is None
 
+    def run_own(block: Block[int], x: torch.Tensor) -> torch.Tensor:
+        assert block.module is not None
+        given = None if statistics is None else [one[at : at + block.statistics] for one in statistics]
+        made, mean, var = ran(
+            block.module.operation, weights.modules[block.bn], x, parameters(block.bn), given, learning
+        )
+        if given is None:  # as all others say it: what `move_statistics` makes unbiased
+            numbers = len(x) * x.shape[2] * x.shape[3]
+            var = var * ((numbers - 1) / numbers)
+        means.append(mean)
+        variances.append(var)
+        return made
+
     def run_block(block: Block[int], x: torch.Tensor) -> torch.Tensor:
         nonlocal at
+        if block.module is not None:
+            made = run_own(block, x)
+            at += block.statistics
+            return made
         z = layer_outputs(block, x, parameters)[-1]
         if statistics is None:
             mean = z.detach().mean(dim=(0, 2, 3))
@@ -167,13 +187,15 @@ def loss_and_gradient(
         number: [view.detach().requires_grad_() for view in weights.views(weights.values, number)]
         for number in numbers
     }
-    run = forward(network, weights, images, leaves=leaves)
+    run = forward(network, weights, images, leaves=leaves, learning=True)
     loss = criterion(run.logits[0], labels)
     flat = [leaf for number in numbers for leaf in leaves[number]]
-    gradients = iter(torch.autograd.grad(loss, flat))
+    gradients = iter(torch.autograd.grad(loss, flat, allow_unused=bool(weights.modules)))  # None: not read
     for number in numbers:
         for view in weights.views(out, number):
-            view += next(gradients)
+            gradient = next(gradients)
+            if gradient is not None:
+                view += gradient
     correct = int((run.logits[0].detach().argmax(dim=1) == labels).sum())
     return float(loss.detach()), correct, run.mean, run.var
 

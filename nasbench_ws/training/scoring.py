@@ -55,6 +55,12 @@ class Scorer:
     def score(self, net: SuperNet, numbers: Sequence[int] | None = None) -> Scores:
         """The children `numbers` (all of them by default), in that order. The super-net stays as it is."""
         numbers = range(len(net.children)) if numbers is None else numbers
+        apart = net.by_backend(numbers)
+        if len(apart) > 1:  # what the kernels know stays theirs
+            places = {number: place for place, number in enumerate(n for some in apart for n in some)}
+            back = [places[number] for number in numbers]
+            parts = [self.score(net, some) for some in apart]
+            return Scores(*(np.concatenate([getattr(one, of) for one in parts])[back] for of in ("accuracy", "loss")))
         if self.batch_norm.mode == "private":  # children that share a layer do not share its result
             alone = [self._scores(net, [n], self._private(net, n)) for n in numbers]
             return Scores(*(np.concatenate([getattr(one, name) for one in alone]) for name in ("accuracy", "loss")))
@@ -85,6 +91,6 @@ class Scorer:
                 "batch norm private takes each child's own running statistics, and training kept none; call "
                 "net.weights.keep_own() before the first step"
             )
-        size = sum(block.out_channels for block in net.merged([number]).network.blocks)
+        size = sum(block.statistics for block in net.merged([number]).network.blocks)
         mean, var = net.weights.own[:, number, :size]
         return mean, var

@@ -93,10 +93,21 @@ class SuperNet:
         """What computes that network: torch where the kernels do not know it, unless a backend was asked for."""
         return self.backend if self._strict or self.backend is TORCH or knows(network) else TORCH
 
+    def by_backend(self, numbers: Sequence[int]) -> list[list[int]]:
+        """The children `numbers`, each once, in one list for each way of computing them."""
+        if self._strict or self.backend is TORCH or self._all_built_in:
+            return [list(numbers)]
+        known = {number: self.backend_of(self.weights.network([number])) is self.backend for number in numbers}
+        return [some for some in ([n for n in known if known[n] is it] for it in (True, False)) if some]
+
+    @property
+    def _all_built_in(self) -> bool:
+        return all(operation in BUILT_IN for child in self.children[:1] for operation in child.space.operations)
+
     def description(self) -> str:
         """The processor and the path that computes, for records; where paths differ, how many children take torch's."""
         own = self.backend.description(self.macro.channels, self.weights.dtype)
-        if all(operation in BUILT_IN for child in self.children[:1] for operation in child.space.operations):
+        if self._all_built_in:
             return own
         networks = [self.weights.network([number]) for number in range(len(self.children))]
         other = sum(self.backend_of(network) is not self.backend for network in networks)

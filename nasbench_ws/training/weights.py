@@ -30,6 +30,8 @@ from nasbench_ws.space.blocks import Network, Slot, merged
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, parameter_count
 from nasbench_ws.space.macro import Macro
+from nasbench_ws.space.operations import module_of
+from nasbench_ws.space.torch_modules import IMAGES, made, norms, trainable
 
 Statistics: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # mean and variance of each block's channels, (s,) each
 
@@ -87,7 +89,7 @@ class Weights:
             for slot, shape in network.layers():
                 users.setdefault((slot, call_key(key, arch, slot)), []).append(number)
                 shapes[slot] = shape
-            channels.update({block.bn: block.out_channels for block in network.blocks})
+            channels.update({block.bn: block.statistics for block in network.blocks})
         self.storages: list[Storage] = []
         self._number: dict[tuple[int, Slot], int] = {}
         offset = stats_offset = 0
@@ -103,6 +105,7 @@ class Weights:
         self.momentum = torch.zeros(offset, dtype=dtype)
         self.running_mean = torch.zeros(stats_offset, dtype=dtype)
         self.running_var = torch.ones(stats_offset, dtype=dtype)
+        self.modules: dict[int, torch.nn.Module] = {}  # of storages that are a user's own; their values are here
         self.own: torch.Tensor = torch.empty(0, dtype=dtype) if parent is None else parent.own
         for storage in self.storages:
             if parent is None:
@@ -112,6 +115,9 @@ class Weights:
 
     def _initialise(self, storage: Storage, seed: int) -> None:
         slot = storage.slot
+        if slot.kind == "module":
+            self._make(storage, seed)
+            return
         if slot.kind == "bn":
             if storage.size:
                 self.values[storage.offset : storage.offset + storage.channels] = 1
@@ -123,6 +129,23 @@ class Weights:
         drawn = (generator.random(storage.size) * 2 - 1) / math.sqrt(fan_in)
         self.values[storage.offset : storage.offset + storage.size] = torch.from_numpy(drawn).to(self.dtype)
 
+    def _make(self, storage: Storage, seed: int) -> None:
+        """A module of a user's own, which draws its values from the seed of the storage."""
+        macro, operation = self.macro, str(storage.slot.operation)
+        sharers = ",".join(sorted(self.children[child].hash for child in storage.children))
+        shape = IMAGES, macro.channels, macro.height, macro.width
+        drawn_from = derive("init", seed, str(storage.slot), sharers)
+        module = made(operation, lambda: module_of(operation, macro), drawn_from, shape)
+        number = self._number[storage.children[0], storage.slot]
+        for view, value in zip(self.views(self.values, number), trainable(module).values(), strict=True):
+            view.copy_(value.detach())
+        at = storage.stats_offset
+        for norm in norms(module).values():
+            self.running_mean[at : at + norm.num_features] = norm.running_mean
+            self.running_var[at : at + norm.num_features] = norm.running_var
+            at += norm.num_features
+        self.modules[number] = module.to(self.dtype)
+
     def _inherit(self, storage: Storage, parent: Weights) -> None:
         """Values, momenta and statistics of the one storage that its children shared in the parent."""
         sources = {parent.number(child, storage.slot) for child in storage.children}
@@ -132,7 +155,10 @@ class Weights:
                 f"a later key shares {storage.slot} between children that did not share it before, such as {one} "
                 f"and {other}; sharing may only become less with time"
             )
-        source = parent.storages[sources.pop()]
+        where = sources.pop()
+        if where in parent.modules:
+            self.modules[self._number[storage.children[0], storage.slot]] = parent.modules[where]
+        source = parent.storages[where]
         here, there = slice(storage.offset, storage.offset + storage.size), source.offset
         self.values[here] = parent.values[there : there + source.size]
         self.momentum[here] = parent.momentum[there : there + source.size]
@@ -161,7 +187,7 @@ class Weights:
 
     def keep_own(self) -> None:
         """From here on, keep each child's own running statistics too."""
-        most = max(sum(block.out_channels for block in network.blocks) for network in self._networks)
+        most = max(sum(block.statistics for block in network.blocks) for network in self._networks)
         self.own = torch.zeros((2, len(self.children), most), dtype=self.dtype)
         self.own[1] = 1
 
@@ -206,7 +232,7 @@ class Weights:
 
     def statistics_positions(self, network: Network[int]) -> torch.Tensor:
         """Positions in the running statistics of each block's channels, concatenated in block order: (s,) int64."""
-        starts = [(self.storages[block.bn].stats_offset, block.out_channels) for block in network.blocks]
+        starts = [(self.storages[block.bn].stats_offset, block.statistics) for block in network.blocks]
         return torch.cat([torch.arange(0), *(torch.arange(start, start + count) for start, count in starts)])
 
     def active(self, child: int) -> torch.Tensor:

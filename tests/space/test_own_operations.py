@@ -152,8 +152,8 @@ def test_a_name_keeps_its_meaning() -> None:
     [
         (
             lambda macro: "conv",
-            "the operation odd returned str 'conv'; it must return a tuple of Layer(...), () for the identity, or None "
-            "for an edge that is absent",
+            "the operation odd returned str 'conv'; it must return a tuple of Layer(...), () for the identity, None "
+            "for an edge that is absent, or a torch.nn.Module",
         ),
         (lambda macro: 1 / 0, "the operation odd raised ZeroDivisionError: division by zero"),
         (

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.sharing.keys import none
 from nasbench_ws.space.blocks import Block, Head
 from nasbench_ws.space.cell import Architecture
@@ -42,6 +43,12 @@ class Untrained:
 
     def __init__(self, macro: Macro, arch: Architecture, seed: int, dtype: torch.dtype = torch.float32) -> None:
         self.macro, self.arch = macro, arch
+        own = [block.module.operation for block in child_network(macro, arch).blocks if block.module]
+        if own:
+            raise UsageError(
+                f"zero-cost proxies look into the layers of a child, and {arch.name} has {own[0]}, a torch module; "
+                "take a ranker that trains or counts, such as full or params"
+            )
         self._weights = Weights(macro, [arch], none, seed, dtype)
         self._network = self._weights.network([0])
         self._slots = [block.bn for block in child_network(macro, arch).blocks]

@@ -23,6 +23,11 @@ def check_network(network: Network[int]) -> None:
     channels: list[int] = []
     size = network.heads[0].height, network.heads[0].width
     for number, block in enumerate(network.blocks):
+        if block.module is not None:
+            raise UsageError(
+                f"the compiled kernels do not know block {number}, a torch module of the operation "
+                f"{block.module.operation}; give SuperNet(backend=TORCH), of nasbench_ws.training.reference"
+            )
         _check_inputs(f"block {number}", block.inputs, block.in_channels, channels)
         shapes = (block.kernel in (0, 3, 5)) and block.dilation in (1, 2) and block.conv_kernel in (0, 1, 3)
         shapes = shapes and block.pool in ("", "max", "average")
