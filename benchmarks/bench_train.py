@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from timing import machine, seconds_of
+from timing import cpu_seconds_of, machine, seconds_of
 from torch.nn import functional as F
 
 from nasbench_ws.recipe import Recipe
@@ -16,6 +16,7 @@ from nasbench_ws.space.macro import SMALL
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training.backend import chosen
 from nasbench_ws.training.module import SuperNetModule
+from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.supernet import SuperNet
 from nasbench_ws.training.weights import Weights
 
@@ -73,6 +74,47 @@ def test_train_ratio(benchmark):
         plain_microseconds_an_image=plain_time * 1e6,
     )
     benchmark.pedantic(lambda: [step() for step, _ in sides], rounds=3, warmup_rounds=1)
+
+
+def _learners(dtype):
+    """By name: all stratified children's gradients by the kernels' loss, by one of a trainer's own, and by torch."""
+    net = SuperNet(Recipe(), SMALL, [DEEPER64.architecture(name) for name in STRATIFIED], full, 0, dtype)
+    images, labels = _batch(SMALL, BATCH)
+    images, numbers = images.to(dtype), range(len(STRATIFIED))
+    by_torch = [TORCH.bind(net.weights.network([number]), net.weights, learns=True) for number in numbers]
+
+    def learnt(bound, criterion):
+        gradients = torch.zeros((len(STRATIFIED), len(net.weights.values)), dtype=dtype)
+        for number in numbers:
+            bound(number).learn(images, labels, gradients[number], 0.1, criterion)
+        return gradients
+
+    def smoothed(logits, labels):
+        return F.cross_entropy(logits, labels, label_smoothing=0.1)
+
+    return {
+        "kernels": lambda: learnt(net._child, None),
+        "own": lambda: learnt(net._child, smoothed),
+        "torch": lambda: learnt(by_torch.__getitem__, smoothed),
+    }
+
+
+def test_own_loss_ratio(benchmark):
+    """What a loss of a trainer's own costs beside the kernels' cross-entropy, and beside torch's backward pass."""
+    exact, sides = _learners(torch.float64), _learners(torch.float32)
+    torch.testing.assert_close(exact["own"](), exact["torch"](), rtol=0, atol=1e-10)
+    times = {name: [] for name in sides}
+    for _ in range(ROUNDS):
+        for name, side in sides.items():
+            times[name].append(cpu_seconds_of(side) / BATCH / len(STRATIFIED))
+    least = {name: min(values) for name, values in times.items()}
+    benchmark.extra_info.update(
+        machine(chosen().description(SMALL.channels)),
+        cost_of_own=least["own"] / least["kernels"],
+        ratio_to_torch=least["torch"] / least["own"],
+        **{f"{name}_microseconds_an_image": seconds * 1e6 for name, seconds in least.items()},
+    )
+    benchmark.pedantic(sides["own"], rounds=1)
 
 
 @pytest.mark.parametrize("channels", [8, 16, 32])

@@ -17,6 +17,13 @@ def seconds_of(function: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def cpu_seconds_of(function: Callable[[], object]) -> float:
+    """Of this process, on a machine that has other work."""
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
 def machine(path: str) -> dict[str, object]:
     """What a number holds for: the processor, torch's threads and the path that computed."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -295,8 +295,10 @@ def test_threads_do_not_share_working_memory():
     """An executor of threads is allowed: what runs at the same time must not write into the same memory."""
     from nasbench_ws.training.kernels.memory import working_memory
 
-    own = working_memory(1024)
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(working_memory, 1024).result()
-    assert own.data_ptr() != other.data_ptr()
-    assert working_memory(1024).data_ptr() == own.data_ptr()  # and a thread keeps its own
+    def place() -> int:
+        with working_memory(1024) as memory:
+            return int(memory.data_ptr())
+
+    with working_memory(1024) as own, ThreadPoolExecutor(1) as pool:
+        assert len({own.data_ptr(), pool.submit(place).result(), place()}) == 3  # nor does a run within a run
+    assert place() == own.data_ptr()  # and a thread keeps its own

@@ -20,6 +20,7 @@ import torch
 
 from nasbench_ws.space.blocks import Network
 from nasbench_ws.training.compiled import COMPILED
+from nasbench_ws.training.kernels.criterion import Criterion
 from nasbench_ws.training.kernels.library import available
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Statistics, Weights
@@ -37,12 +38,14 @@ class Bound(Protocol):
     network: Network[int]
 
     def learn(
-        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
-    ) -> tuple[float, int]:
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float,
+        criterion: Criterion | None = None,
+    ) -> tuple[float, int]:  # fmt: skip
         """Mean loss and number of correct images of a network of one head; batch norm by this batch's statistics.
 
         The loss's gradient is added to `gradient` (n,), laid out like `Weights.values`. Running statistics move
-        towards the batch's by `momentum`, with variances unbiased, as torch keeps them.
+        towards the batch's by `momentum`, with variances unbiased, as torch keeps them. `criterion` is another loss
+        than mean cross-entropy, of logits (B, classes) and labels; where it raises, nothing has changed.
         """
 
     def learnt_from(self) -> Statistics:
@@ -58,6 +61,9 @@ class Bound(Protocol):
 
     def statistics(self, images: torch.Tensor) -> Statistics:
         """Each block's mean and biased variance over all the images as one batch, (s,) each, in block order."""
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Of each head, (heads, B, classes), with the statistics of all the images as one batch; without a gradient."""
 
 
 class Updater(Protocol):

@@ -24,6 +24,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.provenance import processor
 from nasbench_ws.space.blocks import IMAGE, Network
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
+from nasbench_ws.training.kernels.criterion import CALLBACK, Asked, Criterion
 from nasbench_ws.training.kernels.known import check_network
 from nasbench_ws.training.kernels.library import available, function, library, real
 from nasbench_ws.training.kernels.memory import Arena, working_memory
@@ -35,7 +36,7 @@ CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what 
 MOST_THREADS = 64  # as in team.inc
 LEAST_IMAGES = 8  # of a batch, for a thread: fewer are done before the threads have met at the block's end
 POOLS = ("", "max", "average")  # as the kernels number them
-_NO_MEMORY, _BAD_LABEL = 1, 2  # what a run returns (kernels.cpp)
+_NO_MEMORY, _BAD_LABEL, _STOPPED = 1, 2, 3  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
 _FLOATS: TypeAlias = npt.NDArray[np.float64]
 
@@ -77,7 +78,7 @@ class Engine:
         self.network, self.weights, self.keep = network, weights, keep
         self.lanes = lanes(weights.macro.channels, weights.dtype)
         kind = real(weights.dtype)
-        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippipppii")
+        self._call = function(f"nbws_run_{kind}x{self.lanes}", "pipippdpppppiippipppiipp")
         self._move = function(f"nbws_move_{kind}", "ppppppidd")
         self.channels = sum(block.out_channels for block in network.blocks)
         self._plan()
@@ -211,6 +212,7 @@ class Engine:
             check_gradient(gradient, self.weights.values)
             if not self.keep or statistics is not None:
                 raise UsageError("a gradient takes an engine with keep=True, and the batch's own statistics")
+            self._check_heads()
         if logits is not None:
             expected = (len(self.network.heads), total, self.network.heads[0].classes)
             if tuple(logits.shape) != expected or logits.dtype != self.weights.dtype or not logits.is_contiguous():
@@ -237,22 +239,28 @@ class Engine:
         return Outcome(loss / total, correct, mean, var)
 
     def learn(
-        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float
-    ) -> tuple[float, int]:
+        self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float,
+        criterion: Criterion | None = None,
+    ) -> tuple[float, int]:  # fmt: skip
         """As `backend.Bound.learn`."""
         weights = self.weights
         check_gradient(gradient, weights.values)
         if not self.keep:
             raise UsageError("to learn takes an engine with keep=True")
+        self._check_heads()
         count = check_count(len(images) * self._pixels)
         self._loss[0] = self._correct[0] = 0
-        self._execute(images, labels, len(images), gradient.data_ptr(), self._found_at, None)
+        asked = None
+        if criterion is not None:
+            asked = Asked(criterion, images, labels, self.network.heads[0].classes)
+        self._execute(images, labels, len(images), gradient.data_ptr(), self._found_at, None, asked)
         mean_at, var_at = self._found_at[:2]
         self._move(
             weights.running_mean.data_ptr(), weights.running_var.data_ptr(), mean_at, var_at, *self._norms_at,
             momentum, count / (count - 1),
         )  # fmt: skip
-        return float(self._loss[0]) / len(images), int(self._correct[0])
+        loss = float(self._loss[0]) / len(images) if asked is None else asked.loss()
+        return loss, int(self._correct[0])
 
     def learnt_from(self) -> Statistics:
         """As `backend.Bound.learnt_from`."""
@@ -272,9 +280,20 @@ class Engine:
         outcome = self.run(images, torch.zeros(len(images), dtype=torch.int64), len(images))
         return outcome.mean, outcome.var
 
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """As `backend.Bound.logits`."""
+        heads, none = self.network.heads, torch.zeros(len(images), dtype=torch.int64)
+        found = torch.empty((len(heads), len(images), heads[0].classes), dtype=self.weights.dtype)
+        self.run(images, none, len(images), logits=found)
+        return found
+
+    def _check_heads(self) -> None:
+        if len(self.network.heads) != 1:
+            raise UsageError(f"a gradient of {len(self.network.heads)} heads: bind one child to learn")
+
     def _execute(
         self, images: torch.Tensor, labels: torch.Tensor, batch: int, gradient: int | None,
-        found: tuple[int, ...], logits: int | None,
+        found: tuple[int, ...], logits: int | None, asked: Asked | None = None,
     ) -> None:  # fmt: skip
         values = self.weights.values
         check_batch(self.weights.macro, values.dtype, images, labels)
@@ -283,11 +302,16 @@ class Engine:
         if not given:
             threads = max(1, min(threads, batch // LEAST_IMAGES))
         vectors = self._vectors * batch  # where statistics are given, of each thread
-        arena = working_memory(vectors * (threads if given else 1) * self.lanes * values.element_size())
-        failed = self._call(
-            *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
-            len(images), batch, *found, logits, vectors, threads,
-        )  # fmt: skip
+        call, pull = None, None
+        if asked is not None:
+            call, logits, pull = CALLBACK(asked), asked.logits.data_ptr(), asked.pull.data_ptr()
+        with working_memory(vectors * (threads if given else 1) * self.lanes * values.element_size()) as arena:
+            failed = self._call(
+                *self._plan_at, arena.data_ptr(), values.data_ptr(), gradient, images.data_ptr(), labels.data_ptr(),
+                len(images), batch, *found, logits, vectors, threads, call, pull,
+            )  # fmt: skip
+        if asked is not None and failed in (0, _STOPPED):
+            asked.loss()  # or what it raised
         if failed == _BAD_LABEL:
             check_labels(self.network, labels)
         if failed:

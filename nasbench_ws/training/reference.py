@@ -25,11 +25,11 @@ from nasbench_ws.provenance import processor
 from nasbench_ws.space.blocks import IMAGE, Block, Head, Inputs, Network
 from nasbench_ws.space.torch_modules import ran
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
+from nasbench_ws.training.kernels.criterion import Criterion
 from nasbench_ws.training.weights import Statistics, Weights
 
 CHUNK = 250  # images scored at a time where statistics are given: calls cost more than memory
 _FLOATS: TypeAlias = npt.NDArray[np.float64]
-Criterion: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of logits and labels, a scalar
 
 
 @dataclass(frozen=True)
@@ -233,13 +233,15 @@ class Reference:
 
     def learn(
         self, images: torch.Tensor, labels: torch.Tensor, gradient: torch.Tensor, momentum: float,
-        criterion: Criterion = F.cross_entropy,
+        criterion: Criterion | None = None,
     ) -> tuple[float, int]:  # fmt: skip
-        """As `backend.Bound.learn`; `criterion` may be another loss."""
+        """As `backend.Bound.learn`."""
         self._check(images, labels)
         check_gradient(gradient, self.weights.values)
         count = check_count(len(images) * images.shape[1] * images.shape[2])
-        loss, correct, mean, var = loss_and_gradient(self.network, self.weights, images, labels, gradient, criterion)
+        loss, correct, mean, var = loss_and_gradient(
+            self.network, self.weights, images, labels, gradient, criterion or F.cross_entropy
+        )
         move_statistics(self.weights, self._positions, mean, var, momentum, count)
         self._learnt_from = mean, var
         return loss, correct
@@ -269,6 +271,12 @@ class Reference:
         """As `backend.Bound.statistics`."""
         run = forward(self.network, self.weights, images)
         return run.mean, run.var
+
+    @torch.no_grad()
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """As `backend.Bound.logits`."""
+        check_batch(self.weights.macro, self.weights.dtype, images, torch.zeros(len(images), dtype=torch.int64))
+        return forward(self.network, self.weights, images).logits
 
     def _check(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         check_batch(self.weights.macro, self.weights.dtype, images, labels)

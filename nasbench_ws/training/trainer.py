@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasbench_ws.errors import StrategyError
+from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.plugins import raised
@@ -33,7 +33,6 @@ from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.hook_calls import Hooks
-from nasbench_ws.training.reference import TORCH, Reference, forward
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet, mean_of
 
@@ -121,7 +120,6 @@ class TrainerNet(SuperNet):
         self._hooks, self._images = hooks, images
         self._scorer: Scorer | None = None
         self._context: Context | None = None
-        self._taught: dict[int, Reference] = {}
         self._now: list[StepOutcome] = []
         hooks.start(self)
         self.moved_by: Any = None
@@ -133,15 +131,14 @@ class TrainerNet(SuperNet):
 
     # -- for trainers ------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def logits(self, child: int, images: Tensor) -> Tensor:
         """What a child makes of normalised images (B, C, H, W), with their own statistics; without a gradient.
 
         Nothing of the super-net changes. The forward pass is paid for.
         """
-        network = self.weights.network([child])
+        found = self.merged([child]).logits(images.detach().permute(0, 2, 3, 1))[0]
         self.extra_macs += len(images) * int(self.macs[child])
-        return forward(network, self.weights, images.permute(0, 2, 3, 1)).logits[0]
+        return found
 
     def accuracies(self, children: Sequence[int] | None = None) -> Array:
         """Of children on the first 500 validation images, with their own statistics; paid for."""
@@ -165,10 +162,6 @@ class TrainerNet(SuperNet):
         """The steps that the trainer's `next_children` chooses, for `train`."""
         return Asked(self._hooks, self.history)
 
-    def divide(self, key: Key) -> None:
-        super().divide(key)
-        self._taught = {}
-
     def accumulate(self, number: int, images: Tensor, labels: Tensor, out: Tensor) -> StepOutcome:
         if self._hooks.has("loss"):
             outcome = self._learn(number, images, labels, out)
@@ -181,16 +174,14 @@ class TrainerNet(SuperNet):
         """As of a `SuperNet`, with the trainer's loss."""
         context = self._context
         assert context is not None, "inside of a step"
-        if number not in self._taught:
-            self._taught[number] = TORCH.bind(self.weights.network([number]), self.weights, learns=True)
-        child = self._taught[number]
+        child = self._child(number)
 
         def criterion(logits: Tensor, labels: Tensor) -> Tensor:
             return self._hooks.loss(self, number, logits, labels, context)
 
         try:
             loss, correct = child.learn(images, labels, out, self.macro.bn_momentum, criterion)
-        except RuntimeError as error:  # of autograd
+        except (RuntimeError, UsageError) as error:  # of autograd, or of what surrounds it
             raise StrategyError(
                 f"trainer {self._hooks.name!r}: the gradient of its loss for child {self.children[number].name} raised "
                 f"{raised(error)}"

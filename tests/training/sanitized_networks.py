@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.nn.functional import cross_entropy
 
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
@@ -62,7 +63,18 @@ def run(seed: int) -> None:
     finally:
         engine.lanes = lanes
     gradient = torch.zeros_like(weights.values)
+
+    def criterion(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        scorer.score(images, labels, batch=2)  # a run within a run
+        return cross_entropy(logits, labels)
+
+    by_loss, _ = learner.learn(images, labels, gradient, 0.0, criterion)
+    by_own = gradient.clone()
+    gradient.zero_()
     loss, _ = learner.learn(images, labels, gradient, 0.1)
+    if dtype == torch.float64:
+        assert abs(by_loss - loss) < 1e-9 * max(1.0, abs(loss)), (seed, by_loss, loss)
+        assert (by_own - gradient).abs().max() < 1e-9 * max(1.0, float(gradient.abs().max())), seed
     engine.Updater(weights, weights.ranges([0])).update(gradient, 0.01, 0.9, 1e-4)
     assert gradient.eq(0).all()
     for statistics, batch in ((scorer.statistics(images), rng.randint(1, count)), (None, count)):

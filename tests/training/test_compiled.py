@@ -12,7 +12,9 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
+from nasbench_ws.errors import UsageError
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import PAPER, SMALL, Macro
@@ -113,6 +115,52 @@ def test_gradients_are_added_to() -> None:
     run(images, labels, 3, gradient=twice)
     run(images, labels, 3, gradient=twice)
     torch.testing.assert_close(twice, 2 * once, rtol=1e-12, atol=1e-14)
+
+
+@needs_kernels
+@pytest.mark.parametrize("arch", ["434", "141"])
+def test_a_loss_of_ones_own_is_the_references(arch: str) -> None:
+    """Of logits changed in place, and with a look at other children: a run of the kernels within a run."""
+    weights = Weights(WIDE, [DEEPER64.architecture(arch), DEEPER64.architecture("222")], full, 0, torch.float64)
+    images, labels = batch(WIDE, 5)
+    network, everyone = weights.network([0]), Engine(weights.network([0, 1]), weights, keep=False)
+
+    def criterion(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        other = everyone.logits(images)[1]
+        logits /= 2
+        return F.cross_entropy(logits, labels, label_smoothing=0.2) + (logits - other).square().mean()
+
+    assert distance(everyone.logits(images), TORCH.bind(everyone.network, weights, False).logits(images)) < 1e-12
+
+    found = []
+    for bound in (Engine(network, weights, keep=True), TORCH.bind(network, weights, learns=True)):
+        gradient = torch.zeros_like(weights.values)
+        found.append((bound.learn(images, labels, gradient, 0.0, criterion), gradient, *bound.learnt_from()))
+    (own, *others), (true, *expected) = found
+    assert own == (pytest.approx(true[0], rel=1e-12), true[1])
+    assert max(distance(a, b) for a, b in zip(others, expected, strict=True)) < 1e-12
+
+
+@needs_kernels
+def test_a_loss_that_fails_leaves_all_as_it_was() -> None:
+    weights = Weights(WIDE, [DEEPER64.architecture("314")], full, 0, torch.float64)
+    images, labels = batch(WIDE, 3)
+    gradient, before = torch.zeros_like(weights.values), weights.snapshot()
+    learner = Engine(weights.network([0]), weights, keep=True)
+    changed = "the loss changed the images of its batch in place; give it a copy of them"
+    scalar = "grad can be implicitly created only for scalar outputs"
+    for criterion, kind, message in (
+        (lambda logits, labels: logits[0, 99], IndexError, "index 99 is out of bounds for dimension 1 with size 10"),
+        (lambda logits, labels: images.mul_(1).sum() + logits.sum(), UsageError, changed),
+        (lambda logits, labels: logits.sum(dim=1), RuntimeError, scalar),
+    ):
+        with pytest.raises(kind) as caught:
+            learner.learn(images, labels, gradient, 0.1, criterion)
+        assert str(caught.value) == message
+        assert gradient.eq(0).all()
+    assert all(torch.equal(a, b) for a, b in zip(before, weights.snapshot(), strict=True))
+    loss, _ = learner.learn(images, labels, gradient, 0.1, F.cross_entropy)
+    assert loss == pytest.approx(reference(weights, images, labels)[0], rel=1e-12)
 
 
 @needs_kernels

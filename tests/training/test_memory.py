@@ -162,6 +162,7 @@ def test_a_batch_without_a_variance(backend) -> None:
 def test_what_a_run_cannot_fill_or_read() -> None:
     weights = Weights(MACRO, [CHILD], full, 0)
     learns, scores = (Engine(weights.network([0]), weights, keep=keep) for keep in (True, False))
+    two = Engine(weights.network([0, 0]), weights, keep=True)
     images, labels = batch()
     gradient, given = torch.zeros_like(weights.values), (torch.zeros(scores.channels), torch.ones(scores.channels))
     size = scores.channels
@@ -176,6 +177,8 @@ def test_what_a_run_cannot_fill_or_read() -> None:
             "a gradient takes an engine with keep=True, and the batch's own statistics",
         ),
         (lambda: scores.learn(images, labels, gradient, 0.1), "to learn takes an engine with keep=True"),
+        (lambda: two.learn(images, labels, gradient, 0.1), "a gradient of 2 heads: bind one child to learn"),
+        (lambda: two.run(images, labels, 4, gradient=gradient), "a gradient of 2 heads: bind one child to learn"),
         (
             lambda: scores.run(images, labels, 4, logits=torch.zeros(1, 3, 3)),
             "logits (1, 3, 3) of torch.float32: give contiguous ones (1, 4, 3) of torch.float32",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
@@ -36,10 +37,12 @@ def numbers(macro: Macro, dtype: torch.dtype, batch: int = 61) -> bytes:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn((batch, 6, 5, 1), generator=generator, dtype=dtype)
     labels = torch.arange(batch) % 3
-    found = [net.step([number], images, labels, 0.1) for number in (0, 1, 2, 0)]
+    found: list[Any] = [net.step([number], images, labels, 0.1) for number in (0, 1, 2, 0)]
+    gradient = torch.zeros_like(net.weights.values)
+    found.append(net._child(2).learn(images, labels, gradient, 0.1, F.cross_entropy))
     bound = net.merged(range(3))
     mean, var = bound.statistics(images)
-    parts = [*bound.score(images, labels, (mean, var), 5), *bound.score(images, labels, None, 20), mean, var]
+    parts = [gradient, *bound.score(images, labels, (mean, var), 5), *bound.score(images, labels, None, 20), mean, var]
     parts += [net.weights.values, net.weights.momentum, net.weights.running_mean, net.weights.running_var]
     return repr(found).encode() + b"".join(np.asarray(part).tobytes() for part in parts)
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -47,6 +48,20 @@ struct Scratch {
 };
 thread_local Scratch scratch;
 
+// That memory while a run lasts: a run that another one's loss asks for meanwhile has its own.
+struct Borrowed {
+  Scratch scratch;
+  Borrowed() { swap(); }
+  ~Borrowed() {
+    if (scratch.bytes > ::scratch.bytes) swap();
+  }
+  void swap() {
+    std::swap(scratch.data, ::scratch.data);
+    std::swap(scratch.bytes, ::scratch.bytes);
+  }
+  Borrowed(const Borrowed&) = delete;
+};
+
 #include "team.inc"
 
 // Columns of a block's row in the plan. training/compiled.py writes them in this order.
@@ -55,7 +70,7 @@ enum { MAX = 1, AVERAGE };  // what POOL holds, 0 where a block pools nothing
 // Columns of a head's row.
 enum { H_CHANNELS, H_CLASSES, H_HEIGHT, H_WIDTH, H_LINEAR, H_INPUT, H_TARGET, H_COLUMNS };
 // What a run returns, as training/compiled.py reads it.
-enum { OK, NO_MEMORY, BAD_LABEL };
+enum { OK, NO_MEMORY, BAD_LABEL, STOPPED };  // stopped: by the caller's loss
 
 }  // namespace
 
@@ -126,5 +141,5 @@ int nbws_lanes() {
 }
 
 // Of the plan and of all arguments; training/kernels/library.py refuses another.
-int nbws_version() { return 5; }
+int nbws_version() { return 6; }
 }

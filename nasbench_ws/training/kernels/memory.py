@@ -3,12 +3,15 @@
     arena = Arena()
     at = arena.take(8)                   # a place for 8 vectors an image, from `at` on
     arena.free(at, 8)                    # whoever asks for 8 next gets it
-    working_memory(arena.size * 32)      # bytes
+    with working_memory(arena.size * 32) as memory:  # bytes
+        memory.data_ptr()
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
 import torch
 
@@ -33,9 +36,14 @@ class Arena:
 _kept = threading.local()  # the kernels let go of the interpreter's lock: each thread needs memory of its own
 
 
-def working_memory(size: int) -> torch.Tensor:
-    """This thread's, at least `size` bytes, kept between calls."""
+@contextlib.contextmanager
+def working_memory(size: int) -> Iterator[torch.Tensor]:
+    """This thread's, at least `size` bytes, kept for the next to ask; who asks meanwhile gets other memory."""
     memory: torch.Tensor | None = getattr(_kept, "memory", None)
+    _kept.memory = None
     if memory is None or memory.numel() < size:
-        memory = _kept.memory = torch.empty(size, dtype=torch.uint8)
-    return memory
+        memory = torch.empty(size, dtype=torch.uint8)
+    try:
+        yield memory
+    finally:
+        _kept.memory = memory
