@@ -79,7 +79,11 @@ def _show(error: NasbenchError) -> None:
 
 
 def _own_frames(cause: BaseException) -> list[str]:
-    """A user's traceback, from the first frame of their own file on."""
+    """A user's traceback, from the first frame of their own file on. Of another process there is its text alone."""
+    remote = getattr(cause, "tb", None)  # of concurrent.futures: the whole chain, the error of ours at its end
+    if isinstance(remote, str):
+        theirs, chained, _ = remote.strip('\n"').partition("\n\nThe above exception was the direct cause")
+        return [theirs, "\n"] if chained else []
     frames = traceback.extract_tb(cause.__traceback__)
     first = next((i for i, frame in enumerate(frames) if not _ours(frame.filename)), len(frames))
     shown = traceback.format_list(frames[first:])

@@ -9,9 +9,12 @@ import click
 
 from nasbench_ws.cli.options import table_option
 from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
+from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
     from nasbench_ws.tables.table import Entry, Table
+
+TOP = 10  # children, where nothing is said
 
 
 @click.command()
@@ -84,8 +87,9 @@ def query(architecture: str, table: str, as_json: bool) -> None:
     for name in shown if opened.truth_name in shown else [*shown, opened.truth_name]:
         mean, std, values = opened.statistic(name, entry.index)
         values = tuple(value for value in values if value == value or not opened.foreign)
-        click.echo(f"{label(name):20}{mean:.4f} +- {std:.4f} over {len(values)} seeds:")
-        listed = textwrap.fill(" ".join(f"{value:.4f}" for value in values), 59)
+        seeds = f"{len(values)} seed{'' if len(values) == 1 else 's'}"
+        click.echo(f"{label(name):20}{number(mean, 4)} +- {number(std, 4)} over {seeds}:")
+        listed = textwrap.fill(" ".join(number(value, 4) for value in values), 59)
         click.echo(textwrap.indent(listed, " " * 20))
     if own == own:
         click.echo(f"{'rank by ' + label(opened.truth_name).removesuffix(' accuracy'):20}{rank} of {of}")
@@ -107,12 +111,12 @@ def size(entry: Entry) -> str:
 
 
 @click.command()
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("-n", "count", type=click.IntRange(1), help=f"How many.  [default: {TOP}, or as many as there are]")
 @click.option("--by", help="A column of accuracies or losses.  [default: the table's ground truth]")
 @table_option
 @csv_option
 @json_option
-def top(count: int, by: str | None, table: str, as_csv: bool, as_json: bool) -> None:
+def top(count: int | None, by: str | None, table: str, as_csv: bool, as_json: bool) -> None:
     """The best children of a table.
 
     \b
@@ -123,6 +127,9 @@ def top(count: int, by: str | None, table: str, as_csv: bool, as_json: bool) -> 
 
     opened = load(table)
     by = by or opened.truth_name
+    if count is None:
+        known = opened.column(by)[opened.firsts] if opened.has(by) else ()
+        count = max(1, min(TOP, sum(value == value for value in known)))
     best = opened.best(by, count)
     if as_json:
         print_json({"by": by, "children": [entry.to_dict() for entry in best]})

@@ -10,6 +10,7 @@ import click
 from nasbench_ws.cli.options import table_option
 from nasbench_ws.cli.outputs import check_output, force_option, json_option, print_json
 from nasbench_ws.errors import UsageError
+from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
     from nasbench_ws.results.result import Result
@@ -91,12 +92,13 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
     for target in range(1, table.space.nodes + 1):
         terms = [f"{entry.architecture.operation((source, target))}({_node(source)})" for source in range(target)]
         lines.append(f"  {_node(target)} = {' + '.join(terms)}")
-    outputs = [_node(number) for number in range(1, table.space.nodes + 1)]
+    outputs = [_node(node) for node in range(1, table.space.nodes + 1)]
     lines += [
         f"  output = {(' + ' if table.macro.output == 'sum' else ', ').join(outputs)}",
         "",
         f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image",
-        f"test accuracy {entry.test_accuracy.mean:.4f} +- {entry.test_accuracy.std:.4f} over {len(table.seeds)} seeds",
+        f"test accuracy {number(entry.test_accuracy.mean, 4)} +- {number(entry.test_accuracy.std, 4)} over "
+        f"{len(table.seeds)} seed{'' if len(table.seeds) == 1 else 's'}",
         "",
         "validation accuracy by epoch",
     ]

@@ -183,6 +183,9 @@ class Plugins:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module  # so that dataclasses and pickling find it
+        folder = str(file.resolve().parent)
+        if folder not in sys.path:
+            sys.path.append(folder)  # so that it finds its neighbours, and hides nothing that is installed
         loader = spec.loader
         self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}")
         return module

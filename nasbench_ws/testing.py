@@ -47,7 +47,7 @@ from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import SMALL, Macro
 from nasbench_ws.space.problem import Problem
-from nasbench_ws.space.registry import DEEPER64, get_space
+from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import Table, load
 from nasbench_ws.training.hooks import HOOKS, is_trainer
 from nasbench_ws.training.supernet import SuperNet
@@ -155,7 +155,7 @@ def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> No
     """
     here = _partition(resolve(name, space, macro).key, list(space), macro)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        there = pool.submit(_in_worker, name, space.name, macro).result()
+        there = pool.submit(_in_worker, name, space, macro).result()
     if here != there:
         raise StrategyError(f"strategy {name!r} shares otherwise in a worker process; keys must not depend on state")
 
@@ -253,8 +253,8 @@ def _noise() -> Images:
     return Images("noise", ("a", "b", "c", "d"), "0" * 64, (0.5,), (0.3,), splits)
 
 
-def _in_worker(name: str, space: str, macro: Macro) -> Partition:
-    return _partition(resolve(name, get_space(space), macro).key, list(get_space(space)), macro)
+def _in_worker(name: str, space: Space, macro: Macro) -> Partition:
+    return _partition(resolve(name, space, macro).key, list(space), macro)
 
 
 def _net(strategy: Strategy, macro: Macro, children: list[Architecture]) -> SuperNet:

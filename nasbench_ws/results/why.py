@@ -20,6 +20,7 @@ import numpy as np
 
 from nasbench_ws.errors import ResultError
 from nasbench_ws.json_files import without_nan
+from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.pairs import decidable
 from nasbench_ws.metrics.rank import kendall_tau
@@ -71,9 +72,10 @@ class Why:
         return found
 
     def __str__(self) -> str:
-        lines = [f"{self.strategy}: where a Kendall tau of 1 went, {self.instances} instances", ""]
+        instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
+        lines = [f"{self.strategy}: where a Kendall tau of 1 went, {instances}", ""]
         for name, value in self.shares.items():
-            lines.append(f"{value:7.3f}  {name}")
+            lines.append(f"{number(value):>7}  {name}")
         lines += ["", "What is known of the causes"]
         lines += [f"  {name}: {said}" for name, said in self.causes.items()]
         lines += ["", "Places above the true rank, by operation (range over instances)"]
@@ -90,12 +92,17 @@ class Why:
 
 
 def why(result: Result, table: GroundTruth) -> Why:
-    """ResultError where every instance diverged, or the table is of other children."""
+    """ResultError where every instance diverged, nothing is ranked, or the table is of other children."""
     table = once(table)
     one = result.measured_by(table).among(table)
     scores, standing = rankable(one.scores), one.assessment.standing
     if not len(scores) or standing is None or "kendall_tau" not in one.metrics:
         raise ResultError(f"{result.outcome.strategy} ranks nothing: every instance diverged; train it otherwise")
+    if math.isnan(one.tau.mean):
+        raise ResultError(
+            f"{result.outcome.strategy} has no Kendall tau on {table.name}: all scores of an instance, or all "
+            f"{scores.shape[1]} ground-truth values, are equal; there is no order to explain"
+        )
     mean, bound, ensemble = one.tau.mean, standing.reach["kendall_tau"].bound, standing.ensemble
     shares = {
         "reached: Kendall tau, mean over instances": mean,

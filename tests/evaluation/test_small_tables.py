@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from nasbench_ws.cli import group
 from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.rankers.scores_file import turned
@@ -18,7 +21,9 @@ from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.tables.checks import blank_columns, problems, root_attributes
 from nasbench_ws.tables.columns import CURVES, DIVERGED, MISSING, Content
+from nasbench_ws.tables.file import write_table
 from nasbench_ws.tables.table import Table
+from nasbench_ws.testing import check_worker
 
 OPERATIONS = ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5")
 
@@ -98,3 +103,30 @@ def test_a_small_table_has_a_leaderboard(children: int, seeds: int, equal: bool)
 
 def test_equal_scores_do_not_look_turned() -> None:
     assert turned(np.ones((1, 4)), np.arange(4.0)) is None
+
+
+@pytest.mark.usefixtures("quick")
+def test_commands_answer_of_a_table_of_two_children_and_one_seed(tmp_path: Path) -> None:
+    path = tmp_path / "two.h5"
+    write_table(path, small(2, seeds=1, equal=True).content)
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(group, [*words, "--table", str(path)], standalone_mode=False)
+
+    assert "validation accuracy 0.5000 +- - over 1 seed:\n" in run("query", "1").stdout
+    assert "test accuracy 0.5000 +- - over 1 seed\n" in run("show", "2").stdout
+    assert [line.split()[:2] for line in run("top").stdout.splitlines()[1:]] == [["1", "1"], ["2", "2"]]
+    assert str(run("top", "-n", "3").exception) == "the 3 best of 2 children with a test_accuracy: n must be 1 to 2"
+    result = str(tmp_path / "params.json")
+    assert "No verdict: all 2 ground-truth values are equal" in run("evaluate", "params", "-o", result).stdout
+    assert str(run("why", result).exception) == (
+        "params has no Kendall tau on two.h5: all scores of an instance, or all 2 ground-truth values, are equal; "
+        "there is no order to explain"
+    )
+    for words in (["leaderboard", result], ["power", "--detect", "0.1"], ["search", "random", "--repetitions", "2"]):
+        assert "nan" not in run(*words).stdout.split(), words
+
+
+@pytest.mark.slow  # starts a process
+def test_a_space_that_only_its_table_knows_is_checked_in_a_worker_too() -> None:
+    check_worker("edge:0-1", small(3).space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,19 @@ def test_a_schedule_of_its_own_and_of_a_plan(file: Path) -> None:
     assert plan.width(CHILDREN, strategy) == 4  # fair: as many children a step as there are operations
     assert Plan(strategy.name, Recipe(), steps=640, schedule="cycle").width(CHILDREN, strategy) == 1
     assert plan.width(CHILDREN, Strategy("mine", sharing.full, fair)) == 4  # the function itself
+
+
+def test_a_file_finds_its_neighbours_and_hides_nothing_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "ws_neighbour.py").write_text("KINDS = {'linear'}\n")
+    (tmp_path / "scipy.py").write_text("1 / 0\n")
+    code = "import scipy.stats\nfrom ws_neighbour import KINDS\ndef key(arch, slot): return slot.kind in KINDS\n"
+    (tmp_path / "my.py").write_text(code)
+    assert [found(f"{tmp_path / 'my.py'}:key").key(CHILDREN[0], slot) for slot in SLOTS] == [
+        slot.kind == "linear" for slot in SLOTS
+    ]
 
 
 def test_a_file_that_does_not_exist(tmp_path: Path) -> None:
