@@ -13,6 +13,7 @@ import click
 from nasbench_ws.cli.choices import MATCHES, SCHEDULES
 from nasbench_ws.cli.options import (
     NO_WORKERS,
+    complete_schedules,
     complete_strategies,
     dask_option,
     fetch,
@@ -54,7 +55,10 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
 @click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
-@click.option("--schedule", type=click.Choice(SCHEDULES), help="Which child trains when.  [the strategy's own]")
+@click.option(
+    "--schedule", metavar="NAME", shell_complete=complete_schedules,
+    help=f"Which child trains when: {', '.join(SCHEDULES)}, or FILE.py:FUNCTION.  [the strategy's own]",
+)  # fmt: skip
 @mode_option(
     "Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable, the first is the "
     "result's.  [default: recalibrate, running]", multiple=True,
@@ -103,6 +107,7 @@ def evaluate(
     """
     from nasbench_ws.rankers.named import check_name
     from nasbench_ws.rankers.plan import Plan, quick_look
+    from nasbench_ws.sharing.schedules import get_schedule
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.batch_norm import BatchNorm
     from nasbench_ws.workers.threads import threads_here
@@ -119,6 +124,8 @@ def evaluate(
     plan = replace(plan, steps=steps or plan.steps, valid_images=valid_images or plan.valid_images)
     for mode in batch_norm:
         BatchNorm.parse(mode)
+    if schedule is not None:
+        get_schedule(schedule)
     check_name(ranker, truth.space, truth.macro)
 
     from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nasbench_ws.cli.choices import METRICS, MODES
+from nasbench_ws.cli.choices import METRICS, MODES, SCHEDULES
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ def complete_strategies(context: click.Context, parameter: click.Parameter, inco
     usages = [usage for one in BUILT_IN.values() for usage in one.usage.split(" | ")]
     fixed = {usage[: next((i for i, c in enumerate(usage) if c.isupper() or c == "["), len(usage))] for usage in usages}
     return sorted(name for name in fixed if name.startswith(incomplete))
+
+
+def complete_schedules(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Built-in schedules, and files."""
+    from click.shell_completion import CompletionItem
+
+    names = [CompletionItem(name) for name in SCHEDULES if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
 
 
 def complete_results(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:

@@ -88,7 +88,7 @@ class Plan:
     recipe: Recipe
     steps: int = 6400  # of one super-net that shares everything: 100 for each child of deeper64
     match: Match = "child-updates"
-    schedule: str | None = None  # a name; None: the strategy's own
+    schedule: str | None = None  # a name, or FILE.py:FUNCTION; None: the strategy's own
     batch_norm: tuple[str, ...] = ()  # modes of scoring; the first is the result's; none given: `default_modes`
     last: int = 0  # score after each of the last so many steps as well (GT-Tau-Mean-k): a window
     end_lr: float | None = None  # last learning rate, in peaks; None: END_LR with a window, else the recipe's
@@ -109,8 +109,8 @@ class Plan:
         check_most("fine_tune", max(self.fine_tune, default=0), MOST_STEPS)
         if self.schedule is not None and not isinstance(self.schedule, str):
             raise UsageError(
-                f"schedule is {self.schedule!r}; a plan takes the name of one ({', '.join(SCHEDULES)}): give a "
-                "function of your own to your strategy, as its attribute `schedule`"
+                f"schedule is {self.schedule!r}; a plan takes the name of one ({', '.join(SCHEDULES)}), or "
+                "FILE.py:FUNCTION: give a function itself to your strategy, as its attribute `schedule`"
             )
         if self.match not in MATCHES:
             raise UsageError(f"unknown match {self.match!r}; known are {', '.join(MATCHES)}")

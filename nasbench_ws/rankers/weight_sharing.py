@@ -67,7 +67,8 @@ class WeightSharing(Asked):
         return plan
 
     def sources(self) -> Sequence[Any]:
-        return [self.name if self.thing is None else self.thing]
+        own = [self.asked.schedule] if ":" in (self.asked.schedule or "") else []  # of a file or a module
+        return [self.name if self.thing is None else self.thing, *own]
 
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
         plan, images = self.asked, _looked_at(images)

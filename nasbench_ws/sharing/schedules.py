@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
-from nasbench_ws.plugins import raised, users_code
+from nasbench_ws.plugins import Plugins, raised, users_code
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.cell import Architecture
 
@@ -87,13 +87,35 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+PLUGINS = Plugins("schedule", "nasbench_ws.schedules", UsageError, SCHEDULES, list(SCHEDULES), "nasbench-ws evaluate")
+
+
 def get_schedule(name: str | Schedule) -> Schedule:
-    """The schedule of that name, or the function itself. UsageError lists the known names."""
+    """The schedule of that name, or the function itself.
+
+    Args:
+        name: as `shuffle`, or `FILE.py:FUNCTION` and `MODULE:FUNCTION` of a function of your own.
+
+    UsageError lists the known names, or says what is wrong with the file.
+    """
     if callable(name):
         return name
-    if name not in SCHEDULES:
-        raise UsageError(f"unknown schedule {name!r}{near_misses(name, SCHEDULES)}; known are {', '.join(SCHEDULES)}")
-    return SCHEDULES[name]
+    if name in SCHEDULES:
+        return SCHEDULES[name]
+    if ":" not in name:
+        raise UsageError(
+            f"unknown schedule {name!r}{near_misses(name, SCHEDULES)}; known are {', '.join(SCHEDULES)}, and your own "
+            "is FILE.py:FUNCTION"
+        )
+    found, arguments = PLUGINS.found(name)
+    schedule = PLUGINS.make(name, found, arguments)
+    if not callable(schedule):
+        raise UsageError(
+            f"the schedule {name!r} is a {type(schedule).__name__}; name a function of the children and a random "
+            "generator that yields the numbers of the children of each step"
+        )
+    own: Schedule = schedule
+    return own
 
 
 def name_of(schedule: str | Schedule) -> str:

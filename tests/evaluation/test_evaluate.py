@@ -101,6 +101,25 @@ def test_none_is_standalone_training(run: Callable[..., Result], tiny: Any) -> N
     assert len(set(result.scores[0])) > 8  # and they differ
 
 
+def test_a_schedule_of_a_file(run: Callable[..., Result], tmp_path: Path, parts_run: list[tuple[int, int]]) -> None:
+    """It trains as the built-in one that it repeats; what is kept is for that very file."""
+    file, folder = tmp_path / "mine.py", tmp_path / "parts"
+    body = (
+        "import itertools\n\n\ndef mine(children, rng):\n"
+        "    return itertools.cycle([(i,) for i in sorted(range(len(children)), key=lambda i: children[i].index)])\n"
+    )
+    file.write_text(body)
+    result = run("full", schedule=f"{file}:mine", folder=folder)
+    assert result.scores.tobytes() == run("full", schedule="cycle").scores.tobytes()
+    assert result.outcome.schedule == f"{file}:mine"
+    assert len(parts_run) == 2
+    run("full", schedule=f"{file}:mine", folder=folder)
+    assert len(parts_run) == 2  # kept
+    file.write_text(body + "\n# edited\n")
+    run("full", schedule=f"{file}:mine", folder=folder)
+    assert len(parts_run) == 3
+
+
 def test_64_groups_are_none_and_one_group_is_full(run: Callable[..., Result]) -> None:
     first = []
     for same, name in (("groups:similar:64", "none"), ("groups:random:1", "full")):

@@ -195,7 +195,8 @@ def test_an_unknown_schedule() -> None:
     with pytest.raises(UsageError) as caught:
         parts("full", schedule="suffle")
     assert str(caught.value) == (
-        "unknown schedule 'suffle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair"
+        "unknown schedule 'suffle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair, "
+        "and your own is FILE.py:FUNCTION"
     )
 
 
@@ -223,7 +224,7 @@ def test_a_function_is_no_name_of_a_schedule():
         Plan("full", Recipe(), schedule=len)
     assert str(caught.value) == (
         "schedule is <built-in function len>; a plan takes the name of one (cycle, order, shuffle, uniform, similar, "
-        "fair): give a function of your own to your strategy, as its attribute `schedule`"
+        "fair), or FILE.py:FUNCTION: give a function itself to your strategy, as its attribute `schedule`"
     )
 
 

@@ -6,6 +6,7 @@ import itertools
 import random
 import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,8 +157,35 @@ def test_an_unknown_name():
     with pytest.raises(UsageError) as caught:
         get_schedule("shufle")
     assert str(caught.value) == (
-        "unknown schedule 'shufle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair"
+        "unknown schedule 'shufle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair, "
+        "and your own is FILE.py:FUNCTION"
     )
+
+
+def test_one_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my.py").write_text(
+        "def backwards(children, rng):\n    while True:\n        yield from [[i] for i in range(len(children))[::-1]]\n"
+        "class Every:\n"
+        "    def __init__(self, n):\n        self.n = n\n"
+        "    def __call__(self, children, rng):\n"
+        "        while True:\n            yield from [[i] for i in range(0, len(children), self.n)]\n"
+        "five = 5\n"
+    )
+    assert realise(get_schedule("my.py:backwards"), CHILDREN, 64, 0)[:3, 0].tolist() == [63, 62, 61]
+    assert list(itertools.islice(get_schedule("my.py:Every:3")(CHILDREN, None), 3)) == [[0], [3], [6]]
+    for name, text in (
+        ("my.py:forwards", "my.py has no 'forwards' (did you mean backwards?); it has backwards, Every"),
+        ("your.py:f", "no schedule file 'your.py'; write FILE.py:NAME with the path of an existing file"),
+        (
+            "my.py:five",
+            "the schedule 'my.py:five' is a int; name a function of the children and a random generator that "
+            "yields the numbers of the children of each step",
+        ),
+    ):
+        with pytest.raises(UsageError) as caught:
+            get_schedule(name)
+        assert str(caught.value) == text
 
 
 def test_numpys_ints_are_ints():
