@@ -75,6 +75,9 @@ EXAMPLE = '''class Mine:
     show_default=True,
     help="Judge on seeds that were not shown, or on all.",
 )
+@click.option(
+    "--limit", type=float, help="Multiply-adds of one image that a choice may have at most.  [default: any]"
+)
 @click.option("--also", multiple=True, metavar="TABLE", help="Another table, with the same rules; once for each.")
 @click.option("--source", metavar="RESULT.json", help="Observe a super-net's scores, its training charged first.")
 @click.option(
@@ -104,44 +107,38 @@ def search(
       nasbench-ws search re:20:5 my.py:Mine --unit macs --json
       nasbench-ws search then:shuffle:8 then:params:8 re --unit macs
       nasbench-ws search re local --table nasbench201-cifar10
+      nasbench-ws search mnas:5e5:hard re --limit 5e5
     """
     if listed:
         _list()
         return
     if not searchers:
         raise UsageError("no searcher is named; give one or more, such as re bayes; `--list` has them all")
-    from nasbench_ws.json_files import check_writable
     from nasbench_ws.search import Rules
-    from nasbench_ws.search.run import search_all
+    from nasbench_ws.search.run import search_tables
 
     if also and source is not None:
         raise UsageError("--source is a super-net on one table; leave out --also")
     tables = list(dict.fromkeys([table, *also]))
     check_output(output, force)
-    folder = None if keep is None else Path(keep)
-    if folder is not None:
-        check_writable(folder)
+    folders = _folders(keep, tables)
     oracles = [_oracle(one, Rules(**rules), source) for one in tables]
     names = list(dict.fromkeys(searchers))
     everyone = list(dict.fromkeys([*names, BASELINE]))
-    parts = []
+    files = {(name, place): own / _file_name(name) for place, own in enumerate(folders) for name in everyone}
     with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
 
-        for place, oracle in enumerate(oracles):
-            own = folder if place == 0 or folder is None else folder / _file_name(tables[place]).removesuffix(".npz")
-            files = {} if own is None else {name: own / _file_name(name) for name in everyone}
-            if own is not None:
-                check_writable(own)
+        def on_progress(p: Progress) -> None:
+            of = f" on {len(tables)} tables" if len(tables) > 1 else ""
+            bar.show(p.fraction, f"{len(everyone)} searchers{of}, {p.done} of {p.total} parts", p.seconds_left)
 
-            def on_progress(p: Progress, place: int = place) -> None:
-                of = f", table {place + 1} of {len(tables)}" if len(tables) > 1 else ""
-                fraction = (place + p.fraction) / len(tables)
-                bar.show(fraction, f"{len(everyone)} searchers, {p.done} of {p.total} parts{of}", p.seconds_left)
-
-            found = search_all(
-                everyone, oracle, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
-            )
-            parts.append(([found[name] for name in names], found[BASELINE], oracle))
+        found = search_tables(
+            everyone, oracles, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
+        )
+    parts = [
+        ([of_table[name] for name in names], of_table[BASELINE], oracle)
+        for of_table, oracle in zip(found, oracles, strict=True)
+    ]
     _show(parts, output, as_json)
 
 
@@ -192,6 +189,19 @@ def _oracle(table: str, rules: Rules, source: str | None) -> Oracle:
     from nasbench_ws.search.supernet import supernet_oracle
 
     return supernet_oracle(Result.load(source), opened, rules)
+
+
+def _folders(keep: str | None, tables: list[str]) -> list[Path]:
+    """Where each table's trials are kept: the first's in the folder itself, the others' in folders of their own."""
+    from nasbench_ws.json_files import check_writable
+
+    if keep is None:
+        return []
+    folder = Path(keep)
+    folders = [folder, *(folder / _file_name(table).removesuffix(".npz") for table in tables[1:])]
+    for one in folders:
+        check_writable(one)
+    return folders
 
 
 def _file_name(name: str) -> str:

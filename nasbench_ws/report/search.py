@@ -19,7 +19,7 @@ from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SERIES, Canvas,
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
 from nasbench_ws.search.result import SearchResult
-from nasbench_ws.search.text import UNITS
+from nasbench_ws.search.text import SIZES, UNITS
 
 IN_ONE = 4  # curves in a figure
 
@@ -90,7 +90,7 @@ def _sections(part: OnTable) -> list[Section]:
     by_name = {result.name: result for result in results}
     order = [by_name[row.name] for row in comparison.rows]
     curves = {result.name: curve(result) for result in [*order, baseline]}
-    unit = UNITS[baseline.header["rules"]["unit"]]
+    unit, size = UNITS[baseline.header["rules"]["unit"]], SIZES[baseline.header.get("sizes", "macs")]
     sections = [Section("Verdict", paragraph(comparison.text, "verdict"))]
     others = [result for result in order if result.name != baseline.name]
     for start in range(0, max(len(others), 1), IN_ONE - 1):
@@ -103,6 +103,9 @@ def _sections(part: OnTable) -> list[Section]:
     ends = {row.name: row.quantiles for row in comparison.rows}
     sections.append(Section("At the end", figure(final(ends), FINAL) + _final_table(comparison)))
     sections.append(Section("How long it takes to be good", paragraph(ERT, "note") + _ert_table(comparison, unit)))
+    sections.append(
+        Section(f"Accuracy and {size}", paragraph(FRONT.format(size, baseline.name), "note") + _fronts(comparison))
+    )
     sections.append(Section("How it was made", _made(baseline, lines)))
     return sections
 
@@ -122,6 +125,11 @@ FINAL = (
 ERT = (
     "Expected cost until the choice's true regret is at most so many points; searches that end before are restarted, "
     "and all that they spent is counted."
+)
+FRONT = (
+    "Part of the hypervolume of accuracy and {0} that a search's front reaches: the networks that it trained in full "
+    "and that no other beats in both, by the mean of what was seen of each. The table's own front reaches 1. Against "
+    "{1} in the same worlds, after Holm's correction."
 )
 
 
@@ -216,20 +224,39 @@ def _ert_table(comparison: Comparison, unit: str) -> str:
     return table(head, rows) + paragraph(f"In {unit}.", "note")
 
 
+def _fronts(comparison: Comparison) -> str:
+    head = ["searcher", "part", "95 % interval", f"against {comparison.baseline}", "p (Holm)"]
+    rows = [
+        [row.name, f"{row.front.mean:.4f}", f"{row.front.low:.4f} to {row.front.high:.4f}", row.front_verdict,
+         f"{row.front_p:.2g}"]
+        for row in sorted(comparison.rows, key=lambda row: -row.front.mean)
+    ]  # fmt: skip
+    return table(head, rows)
+
+
 def _made(baseline: SearchResult, lines: Mapping[str, float]) -> str:
     header = baseline.header
     rules = ", ".join(f"{key} {value}" for key, value in header["rules"].items() if value is not None)
     return facts({
         "table": f"{header['table']['name']}, {header['table']['digest']}",
-        "children": len(baseline.truth),
+        "children": _children(baseline),
         "repetitions": f"{len(baseline)}, the same worlds for all",
         "budget": f"{baseline.budget:.6g} {UNITS[header['rules']['unit']]}",
         "rules": rules,
-        "a random child": f"regret {100 * (header['best'] - float(np.nanmean(baseline.truth))):.3f}",
+        "a random child": f"regret {100 * baseline.random_child:.3f}",
         **{name: f"regret {100 * value:.3f}" for name, value in lines.items()},
         "quantiles": ", ".join(f"{q:g}" for q in QUANTILES),
         "versions": ", ".join(f"{key} {value}" for key, value in header["versions"].items()),
     })  # fmt: skip
+
+
+def _children(result: SearchResult) -> str:
+    """How many, how many networks these are, and how many of them may be chosen."""
+    names, networks, chosen = len(result.truth), len(np.unique(result.networks)), int(result.candidates.sum())
+    said = f"{names:,}"
+    if networks < names:
+        said += f" names of {networks:,} networks, each of which is met, counted and ranked once"
+    return said if chosen == networks else f"{said}; {chosen:,} within the limit"
 
 
 def _points(value: float) -> str:

@@ -12,10 +12,10 @@ figures; names.py knows the searchers, one file a family. No torch.
 from nasbench_ws.search.names import BUILT_IN, resolve_searcher
 from nasbench_ws.search.oracle import Oracle, Rules, Seen, World
 from nasbench_ws.search.result import SearchResult
-from nasbench_ws.search.run import search
+from nasbench_ws.search.run import search, search_tables
 from nasbench_ws.search.searcher import Ask, Make, Searcher, Setting
 
 __all__ = [
     "BUILT_IN", "Ask", "Make", "Oracle", "Rules", "SearchResult", "Searcher", "Seen", "Setting", "World",
-    "resolve_searcher", "search",
+    "resolve_searcher", "search", "search_tables",
 ]  # fmt: skip

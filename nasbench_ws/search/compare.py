@@ -22,6 +22,7 @@ from scipy import stats
 
 from nasbench_ws.errors import ResultError
 from nasbench_ws.metrics.corrections import holm
+from nasbench_ws.search.front import reached
 from nasbench_ws.search.result import SearchResult, identity
 from nasbench_ws.seeds import derive
 
@@ -67,11 +68,13 @@ class Row:
         wins: how often one search ends better than the baseline's in the same world, ties half.
         best_child: how often the incumbent is the best child; top5: one of the best five.
         rank: expected rank of the incumbent, 1 the best.
-        distinct: children trained; trials: trainings, in part or in full.
+        distinct: networks trained; trials: trainings, in part or in full.
         observed_regret: what the searcher thinks: the best mean observation less its incumbent's; below the true
             regret where noise flattered it.
         ert: expected cost until the incumbent's true regret is at most each of DELTAS, censored searches restarted.
         thinking: seconds of the searcher itself, a search.
+        front: how much of the hypervolume of accuracy and multiply-adds the search's front reaches (front.py).
+        front_p: of no difference in that, corrected.
     """
 
     name: str
@@ -90,6 +93,9 @@ class Row:
     observed_regret: float
     ert: tuple[float, ...]
     thinking: float
+    front: Estimate
+    front_difference: float
+    front_p: float
 
     @property
     def anytime_verdict(self) -> str:
@@ -99,10 +105,14 @@ class Row:
     def final_verdict(self) -> str:
         return _verdict(self.final_difference, self.final_p)
 
+    @property
+    def front_verdict(self) -> str:
+        return _verdict(-self.front_difference, self.front_p)
+
     def to_dict(self) -> dict[str, Any]:
         ert = {f"{delta:g}": value for delta, value in zip(DELTAS, self.ert, strict=True)}
         quantiles = {f"{q:g}": value for q, value in zip(QUANTILES, self.quantiles, strict=True)}
-        verdicts = {"anytime_verdict": self.anytime_verdict, "final_verdict": self.final_verdict}
+        verdicts = {f"{name}_verdict": getattr(self, f"{name}_verdict") for name in ("anytime", "final", "front")}
         return {**asdict(self), "ert": ert, "quantiles": quantiles, **verdicts}
 
 
@@ -145,7 +155,7 @@ class Comparison:
 def steps(result: SearchResult) -> tuple[Array, Array]:
     """(R, T + 1) costs and regrets: from each cost on, that regret; at cost 0 a random child's."""
     rows = len(result)
-    start = float(result.header["best"] - np.nanmean(result.truth))
+    start = result.random_child
     cost = np.concatenate([np.zeros((rows, 1)), result.cost], axis=1)
     regret = np.concatenate([np.full((rows, 1), start), result.regret], axis=1)
     regret = np.where(np.isnan(regret), start, regret)  # no observation yet, or one of a child without a truth
@@ -218,11 +228,15 @@ def compare(results: Sequence[SearchResult], baseline: SearchResult) -> Comparis
     """Rows of all, each against the baseline in the same worlds. ResultError where they are not comparable."""
     for result in results:
         _check_comparable(result, baseline)
-    areas = [(area(r), area(baseline.only(r.repetitions.tolist()))) for r in results]
-    ends = [(final(r), final(baseline.only(r.repetitions.tolist()))) for r in results]
-    anytime_p, final_p = _corrected(areas), _corrected(ends)
+    others = [baseline.only(r.repetitions.tolist()) for r in results]
+    figures = [
+        [(figure(one), figure(other)) for one, other in zip(results, others, strict=True)]
+        for figure in (area, final, reached)
+    ]
+    ps = [_corrected(pairs) for pairs in figures]
     rows = [
-        _row(result, baseline, end, a, f) for result, end, a, f in zip(results, ends, anytime_p, final_p, strict=True)
+        _row(result, baseline, figures[1][i], figures[2][i], (ps[0][i], ps[1][i], ps[2][i]))
+        for i, result in enumerate(results)
     ]
     everyone = list(results) if any(r.name == baseline.name for r in results) else [*results, baseline]
     pairs = [
@@ -242,26 +256,34 @@ def compare(results: Sequence[SearchResult], baseline: SearchResult) -> Comparis
 
 
 def _row(
-    result: SearchResult, baseline: SearchResult, ends: tuple[Array, Array], anytime_p: float, final_p: float
+    result: SearchResult,
+    baseline: SearchResult,
+    ends: tuple[Array, Array],
+    fronts: tuple[Array, Array],
+    ps: tuple[float, float, float],
 ) -> Row:
     own, other = ends
     last = np.maximum(result.trials - 1, 0)
     incumbent = result.incumbent[np.arange(len(result)), last]
     known = incumbent >= 0
     truth = np.nan_to_num(result.truth, nan=-np.inf)
-    ranks = stats.rankdata(-truth, method="min")
-    rank = np.where(known, ranks[incumbent], (len(truth) + 1) / 2)
-    signal = np.where(np.isnan(result.signal), -np.inf, result.signal)
-    best_signal = signal.max(axis=1)
-    thinks = np.nanmax(result.valid) - best_signal[np.isfinite(best_signal)]
-    distinct = [len(set(row[row >= 0].tolist())) for row in np.where(result.run >= 0, result.child, -1)]
+    candidates, may = truth[result.candidates], result.candidates[result.networks]
+    ranks = 1 + (candidates[None, :] > truth[np.unique(incumbent[known])][:, None]).sum(axis=1)
+    rank = np.full(len(result), (len(candidates) + 1) / 2)
+    rank[known] = ranks[np.searchsorted(np.unique(incumbent[known]), incumbent[known])]
+    counts = np.isfinite(result.signal) & (result.run >= 0) & may[result.child]
+    best_signal = np.where(counts, result.signal, -np.inf).max(axis=1)
+    thinks = np.nanmax(result.valid[may]) - best_signal[np.isfinite(best_signal)]
+    named = np.where(result.run >= 0, result.networks[result.child], -1)
+    distinct = [len(set(row[row >= 0].tolist())) for row in named]
     return Row(
-        result.name, anytime(result, baseline), anytime_p, _estimate(own),
-        tuple(np.quantile(own, QUANTILES).tolist()), float((own - other).mean()), final_p,
+        result.name, anytime(result, baseline), ps[0], _estimate(own),
+        tuple(np.quantile(own, QUANTILES).tolist()), float((own - other).mean()), ps[1],
         _estimate((own < other - 1e-12) + 0.5 * (np.abs(own - other) <= 1e-12)),
         float(np.mean(rank == 1)), float(np.mean(rank <= 5)), float(rank.mean()), float(np.mean(distinct)),
         float((result.run >= 0).sum(axis=1).mean()), float(thinks.mean()) if len(thinks) else math.nan,
         tuple(ert(result, delta) for delta in DELTAS), float(result.seconds.mean()),
+        _estimate(fronts[0]), float((fronts[0] - fronts[1]).mean()), ps[2],
     )  # fmt: skip
 
 
@@ -297,7 +319,7 @@ def _verdict(difference: float, p_value: float) -> str:
 
 def _check_comparable(result: SearchResult, baseline: SearchResult) -> None:
     here, there = (dict(identity(r.header)) for r in (result, baseline))
-    ignored = ("searcher", "table.name", "epochs", "rules.repeats")
+    ignored = ("searcher", "table.name", "epochs", "rules.repeats", "tasks")
     differing = [key for key in sorted({*here, *there}) if key not in ignored and here.get(key) != there.get(key)]
     if differing:
         key = differing[0]

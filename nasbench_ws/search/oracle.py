@@ -50,6 +50,8 @@ class Rules:
             one prior observation at the mean of all among them.
         truth: held-out: an incumbent is judged on test accuracies of seeds it was not observed with (of all, where all
             were); all: on every seed's, as most papers do, which flatters by the noise that validation and test share.
+        limit: multiply-adds of one image that a choice may have at most; None: any. Dearer children may be trained, and
+            are paid for, and are nobody's choice; regret is against the best child within the limit.
     """
 
     unit: Unit = "evaluations"
@@ -59,6 +61,7 @@ class Rules:
     signal: Signal = "valid_accuracy"
     incumbent: Literal["best", "mean"] = "best"
     truth: Literal["held-out", "all"] = "held-out"
+    limit: float | None = None
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -69,6 +72,8 @@ class Rules:
                 )
         if self.budget is not None and not (math.isfinite(self.budget) and self.budget > 0):
             raise UsageError(f"a budget of {self.budget} {self.unit} buys nothing; give a positive number")
+        if self.limit is not None and not (math.isfinite(self.limit) and self.limit > 0):
+            raise UsageError(f"a limit of {self.limit} multiply-adds leaves no child; give a positive number, or none")
 
 
 class Seen(NamedTuple):
@@ -105,6 +110,7 @@ class Oracle:
     start: Array = field(default_factory=lambda: np.zeros(1))  # (1,) or (S,): what a repetition pays at first
     truth_name: str = "test_accuracy"  # what judges
     first: tuple[int, ...] | None = None  # by child: the first that is the same network; None: each is its own
+    sizes: Literal["macs", "params"] = "macs"  # what `macs` are
 
     @classmethod
     def of(cls, table: Table, rules: Rules | None = None) -> Oracle:
@@ -134,12 +140,15 @@ class Oracle:
             raise TableError(f"{table.name} has no {what}, so that nothing can be judged; take another table")
         params = _sizes(table, "params", np.ones(len(table), np.int64))
         macs = _sizes(table, "macs", params)
+        if rules.limit is not None:
+            _check_limit(table, rules.limit)
         cost, images = costs(table, rules.unit), train_images(table)
         whole = float(table.epochs[-1]) * images * BACKWARD * float(macs.mean())
         return cls(
             table.space, table.name, table.digest, rules, table.epochs, shown, exists, test, cost,
             float(cost[:, -1].mean()), whole, params, macs, truth_name=table.truth_name,
             first=None if table.firsts.all() else tuple(table.column("isomorph").tolist()),
+            sizes="macs" if table.has("macs") else "params",
         )  # fmt: skip
 
     @property
@@ -150,6 +159,18 @@ class Oracle:
     def truth(self) -> Array:
         """(n,) mean test accuracy over the seeds there are; NaN where there is none."""
         return _mean(self.test, 1)
+
+    @cached_property
+    def allowed(self) -> NDArray[np.bool_]:
+        """(n,) which children may be chosen: those within the limit."""
+        limit = math.inf if self.rules.limit is None else self.rules.limit
+        allowed: NDArray[np.bool_] = self.macs <= limit
+        return allowed
+
+    @cached_property
+    def best(self) -> float:
+        """Truth of the best child that may be chosen."""
+        return float(np.nanmax(self.truth[self.allowed]))
 
     @cached_property
     def valid(self) -> Array:
@@ -228,7 +249,8 @@ class World:
         child = self.network(child)
         price = self.oracle.prices[child][point]
         if resume is not None:
-            before = self.trials[resume] if 0 <= resume < len(self.trials) else None
+            there = isinstance(resume, int) and 0 <= resume < len(self.trials)
+            before = self.trials[resume] if there else None
             if before is None or before[0] != child or before[2] > point:
                 what = "does not exist" if before is None else f"is of child {before[0]} up to point {before[2]}"
                 raise SearcherError(
@@ -286,6 +308,18 @@ class World:
         unseen = self.oracle.test[child, self._order(child)[shown:]]
         mean = float(_mean(unseen, 0))
         return self.oracle.truth.item(child) if math.isnan(mean) else mean
+
+
+def _check_limit(table: Table, limit: float) -> None:
+    """UsageError where a limit leaves nothing to choose, or cannot be held against anything."""
+    if not table.has("macs"):
+        raise UsageError(f"{table.name} does not know its multiply-adds, so that they have no limit; leave it out")
+    macs = table.column("macs")
+    least, most = int(macs[macs >= 0].min()), int(macs.max())
+    if limit < least:
+        raise UsageError(
+            f"no child of {table.name} has at most {limit:g} multiply-adds; they have {least:,} to {most:,}"
+        )
 
 
 def _sizes(table: Table, name: str, otherwise: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -48,7 +48,8 @@ class SearchResult:
 
     Args:
         header: searcher, table (name, digest), space, rules, budget, evaluation (mean cost of a full training),
-            epochs, best (truth of the best child), versions.
+            epochs, best (truth of the best child that may be chosen), versions; networks, where some children are the
+            same; sizes, where `macs` are not multiply-adds; tasks, where one search was on several tables.
         repetitions: (R,) their numbers; two searchers' repetition r met the same world.
         child: (R, T) what was trained; or, where run is -1, what a ranker said before anything was.
         point: (R, T) up to which of the table's epochs.
@@ -86,6 +87,26 @@ class SearchResult:
     @property
     def budget(self) -> float:
         return float(self.header["budget"])
+
+    @property
+    def networks(self) -> NDArray[np.int64]:
+        """(n,) the first child that is the same network."""
+        return np.array(self.header.get("networks", range(len(self.truth))), dtype=np.int64)
+
+    @property
+    def candidates(self) -> NDArray[np.bool_]:
+        """(n,) children that may be chosen, a network once."""
+        limit = self.header["rules"].get("limit")
+        once = self.networks == np.arange(len(self.truth))
+        candidates: NDArray[np.bool_] = once if limit is None else once & (self.macs <= limit)
+        return candidates
+
+    @property
+    def random_child(self) -> float:
+        """Mean regret of a child drawn among all names that may be chosen."""
+        limit = self.header["rules"].get("limit")
+        truth = self.truth if limit is None else self.truth[self.macs <= limit]
+        return float(self.header["best"] - np.nanmean(truth))
 
     @property
     def trials(self) -> NDArray[np.int64]:
@@ -181,7 +202,7 @@ def check_same(there: Mapping[str, Any], here: Mapping[str, Any], what: str) -> 
 def stack(rows: Iterable[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
     """Repetitions as padded arrays: each row has lists by PADDING, numbers by OF_REPETITION."""
     listed = list(rows)
-    width = max((len(row["child"]) for row in listed), default=0)
+    width = max((len(row["child"]) for row in listed), default=1) or 1  # a budget may buy nothing of a super-net
     stacked: dict[str, NDArray[Any]] = {}
     for name, (dtype, fill) in PADDING.items():
         stacked[name] = np.full((len(listed), width), fill, dtype)

@@ -3,38 +3,36 @@
     result = search("re", load("fashion14"), budget=64, repetitions=500)
     result = search(Mine, load("fashion14"), unit="macs")
     result = search("re", table, out="re.npz", workers=2)            # goes on where it was interrupted
+    on_cifar10, on_cifar100 = search_tables(["re", "multitask:ctr"], [oracle, other], 500)     # results by name, each
 
 Repetition r of every searcher meets the same world, `World(oracle, r)`; the searcher's own random numbers come from its
-name and r. Not here: what is asked (oracle.py), what is computed of it (compare.py). No torch.
+name and r. Not here: one repetition (repetition.py), what is computed of them (compare.py). No torch.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import pickle
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nasbench_ws.errors import NasbenchError, SearcherError, UsageError
+from nasbench_ws.errors import SearcherError, UsageError
 from nasbench_ws.limits import MOST_EVALUATIONS, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
-from nasbench_ws.search.names import resolve_searcher
-from nasbench_ws.search.oracle import Oracle, Rules, World
+from nasbench_ws.search.names import is_multitask, resolve_searcher, resolve_tasks
+from nasbench_ws.search.oracle import Oracle, Rules
+from nasbench_ws.search.repetition import alone, together
 from nasbench_ws.search.result import SearchResult, check_same, stack
-from nasbench_ws.search.searcher import Ask, Make, Searcher, Setting
-from nasbench_ws.seeds import derive
-from nasbench_ws.space.cell import Space
+from nasbench_ws.search.searcher import Make
 from nasbench_ws.space.registry import space_to_dict
 from nasbench_ws.tables.table import Table
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 
-FREE_IN_A_ROW = 1000  # questions answered from memory, after which a searcher is taken to be going in circles
 REPETITIONS_A_TASK = 50
 
 
@@ -78,48 +76,142 @@ def search_all(
     oracle: Oracle,
     repetitions: int = 500,
     *,
-    first_seed: int = 0,
     files: Mapping[str, Path] | None = None,
-    workers: int | None = None,
-    executor: Executor | None = None,
-    on_progress: OnProgress | None = None,
+    **options: Any,
 ) -> dict[str, SearchResult]:
-    """Several searchers in the same worlds, on the same workers: results by name. See `search`.
+    """Several searchers in the same worlds, on the same workers: results by name. See `search` and `search_tables`.
 
     Args:
         files: where a searcher's result is kept, by its name.
     """
+    kept = {(name, 0): path for name, path in (files or {}).items()}
+    return search_tables(makes, [oracle], repetitions, files=kept, **options)[0]
+
+
+def search_tables(
+    makes: Sequence[str | Make],
+    oracles: Sequence[Oracle],
+    repetitions: int = 500,
+    *,
+    first_seed: int = 0,
+    files: Mapping[tuple[str, int], Path] | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[dict[str, SearchResult]]:
+    """Several searchers on several tables, in one go: results by name, a table each.
+
+    A name that begins with `multitask:` is one search of all tables: see multitask.py.
+
+    Args:
+        makes: names, or classes or functions, as `search` takes them.
+        oracles: the tables, each under its rules.
+        repetitions: how many.
+        first_seed: the number of the first repetition.
+        files: where a result is kept, by the searcher's name and the table's place.
+        workers: processes; None: in this one.
+        executor: a concurrent.futures executor to run on instead.
+        on_progress: called with a `Progress` now and then.
+    """
     if repetitions < 1:
         raise UsageError(f"repetitions={repetitions}: at least 1 is needed, and 500 to tell searchers apart")
     check_most("repetitions", repetitions, MOST_SEEDS)
-    bought = round(min(oracle.budget / oracle.evaluation, 1e18))
-    check_most("the number of mean evaluations that the budget buys", bought, MOST_EVALUATIONS)
+    for oracle in oracles:
+        if oracle.budget < (cheapest := float(oracle.cost.min())):
+            raise UsageError(
+                f"a budget of {oracle.budget:g} {oracle.rules.unit} buys nothing on {oracle.name}, where the cheapest "
+                f"training takes {cheapest:g}; give more"
+            )
+        bought = round(min(oracle.budget / oracle.evaluation, 1e18))
+        check_most("the number of mean evaluations that the budget buys", bought, MOST_EVALUATIONS)
     wanted = range(first_seed, first_seed + repetitions)
-    files = {} if files is None else files
-    headers, kept, tasks = {}, {}, {}
-    for make in makes:
-        name = name_of(make)
-        resolve_searcher(name) if isinstance(make, str) else None  # a wrong name is refused before anything is run
+    jobs, tasks = {}, {}
+    for number, job in enumerate(_jobs(makes, oracles, files or {})):
+        if isinstance(job.make, str):
+            (resolve_tasks if job.shared else resolve_searcher)(job.make)  # a wrong name is refused before all runs
         if workers or executor is not None:
-            _check_sendable(make)
-        headers[name] = _header(make, oracle)
-        kept[name] = _kept(files[name], headers[name]) if name in files else None
-        here = kept[name]
-        have = set() if here is None else set(here.repetitions.tolist())
-        missing = [number for number in wanted if number not in have]
+            _check_sendable(job.make)
+        jobs[number] = job
+        have = job.have()
+        missing = [repetition for repetition in wanted if repetition not in have]
         for start in range(0, len(missing), REPETITIONS_A_TASK):
             chunk = missing[start : start + REPETITIONS_A_TASK]
-            tasks[name, start] = Task((make, oracle, chunk), len(chunk))
+            asked = (job.make, job.oracles, chunk, job.shared)
+            tasks[number, start] = Task(asked, len(chunk) * len(job.oracles))
 
-    def on_done(key: tuple[str, int], rows: dict[str, Any]) -> None:
-        name, before = key[0], kept[key[0]]
-        new = SearchResult(headers[name], **rows, truth=oracle.truth, valid=oracle.valid, macs=np.asarray(oracle.macs))
-        kept[name] = joined = new if before is None else before.join(new)
-        if name in files:
-            joined.save(files[name])
+    def on_done(key: tuple[int, int], stacks: list[dict[str, Any]]) -> None:
+        jobs[key[0]].add(stacks)
 
     execute(_run, tasks, on_done, workers=workers, executor=executor, on_progress=on_progress, retries=0)
-    return {name: result.only(wanted) for name, result in kept.items() if result is not None}
+    found: list[dict[str, SearchResult]] = [{} for _ in oracles]
+    for job in jobs.values():
+        for place, result in zip(job.places, job.kept, strict=True):
+            if result is not None:
+                found[place][job.name] = result.only(wanted)
+    return found
+
+
+@dataclass
+class _Job:
+    """One searcher on one table, or on all of them at once; what is kept of it, a table each."""
+
+    make: str | Make
+    shared: bool
+    places: list[int]
+    oracles: list[Oracle]
+    files: list[Path | None]
+    headers: list[dict[str, Any]]
+    kept: list[SearchResult | None]
+
+    @property
+    def name(self) -> str:
+        return name_of(self.make)
+
+    def have(self) -> set[int]:
+        """Repetitions that are there, on every table: the others, whose files were not written in time, are dropped."""
+        there = [set() if one is None else set(one.repetitions.tolist()) for one in self.kept]
+        have = set.intersection(*there)
+        self.kept = [one if one is None or not have else one.only(sorted(have)) for one in self.kept]
+        if not have:
+            self.kept = [None for _ in self.kept]
+        return have
+
+    def add(self, stacks: Sequence[dict[str, Any]]) -> None:
+        for i, (oracle, header, rows) in enumerate(zip(self.oracles, self.headers, stacks, strict=True)):
+            before, path = self.kept[i], self.files[i]
+            new = SearchResult(header, **rows, truth=oracle.truth, valid=oracle.valid, macs=np.asarray(oracle.macs))
+            self.kept[i] = joined = new if before is None else before.join(new)
+            if path is not None:
+                joined.save(path)
+
+
+def _jobs(
+    makes: Sequence[str | Make], oracles: Sequence[Oracle], files: Mapping[tuple[str, int], Path]
+) -> Iterator[_Job]:
+    for all_at_once in (False, True):
+        for group in [range(len(oracles))] if all_at_once else [[place] for place in range(len(oracles))]:
+            for make in makes:
+                name = name_of(make)
+                if is_multitask(name) is not all_at_once:
+                    continue
+                own = [oracles[place] for place in group]
+                if all_at_once:
+                    _check_one_space(name, own)
+                paths = [files.get((name, place)) for place in group]
+                headers = [_header(make, oracle, own) for oracle in own]
+                kept = [
+                    None if path is None else _kept(path, header) for path, header in zip(paths, headers, strict=True)
+                ]
+                yield _Job(make, all_at_once, list(group), own, paths, headers, kept)
+
+
+def _check_one_space(name: str, oracles: Sequence[Oracle]) -> None:
+    other = next((oracle for oracle in oracles if oracle.space != oracles[0].space), None)
+    if other is not None:
+        raise UsageError(
+            f"{name} searches all tables at once, and {oracles[0].name} is of {oracles[0].space.name}, {other.name} of "
+            f"{other.space.name}; give tables of one space"
+        )
 
 
 def oracle_of(table: Table | Oracle, rules: Mapping[str, Any]) -> Oracle:
@@ -135,163 +227,19 @@ def name_of(make: str | Make) -> str:
     return make if isinstance(make, str) else str(getattr(make, "name", None) or getattr(make, "__qualname__", make))
 
 
-def setting_of(oracle: Oracle) -> Setting:
-    epochs = tuple(oracle.epochs.tolist())
-    return Setting(oracle.space, epochs, oracle.budget / oracle.evaluation, oracle.params, oracle.macs)
-
-
-def _run(make: str | Make, oracle: Oracle, numbers: list[int], on_step: Callable[[float], None]) -> dict[str, Any]:
-    made = resolve_searcher(make) if isinstance(make, str) else make
-    rows = []
+def _run(
+    make: str | Make, oracles: list[Oracle], numbers: list[int], shared: bool, on_step: Callable[[float], None]
+) -> list[dict[str, Any]]:
+    """Rows of those repetitions, stacked, an oracle each."""
+    name, rows = name_of(make), []
+    if shared:
+        tasks = resolve_tasks(name)
+    else:
+        made = resolve_searcher(make) if isinstance(make, str) else make
     for count, number in enumerate(numbers, start=1):
-        rows.append(_Repetition(made, name_of(make), oracle, number).run())
-        on_step(count)
-    return stack(rows)
-
-
-class _Repetition:
-    """One search: the loop, the purse and the judge."""
-
-    def __init__(self, make: Make, name: str, oracle: Oracle, number: int) -> None:
-        self._name, self._oracle, self._number = name, oracle, number
-        self._world = World(oracle, number)
-        self._seconds = -time.perf_counter()
-        rng = np.random.default_rng(derive("search", name, number))
-        try:
-            self._searcher: Searcher = make(setting_of(oracle), rng)
-        except NasbenchError:
-            raise
-        except Exception as error:
-            raise self._fault("was made", error) from error
-        self._seconds += time.perf_counter()
-        self._own: Callable[[], int | None] | None = getattr(self._searcher, "incumbent", None)
-        self._judge = _Judge(oracle.rules.incumbent)
-        self._best = float(np.nanmax(oracle.truth))
-        self._row: dict[str, list[Any]] = {
-            name: [] for name in ("child", "point", "run", "cost", "signal", "incumbent", "regret")
-        }
-
-    def run(self) -> dict[str, Any]:
-        world, budget = self._world, self._oracle.budget * (1 + 1e-12)  # sums of thirds may be off by a rounding
-        spent, free, in_a_row = self._start(), 0, 0
-        last = len(self._oracle.epochs) - 1
-        while spent < budget and in_a_row < FREE_IN_A_ROW:
-            self._seconds -= time.perf_counter()
-            try:
-                asked = self._searcher.ask()
-            except NasbenchError:
-                raise
-            except Exception as error:
-                raise self._fault("was asked", error) from error
-            self._seconds += time.perf_counter()
-            if asked is None:
-                break
-            ask = asked if type(asked) is Ask else Ask(_child(self._oracle.space, asked, self._name))
-            self._check(ask.child, "asked for child")
-            point = last if ask.epochs is None else self._oracle.point(ask.epochs)
-            cost = world.price(ask.child, point, ask.resume)
-            if spent + cost > budget:
-                break
-            seen = world.show(ask.child, point, ask.resume, cost)
-            number = len(world.trials) - 1
-            if cost == 0:
-                free, in_a_row = free + 1, in_a_row + 1
-            else:
-                in_a_row = 0
-                spent += cost
-            self._judge.hear(world.network(ask.child), seen.signal)
-            self._seconds -= time.perf_counter()
-            try:
-                self._searcher.tell(number, ask, seen)
-            except NasbenchError:
-                raise
-            except Exception as error:
-                raise self._fault("was told", error) from error
-            self._seconds += time.perf_counter()
-            if cost:
-                self._note(ask.child, point, world.trials[number][1], spent, seen.signal)
-        return {**self._row, "repetitions": self._number, "free": free, "seconds": self._seconds}
-
-    def _start(self) -> float:
-        """What is spent before the first trial: a super-net's training."""
-        macs = float(getattr(self._searcher, "macs_before", 0.0))
-        spent = self._world.started
-        if macs:
-            spent += macs / self._oracle.evaluation_macs * self._oracle.evaluation
-            if math.isnan(spent):
-                raise UsageError(
-                    f"{self._oracle.name} does not know how many images trained its children, so that {self._name} "
-                    "cannot be charged for its super-net; take a table that does"
-                )
-        chosen = self._own() if macs and self._own is not None else None
-        if chosen is not None and spent <= self._oracle.budget:
-            self._note(chosen, -1, -1, spent, math.nan)
-        return spent
-
-    def _note(self, child: int, point: int, run: int, spent: float, signal: float) -> None:
-        chosen = self._own() if self._own is not None else None
-        incumbent = self._judge.best() if chosen is None else int(chosen)
-        if incumbent >= 0:
-            self._check(incumbent, "has an incumbent")
-        row = self._row
-        row["child"].append(child)
-        row["point"].append(point)
-        row["run"].append(run)
-        row["cost"].append(spent)
-        row["signal"].append(signal)
-        row["incumbent"].append(incumbent)
-        row["regret"].append(math.nan if incumbent < 0 else self._best - self._world.truth(incumbent))
-
-    def _check(self, child: int, what: str) -> None:
-        last = len(self._oracle.truth) - 1
-        if not 0 <= child <= last:
-            raise SearcherError(
-                f"searcher {self._name!r} {what} {child}, which does not exist; an index is 0 to {last}"
-            )
-
-    def _fault(self, when: str, error: Exception) -> SearcherError:
-        return SearcherError(
-            f"searcher {self._name!r} raised when it {when} in repetition {self._number}: "
-            f"{type(error).__name__}: {error}"
-        )
-
-
-class _Judge:
-    """The best child as far as observations say; -1 before the first finite one."""
-
-    def __init__(self, rule: str) -> None:
-        self._mean = rule == "mean"
-        self._child, self._signal = -1, -math.inf
-        self._places: dict[int, int] = {}
-        self._sums: list[float] = []
-        self._counts: list[int] = []
-
-    def hear(self, child: int, signal: float) -> None:
-        if math.isnan(signal):
-            return
-        if signal > self._signal:
-            self._child, self._signal = child, signal
-        if self._mean:
-            place = self._places.setdefault(child, len(self._sums))
-            if place == len(self._sums):
-                self._sums.append(0.0)
-                self._counts.append(0)
-            self._sums[place] += signal
-            self._counts[place] += 1
-
-    def best(self) -> int:
-        if not self._mean or not self._sums:
-            return self._child
-        sums, counts = np.array(self._sums), np.array(self._counts)
-        prior = sums.sum() / counts.sum()
-        return list(self._places)[int(np.argmax((sums + prior) / (counts + 1)))]
-
-
-def _child(space: Space, asked: Any, name: str) -> int:
-    try:
-        return space.architecture(asked).index
-    except NasbenchError as error:
-        raise SearcherError(f"searcher {name!r} asked for what is no child: {error}") from error
+        rows.append(together(tasks, name, oracles, number) if shared else [alone(made, name, oracles[0], number)])
+        on_step(count * len(oracles))
+    return [stack(of_table) for of_table in zip(*rows, strict=True)]
 
 
 def _check_sendable(make: str | Make) -> None:
@@ -304,20 +252,24 @@ def _check_sendable(make: str | Make) -> None:
         ) from error
 
 
-def _header(make: str | Make, oracle: Oracle) -> dict[str, Any]:
+def _header(make: str | Make, oracle: Oracle, beside: Sequence[Oracle]) -> dict[str, Any]:
     space = oracle.space
     return {
         "searcher": name_of(make),
         "table": {"name": oracle.name, "digest": oracle.digest},
         "space": space_to_dict(space),
-        "rules": dataclasses.asdict(oracle.rules),
+        "rules": {k: v for k, v in dataclasses.asdict(oracle.rules).items() if k != "limit" or v is not None},
         "budget": oracle.budget,
         "evaluation": oracle.evaluation,
         "epochs": oracle.epochs.tolist(),
-        "best": float(np.nanmax(oracle.truth)),
+        "best": oracle.best,
         "seed_std": seed_deviation(oracle),
         "versions": versions(),
-        **({} if oracle.truth_name == "test_accuracy" else {"truth": oracle.truth_name}),  # as older files have it
+        # Only where it is so: a search of the same has the same header as ever.
+        **({} if oracle.truth_name == "test_accuracy" else {"truth": oracle.truth_name}),
+        **({} if oracle.sizes == "macs" else {"sizes": oracle.sizes}),
+        **({} if oracle.first is None else {"networks": list(oracle.first)}),
+        **({} if len(beside) == 1 else {"tasks": [[one.name, one.digest] for one in beside]}),
     }
 
 

@@ -18,7 +18,7 @@ worlds (oracle.py), names (names.py). No torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -50,7 +50,8 @@ class Setting:
         epochs: the points at which training can stop, the last a full training.
         evaluations: the budget, in full trainings of a mean child.
         params: (children,)
-        macs: (children,) multiply-adds of one image's forward pass.
+        macs: (children,) multiply-adds of one image's forward pass; parameters where the table does not know them.
+        limit: multiply-adds that a choice may have at most; None: any.
     """
 
     space: Space
@@ -58,6 +59,7 @@ class Setting:
     evaluations: float
     params: NDArray[np.int64]
     macs: NDArray[np.int64]
+    limit: float | None = None
 
 
 class Searcher(Protocol):
@@ -77,6 +79,7 @@ class Searcher(Protocol):
 
 
 Make: TypeAlias = Callable[[Setting, Generator], Searcher]
+MakeTasks: TypeAlias = Callable[[Sequence[Setting], Generator], Sequence[Searcher]]  # one search of several tables
 
 
 def or_worst(signal: float) -> float:

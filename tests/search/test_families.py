@@ -13,7 +13,7 @@ from nasbench_ws.search.halving import rungs
 from nasbench_ws.search.lstm import Controller, log_softmax
 from nasbench_ws.search.moves import moves_of
 from nasbench_ws.search.names import resolve_searcher
-from nasbench_ws.search.run import setting_of
+from nasbench_ws.search.repetition import setting_of
 from nasbench_ws.search.supernet import supernet_oracle
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
@@ -220,9 +220,6 @@ def test_names_say_how_they_are_written():
         assert str(caught.value) == text
     with pytest.raises(SearcherError, match=r"unknown searcher 'rnadom' \(did you mean random"):
         resolve_searcher("rnadom")
-    with pytest.raises(SearcherError) as caught:
-        search("reinforce:rms", oracle(), repetitions=1)
-    assert str(caught.value) == "reinforce has no optimiser 'rms'; write reinforce:adam:RATE or :sgd:RATE"
     with pytest.raises(SearcherError, match=r"there is no ranking 'shufle' \(did you mean shuffle"):
         search("then:shufle:3", oracle(), repetitions=1)
 

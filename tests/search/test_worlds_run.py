@@ -160,20 +160,20 @@ def test_a_search_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
     whole = search("re", oracle(), repetitions=120)
     real, ran = run._run, []
 
-    def interrupted(make, oracle, numbers, on_step):
+    def interrupted(make, oracles, numbers, shared, on_step):
         if len(ran) == 1:
             raise KeyboardInterrupt
         ran.append(numbers)
-        return real(make, oracle, numbers, on_step)
+        return real(make, oracles, numbers, shared, on_step)
 
     monkeypatch.setattr(run, "_run", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search("re", oracle(), repetitions=120, out=path)
     assert SearchResult.load(path).repetitions.tolist() == list(range(50))
 
-    def counted(make, oracle, numbers, on_step):
+    def counted(make, oracles, numbers, shared, on_step):
         ran.append(numbers)
-        return real(make, oracle, numbers, on_step)
+        return real(make, oracles, numbers, shared, on_step)
 
     ran.clear()
     monkeypatch.setattr(run, "_run", counted)
@@ -217,7 +217,7 @@ def test_500_repetitions_of_64_trials_are_small_on_disk(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in BUILT_IN if not name.startswith(("then", "optuna", "nevergrad", "smac"))]
+    "name", [name for name in BUILT_IN if not name.startswith(("then", "optuna", "nevergrad", "smac", "multitask"))]
 )
 def test_every_searcher_survives_holes_and_other_spaces(name):
     from small import NINE
