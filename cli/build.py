@@ -23,8 +23,17 @@ from nasbench_ws.cli.options import (
     where_to_run,
     workers_option,
 )
-from nasbench_ws.cli.outputs import check_output, force_option, output_option, print_json
-from nasbench_ws.cli.progress import Bar
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    output_option,
+    print_csv,
+    print_json,
+    say_table,
+)
+from nasbench_ws.cli.progress import Bar, paced
 from nasbench_ws.errors import RunError, TableError, UsageError
 
 
@@ -44,11 +53,12 @@ from nasbench_ws.errors import RunError, TableError, UsageError
 @click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
 @click.option("--lockstep", type=click.IntRange(1), metavar="N", help="N runs in one program instead of workers: GPUs.")
 @click.option("--device", default="cuda", show_default=True, metavar="DEVICE", help="Of --lockstep, as torch names it.")
+@json_option
 def build(
     folder: str, seed_text: str, archs: str | None, space_name: str, unique: bool, changes: str,
     data_root: str | None, download: bool,
     workers: int | None, dask: str | None, shard_text: str, resume_from: str | None, retries: int,
-    lockstep: int | None, device: str,
+    lockstep: int | None, device: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Train every child standalone; each finished run is a file in FOLDER.
 
@@ -96,9 +106,13 @@ def build(
             resume_from=resume_from, shard=part, progress=on_progress, root=data_root,
             architectures=[part.strip() for part in archs.split(",")] if archs else None, unique=unique,
         )  # fmt: skip
-    diverged = f", {found.diverged} of them diverged" if found.diverged else ""
-    click.echo(f"{found.done} of {found.total} runs are finished in {folder}{diverged}; make a table of them with")
-    click.echo(f"  nasbench-ws merge {folder} -o TABLE.h5")
+    if as_json:
+        counts = {name: getattr(found, name) for name in ("done", "diverged", "failed", "total")}
+        print_json({"folder": folder, **counts})
+    else:
+        diverged = f", {found.diverged} of them diverged" if found.diverged else ""
+        click.echo(f"{found.done} of {found.total} runs are finished in {folder}{diverged}; make a table of them with")
+        click.echo(f"  nasbench-ws merge {folder} -o TABLE.h5")
     if found.failed:
         raise RunError(
             f"{found.failed} runs failed and are recorded as such; the same command tries them again, and "
@@ -112,7 +126,12 @@ def build(
 @table_option
 @own_space_option
 @root_option
-def train(architecture: str, seed: int, table: str, data_root: str | None, download: bool) -> None:
+@quiet_option
+@csv_option
+@json_option
+def train(
+    architecture: str, seed: int, table: str, data_root: str | None, download: bool, as_csv: bool, as_json: bool
+) -> None:
     """Train one child again by a table's recipe, and compare with what it stores.
 
     \b
@@ -127,28 +146,46 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
     arch = opened.space.architecture(architecture)
     if not opened.firsts[arch.index]:
         first = opened.space[opened.column("isomorph").item(arch.index)]
-        click.echo(f"{arch.name} is the network of {first.name}, whose runs the table has")
+        click.echo(f"{arch.name} is the network of {first.name}, whose runs the table has", err=True)
         arch = first
     if seed not in opened.seeds.tolist():
         raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
 
     from nasbench_ws.building.standalone import train_run
+    from nasbench_ws.json_files import without_nan
 
     fetch(opened.recipe.images, data_root, download)
-    record = train_run(opened.recipe, arch, seed, load_images(opened.recipe.images, SPLITS, data_root))
+    images = load_images(opened.recipe.images, SPLITS, data_root)
+    with Bar(f"train {arch.name}", after=2.0) as bar:
+        on_step = paced(bar, opened.recipe.steps, "steps")
+        record = train_run(opened.recipe, arch, seed, images, on_step=on_step)
     place = opened.seeds.tolist().index(seed)
     stored = {name: opened.query(arch).curve(name)[place] for name in record.curves if name != "seconds"}
-    click.echo(f"{arch.name} seed {seed}: {'epoch':>8}{'test':>9}{'stored':>9}")
-    for i, epoch in enumerate(record.epochs):
-        now, then = record.curves["test_accuracy"][i], stored["test_accuracy"][i]
-        click.echo(f"{'':12}{epoch:>8.2f}{now:>9.4f}{then:>9.4f}")
-    if all(tuple(values) == record.curves[name] for name, values in stored.items()):
-        click.echo("equal in every number")
+    now, then = record.curves["test_accuracy"], stored["test_accuracy"].tolist()
+    rows = [
+        {"epoch": epoch, "test": test, "stored": kept}
+        for epoch, test, kept in zip(record.epochs, now, then, strict=True)
+    ]
+    equal = all(tuple(values) == record.curves[name] for name, values in stored.items())
+    gap, spread = abs(now[-1] - then[-1]), opened.query(arch).test_accuracy.std
+    if as_json:
+        named = {"architecture": arch.name, "hash": arch.hash, "seed": seed, "table": opened.digest}
+        print_json(without_nan({**named, "test_accuracy": rows, "equal": equal, "gap": gap, "seeds_std": spread}))
+    elif as_csv:
+        print_csv(rows)
+    else:
+        click.echo(f"{arch.name} seed {seed}: {'epoch':>8}{'test':>9}{'stored':>9}")
+        for row in rows:
+            click.echo(f"{'':12}{row['epoch']:>8.2f}{row['test']:>9.4f}{row['stored']:>9.4f}")
+        if equal:
+            click.echo("equal in every number")
+        else:
+            click.echo(
+                f"not equal: another machine, or other libraries. The last test accuracies differ by {gap:.4f};\n"
+                f"the table's seeds have a standard deviation of {spread:.4f}"
+            )
+    if equal:
         return
-    gap = abs(record.curves["test_accuracy"][-1] - stored["test_accuracy"][-1])
-    spread = opened.query(arch).test_accuracy.std
-    click.echo(f"not equal: another machine, or other libraries. The last test accuracies differ by {gap:.4f};")
-    click.echo(f"the table's seeds have a standard deviation of {spread:.4f}")
     if not gap <= 4 * spread:
         raise RunError(
             f"{arch.name} seed {seed} differs from {opened.name} by more than 4 standard deviations of its seeds; "
@@ -161,7 +198,8 @@ def train(architecture: str, seed: int, table: str, data_root: str | None, downl
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
 @force_option
 @space_option
-def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str) -> None:
+@json_option
+def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, as_json: bool) -> None:
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
 
     \b
@@ -173,15 +211,14 @@ def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str) -
 
     get_space(space_name)  # which makes one of a file known
     check_output(output, force)
-    table = run(sources, output)
-    click.echo(f"{table}, digest {table.digest}")
+    say_table(output, run(sources, output), as_json)
 
 
 @click.command()
 @click.argument("table")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @space_option
-def verify(table: str, as_json: bool, space_name: str) -> None:
+@json_option
+def verify(table: str, space_name: str, as_json: bool) -> None:
     """Check a table: digest, shapes, hashes, counts, ranges and statuses.
 
     \b

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
-from nasbench_ws.cli.options import complete_strategies, own_space_option, table_option
+from nasbench_ws.cli.options import complete_strategies, own_space_option, quiet_option, table_option
+from nasbench_ws.cli.outputs import json_option, print_json
+from nasbench_ws.cli.progress import Bar
+
+TRAINER = "Its methods are a trainer's, and scores are the same again, here and in a worker process."
 
 
 @click.command()
 @click.argument("strategy", shell_complete=complete_strategies)
 @table_option
 @own_space_option
-def check(strategy: str, table: str) -> None:
+@quiet_option
+@json_option
+def check(strategy: str, table: str, as_json: bool) -> None:
     """Check a strategy before it is evaluated: keys, schedule, steps, workers.
 
     STRATEGY, or a trainer, is named as for `nasbench-ws evaluate`; the table
@@ -30,13 +38,19 @@ def check(strategy: str, table: str) -> None:
     if strategy.partition(":")[0] not in BUILT_IN and is_trainer(PLUGINS.found(strategy)[0]):
         from nasbench_ws.testing import check_trainer
 
-        check_trainer(strategy, opened)
-        click.echo("passed: Its methods are a trainer's, and scores are the same again, here and in a worker process.")
-        return
-    resolve(strategy, opened.space, opened.macro)
+        steps = {TRAINER: partial(check_trainer, strategy, opened)}
+    else:
+        resolve(strategy, opened.space, opened.macro)
 
-    from nasbench_ws.testing import CHECKS
+        from nasbench_ws.testing import CHECKS
 
-    for one in CHECKS:
-        one(strategy, opened.space, opened.macro)
-        click.echo(f"passed: {(one.__doc__ or '').splitlines()[0]}")
+        said = {(one.__doc__ or "").splitlines()[0]: one for one in CHECKS}
+        steps = {text: partial(one, strategy, opened.space, opened.macro) for text, one in said.items()}
+    with Bar(f"check {strategy}", after=2.0) as bar:
+        for place, (text, step) in enumerate(steps.items()):
+            bar.show(place / len(steps), text, None)
+            step()
+            if not as_json:
+                click.echo(f"passed: {text}")
+    if as_json:
+        print_json({"strategy": strategy, "table": opened.digest, "passed": list(steps)})

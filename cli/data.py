@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasbench_ws.cli.options import locate, missing_option, say_missing, table_option
-from nasbench_ws.cli.outputs import check_output, force_option, output_option
+from nasbench_ws.cli.options import locate, missing_option, quiet_option, say_missing, table_option
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    output_option,
+    print_csv,
+    print_json,
+    say_table,
+    summary,
+)
+from nasbench_ws.cli.progress import Bar
+
+if TYPE_CHECKING:
+    from nasbench_ws.images.dataset import Images
 
 HDF5 = b"\x89HDF"  # of a file of images, which has no seal
 SETS = {
@@ -26,67 +41,98 @@ def data() -> None:
     \b
     Example:
       nasbench-ws data list
-      nasbench-ws data prepare /usr/share/datasets/fashion-mnist mine.h5
+      nasbench-ws data prepare /usr/share/datasets/fashion-mnist -o mine.h5
     """
 
 
 @data.command(name="list")
-def list_() -> None:
+@csv_option
+@json_option
+def list_(as_csv: bool, as_json: bool) -> None:
     """The data sets that recipes can name."""
+    rows = [{"name": name, "what": text} for name, text in SETS.items()]
+    if as_json:
+        print_json({"data_sets": rows})
+        return
+    if as_csv:
+        print_csv(rows)
+        return
     for name, text in SETS.items():
         click.echo(f"{name:16}{text}")
 
 
 @data.command()
-def check() -> None:
+@quiet_option
+@json_option
+def check(as_json: bool) -> None:
     """Check the digests of the images and tables that ship."""
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
     from nasbench_ws.tables.table import load, shipped, verify
 
     images = load_images("fashion14", SPLITS)
-    counts = ", ".join(f"{len(images.splits[split]):,} {split}" for split in SPLITS)
-    click.echo(f"images fashion14: {counts}, digest {images.digest}")
-    for name in shipped():
-        problems = verify(locate(name))
-        click.echo(f"table {name}: {'; '.join(problems) or 'no problems'}, digest {load(name).digest}")
+    found = {}
+    if not as_json:
+        _say_images("images fashion14", images, False)
+    with Bar("data check", after=2.0) as bar:
+        for place, name in enumerate(tables := list(shipped())):
+            bar.show(place / len(tables), f"{place} of {len(tables)} tables", None)
+            problems = verify(locate(name))
+            found[name] = {"problems": problems, "digest": load(name).digest}
+            if not as_json:
+                click.echo(f"table {name}: {'; '.join(problems) or 'no problems'}, digest {found[name]['digest']}")
+    if as_json:
+        print_json({"images": {"fashion14": _images(images)}, "tables": found})
+
+
+def _images(images: Images) -> dict[str, Any]:
+    return {**{name: len(split) for name, split in images.splits.items()}, "digest": images.digest}
+
+
+def _say_images(what: str, images: Images, as_json: bool) -> None:
+    """How many images of each split there are, and their digest."""
+    if as_json:
+        print_json({"images": what, **_images(images)})
+        return
+    counts = ", ".join(f"{len(split):,} {name}" for name, split in images.splits.items())
+    click.echo(f"{what}: {counts}, digest {images.digest}")
 
 
 @data.command()
 @click.argument("name")
 @click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or shall be put.")
-def download(name: str, data_root: str) -> None:
+@json_option
+def download(name: str, data_root: str, as_json: bool) -> None:
     """Fetch a data set through torchvision: cifar10, cifar100 or fashion-mnist."""
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
 
-    images = load_images(name, SPLITS, data_root, download=True)
-    click.echo(f"{name}: {', '.join(f'{len(images.splits[s]):,} {s}' for s in SPLITS)}, digest {images.digest}")
+    _say_images(name, load_images(name, SPLITS, data_root, download=True), as_json)
 
 
 @data.command()
 @click.argument("originals", type=click.Path(path_type=Path))
-@click.argument("output", type=click.Path(path_type=Path), default=Path("fashion14-images.h5"))
+@output_option(help="The images to write.", metavar="IMAGES.h5", default="fashion14-images.h5", show_default=True)
 @click.option("--download", "fetch", is_flag=True, help="Let torchvision fetch the originals first.")
 @force_option
-def prepare(originals: Path, output: Path, fetch: bool, force: bool) -> None:
+@json_option
+def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: bool) -> None:
     """Make the shipped images from Fashion-MNIST's original files.
 
     The same content, byte for byte, every time.
     """
     from nasbench_ws.images.prepare import prepare as run
 
-    check_output(str(output), force, (HDF5,))
-    images = run(originals, output, fetch)
-    counts = ", ".join(f"{len(split):,} {name}" for name, split in images.splits.items())
-    click.echo(f"{output}: {counts}, digest {images.digest}")
+    check_output(output, force, (HDF5,))
+    _say_images(output, run(originals, Path(output), fetch), as_json)
 
 
 @data.command()
 @table_option
 @click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
 @missing_option
-def card(table: str, against: tuple[str, ...], allow_missing: bool) -> None:
+@json_option
+def card(table: str, against: tuple[str, ...], allow_missing: bool, as_json: bool) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
     from nasbench_ws.evaluation.reference import shipped_full
     from nasbench_ws.report.card import card as write
@@ -95,7 +141,11 @@ def card(table: str, against: tuple[str, ...], allow_missing: bool) -> None:
     opened = load(table)
     say_missing(opened, allow_missing)
     others = [load(other) for other in against]
-    click.echo(write(opened, others, shipped_full(opened), allow_missing=allow_missing), nl=False)
+    text = write(opened, others, shipped_full(opened), allow_missing=allow_missing)
+    if as_json:
+        print_json({"table": opened.digest, "markdown": text})
+    else:
+        click.echo(text, nl=False)
 
 
 @data.command()
@@ -103,7 +153,8 @@ def card(table: str, against: tuple[str, ...], allow_missing: bool) -> None:
 @click.argument("std", type=click.Path(path_type=Path))
 @output_option(help="The table to write.", metavar="TABLE.h5", default="paper.h5", show_default=True, old=())
 @force_option
-def published(mean: Path, std: Path, output: str, force: bool) -> None:
+@json_option
+def published(mean: Path, std: Path, output: str, force: bool, as_json: bool) -> None:
     """Make a table of the paper's own CIFAR-10 accuracies.
 
     MEAN and STD are its authors' two text files, with a number for each of the
@@ -120,11 +171,12 @@ def published(mean: Path, std: Path, output: str, force: bool) -> None:
 
     check_output(output, force)
     write_table(Path(output), run(read_numbers(mean), read_numbers(std)))
-    click.echo(f"{load(output)}, digest {load(output).digest}")
+    say_table(output, load(output), as_json)
 
 
 @click.command()
-def doctor() -> None:
+@json_option
+def doctor(as_json: bool) -> None:
     """Versions, processor, and which path computes.
 
     \b
@@ -143,6 +195,9 @@ def doctor() -> None:
         lines["training"] = needs(error)
     else:
         lines |= diagnosis()
+    if as_json:
+        print_json({**lines, "tables": {name: summary(load(name)) for name in shipped()}})
+        return
     for name, text in lines.items():
         click.echo(f"{name:16}{text}")
     for name in shipped():

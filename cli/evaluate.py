@@ -105,6 +105,7 @@ def evaluate(
       nasbench-ws evaluate my.py:MyStrategy --instances 5
       nasbench-ws evaluate params
     """
+    from nasbench_ws.json_files import kept_if_used
     from nasbench_ws.rankers.named import check_name
     from nasbench_ws.rankers.plan import Plan, quick_look
     from nasbench_ws.sharing.schedules import get_schedule
@@ -132,10 +133,11 @@ def evaluate(
 
     fetch(plan.recipe.images, data_root, download)
     folder = Path(work) if work else Path(f"{output}.parts") if output else cache_folder() / "evaluate"
-    ready = prepare(
-        ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder,
-        allow_missing=allow_missing,
-    )  # fmt: skip
+    with kept_if_used(folder):
+        ready = prepare(
+            ranker, truth, instances=instances, first_seed=seed, plan=plan, root=data_root, folder=folder,
+            allow_missing=allow_missing,
+        )  # fmt: skip
     say_missing(truth, allow_missing)
     noun = "super-nets" if ready.ranker.match else "rankings"
     with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):

@@ -8,20 +8,21 @@ from pathlib import Path
 import click
 
 from nasbench_ws.cli.options import table_option
-from nasbench_ws.cli.outputs import check_output, force_option
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_written
 
 MARKS = (b"name,O", b'"hyperparameters"', b"configurations.npy")  # of files that do not name this package
 FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackbox.npz"}
 
 
 @click.command()
-@click.argument("output", metavar="FILE")
+@output_option(help="The file to write.", required=True)
 @table_option
 @click.option(
     "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Of the file."
 )
 @force_option
-def export(output: str, table: str, format_: str, force: bool) -> None:
+@json_option
+def export(output: str, table: str, format_: str, force: bool, as_json: bool) -> None:
     """A table as a file for other people's optimisers.
 
     csv has a line for each child, seed and epoch; configspace is the space as
@@ -29,9 +30,9 @@ def export(output: str, table: str, format_: str, force: bool) -> None:
 
     \b
     Example:
-      nasbench-ws export fashion14.csv
-      nasbench-ws export space.json --to configspace
-      nasbench-ws export blackbox.npz --to syne-tune
+      nasbench-ws export -o fashion14.csv
+      nasbench-ws export --to configspace -o space.json
+      nasbench-ws export --to syne-tune -o blackbox.npz
     """
     from nasbench_ws.json_files import write_atomic
     from nasbench_ws.search.export import export_arrays, export_csv
@@ -47,4 +48,4 @@ def export(output: str, table: str, format_: str, force: bool) -> None:
     else:
         data = (export_csv(opened) if format_ == "csv" else space_json(opened.space) + "\n").encode()
     write_atomic(Path(output), data)
-    click.echo(f"{output}: {len(data) / 1024:.0f} KiB")
+    say_written(output, len(data), as_json, table=opened.digest)

@@ -25,6 +25,7 @@ from nasbench_ws.cli.outputs import (
     csv_option,
     force_option,
     json_option,
+    output_option,
     print_csv,
     print_json,
     write_page,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N rows, and yours.")
 @click.option("--kind", type=click.Choice(["super-net", "ranker"]), help="Only rows of this kind.")
 @click.option("--strategy", metavar="TEXT", help="Only rows whose name has this in it, as groups:similar.")
-@click.option("--page", metavar="FILE", help="Write a page that sorts and filters.")
+@output_option(help="Write a page that sorts and filters.", old=("--page",))
 @force_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 @missing_option
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 def leaderboard(
     results: tuple[str, ...], table: str, match: Any, metric: str, batch_norm: str | None, folder: str | None,
     only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
-    top: int | None, kind: str | None, strategy: str | None, page: str | None, force: bool, markdown: bool,
+    top: int | None, kind: str | None, strategy: str | None, output: str | None, force: bool, markdown: bool,
     allow_missing: bool, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Strategies in order at one match, with your results among them.
@@ -70,14 +71,14 @@ def leaderboard(
     Example:
       nasbench-ws leaderboard
       nasbench-ws leaderboard mine.json --batch-norm running --top 10
-      nasbench-ws leaderboard --page board.html
+      nasbench-ws leaderboard -o board.html
     """
     from nasbench_ws.evaluation.leaderboard import entries
     from nasbench_ws.evaluation.leaderboard import leaderboard as order
     from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.tables.table import load
 
-    check_output(page, force)
+    check_output(output, force)
     truth = load(table)
     if folder is not None:
         from nasbench_ws.cli.experiments import run_into
@@ -92,11 +93,11 @@ def leaderboard(
         given, truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder, allow_missing=allow_missing
     )
     board = whole.only(top=top, kind=kind, strategy=strategy)
-    if page is not None:
+    if output is not None:
         from nasbench_ws.evaluation.board_page import board_page
         from nasbench_ws.results.truth import judged
 
-        write_page(page, board_page(board, judged(truth, allow_missing)))
+        write_page(output, board_page(board, judged(truth, allow_missing)))
     if as_json:
         print_json(board.to_dict())
     elif as_csv:

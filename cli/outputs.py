@@ -16,11 +16,14 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nasbench_ws.errors import OutputError
+
+if TYPE_CHECKING:
+    from nasbench_ws.tables.table import Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MARK = b"nasbench-ws"  # near the beginning of every file that this package writes and that has room for it
@@ -47,6 +50,11 @@ def output_option(
 ) -> Callable[[Command], Command]:
     """`-o/--output`, in the parameter `output`."""
     return click.option("-o", "--output", *old, "output", cls=Spelt, old=old, metavar=metavar, help=help, **more)
+
+
+def keep_option(help: str) -> Callable[[Command], Command]:
+    """`--keep`: a folder that is worked in, and gone on from."""
+    return click.option("--keep", "--out", "keep", cls=Spelt, old=("--out",), metavar="DIR", help=help)
 
 
 def force_option(command: Command) -> Command:
@@ -101,6 +109,32 @@ def check_output(path: str | None, force: bool = False, marks: tuple[bytes, ...]
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; choose a place that can be written"
         ) from error
+
+
+def say_written(path: str, size: int, as_json: bool, **more: Any) -> None:
+    """The answer of a command that writes a file: which, and of how many bytes."""
+    if as_json:
+        print_json({"output": path, "bytes": size, **more})
+    else:
+        click.echo(f"{path}: {size / 1024:.0f} KiB")
+
+
+def summary(table: Table) -> dict[str, Any]:
+    """A table in one object, as `tables --json` lists it."""
+    children, seeds, epochs = table.content.shape
+    return {
+        "space": table.space.name, "children": children, "seeds": seeds, "epochs": epochs,
+        "images": table.content.attributes["images"], "digest": table.digest, "truth": table.truth_name,
+    }  # fmt: skip
+
+
+def say_table(path: str, table: Table, as_json: bool) -> None:
+    """The answer of a command that makes a table."""
+    if as_json:
+        print_json({"output": path, **summary(table)})
+    else:
+        truth = f", truth {table.truth_name}" if table.foreign else ""
+        click.echo(f"{table}{truth}, digest {table.digest}")
 
 
 def write_page(path: str, text: str) -> None:

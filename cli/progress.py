@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,8 +18,9 @@ LINE_SECONDS = 15.0  # between lines where stderr is no terminal
 class Bar:
     """with Bar("evaluate full") as bar: bar.show(0.25, "1 of 3 super-nets", seconds_left)"""
 
-    def __init__(self, title: str) -> None:
-        self.title = title
+    def __init__(self, title: str, after: float = 0.0) -> None:
+        """Nothing is shown in the first `after` seconds: of what is mostly quick."""
+        self.title, self._from = title, time.monotonic() + after
         context = click.get_current_context(silent=True)
         self._quiet = context is not None and bool(context.meta.get("nasbench_ws.quiet"))
         self._terminal = sys.stderr.isatty()
@@ -49,6 +51,8 @@ class Bar:
         if self._quiet:
             return
         now = time.monotonic()
+        if now < self._from and not at_once:
+            return
         early = self._drawn and now - self._last < LINE_SECONDS and fraction < 1
         if early and not self._terminal and not at_once:
             return
@@ -58,6 +62,24 @@ class Bar:
             self._bar.update(round(fraction * FINE) - self._bar.pos, text + left)
         else:
             click.echo(f"{self.title}: {fraction:.0%}, {text}{left}", err=True)
+
+
+def paced(bar: Bar, steps: int, noun: str) -> Callable[[int], None]:
+    """For `on_step(steps done)` of one training: shown ten times a second at most, with the time left at its pace."""
+    began: list[float] = []
+    shown = 0.0
+
+    def on_step(done: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        began.append(now) if not began else None
+        if now - shown < 0.1 and done < steps:
+            return
+        shown, passed, first = now, now - began[0], 1
+        left = passed / (done - first) * (steps - done) if done > first else None
+        bar.show(done / steps, f"{done:,} of {steps:,} {noun}", left)
+
+    return on_step
 
 
 def _duration(seconds: float) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.options import table_option
-from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
+from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json, summary
 from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
-    from nasbench_ws.tables.table import Entry, Table
+    from nasbench_ws.tables.table import Entry
 
 TOP = 10  # children, where nothing is said
 
@@ -31,25 +31,17 @@ def tables(as_csv: bool, as_json: bool) -> None:
 
     found = {name: load(name) for name in shipped()}
     if as_json:
-        print_json({name: _summary(table) for name, table in found.items()})
+        print_json({name: summary(table) for name, table in found.items()})
         return
     if as_csv:
-        print_csv({"table": name, **_summary(table)} for name, table in found.items())
+        print_csv({"table": name, **summary(table)} for name, table in found.items())
         return
     width = max(map(len, found)) + 2
     for name, table in found.items():
-        s = _summary(table)
+        s = summary(table)
         click.echo(f"{name:{width}}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}")
         others = f", truth {s['truth']}, made by others" if table.foreign else ""
         click.echo(f"{'':{width}}images {s['images']}, digest {s['digest'][:16]}{others}")
-
-
-def _summary(table: Table) -> dict[str, Any]:
-    children, seeds, epochs = table.content.shape
-    return {
-        "space": table.space.name, "children": children, "seeds": seeds, "epochs": epochs,
-        "images": table.content.attributes["images"], "digest": table.digest, "truth": table.truth_name,
-    }  # fmt: skip
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 
 from nasbench_ws.cli.choices import FIGURES
 from nasbench_ws.cli.options import TABLE_HELP, missing_option, results_argument, say_missing
-from nasbench_ws.cli.outputs import check_output, force_option, output_option
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_written
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 @force_option
 @click.option("--figure", type=click.Choice(FIGURES), help="Only this figure of one result, as an SVG file.")
 @missing_option
+@json_option
 def report(
-    results: tuple[str, ...], table: str | None, output: str, force: bool, figure: str | None, allow_missing: bool
-) -> None:
+    results: tuple[str, ...], table: str | None, output: str, force: bool, figure: str | None, allow_missing: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """One self-contained HTML page about results, or about a table.
 
     RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
@@ -60,8 +62,9 @@ def report(
         opened = [one.result for one in read_results(results)]
         truth = _truth(opened, table, allow_missing)
         text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
-    write_atomic(Path(output), text.encode())
-    click.echo(f"{output}: {len(text) / 1024:.0f} KiB")
+    data = text.encode()
+    write_atomic(Path(output), data)
+    say_written(output, len(data), as_json)
 
 
 def _truth(results: list[Result], table: str | None, allow_missing: bool) -> GroundTruth | None:

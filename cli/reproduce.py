@@ -17,13 +17,25 @@ from nasbench_ws.cli.options import (
     table_option,
     workers_option,
 )
-from nasbench_ws.cli.outputs import json_option, output_option, print_json
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    keep_option,
+    output_option,
+    print_csv,
+    print_json,
+    write_page,
+)
 
 
 @click.command()
 @click.argument("claims", nargs=-1, metavar="[CLAIM]...", type=click.IntRange(1, CLAIMS))
 @click.option("--scale", "scale_name", type=click.Choice(SCALES), default="smoke", show_default=True)
-@output_option(metavar="DIR", help="Where results are kept, and taken from.  [default: reproduction-SCALE]")
+@keep_option("Where results are kept, and taken from.  [default: reproduction-SCALE]")
+@output_option(help="Write a page that sorts and filters.", old=())
+@force_option
 @click.option(
     "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
     help="Learning rate of the last step where the last steps are read, as a share of the highest.  [default: 0.04]",
@@ -36,11 +48,12 @@ from nasbench_ws.cli.outputs import json_option, output_option, print_json
 @missing_option
 @quiet_option
 @click.option("--markdown", is_flag=True, help="Print a Markdown page.")
+@csv_option
 @json_option
 def reproduce(
-    claims: tuple[int, ...], scale_name: str, output: str | None, end_lr: float | None, table: str,
-    data_root: str | None, download: bool, workers: int | None, dask: str | None, rerun: bool, allow_missing: bool,
-    markdown: bool, as_json: bool,
+    claims: tuple[int, ...], scale_name: str, keep: str | None, output: str | None, force: bool,
+    end_lr: float | None, table: str, data_root: str | None, download: bool, workers: int | None, dask: str | None,
+    rerun: bool, allow_missing: bool, markdown: bool, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """The paper's experiments: its figures beside ours, each with a verdict.
 
@@ -52,6 +65,7 @@ def reproduce(
     Example:
       nasbench-ws reproduce --scale smoke
       nasbench-ws reproduce 3 --scale standard --json
+      nasbench-ws reproduce --scale standard -o claims.html
     """
     from nasbench_ws.cli.experiments import run_into
     from nasbench_ws.reproduction import SCALES as DEFINED
@@ -59,10 +73,11 @@ def reproduce(
     from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load
 
+    check_output(output, force)
     scale, truth = DEFINED[scale_name], load(table)
     if end_lr is not None:
         scale = replace(scale, end_lr=end_lr)
-    folder = Path(output or f"reproduction-{scale_name}")
+    folder = Path(keep or f"reproduction-{scale_name}")
     results = run_into(
         folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,
         root=data_root, download=download, workers=workers, dask=dask,
@@ -71,10 +86,16 @@ def reproduce(
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
     found = findings(results, judge)
+    if output is not None:
+        from nasbench_ws.reproduction.claims_page import claims_page
+
+        write_page(output, claims_page(found, scale, judge))
     if as_json:
         print_json(
             {"scale": scale_name, "table": truth.digest, "findings": [finding.to_dict() for finding in found]}
         )
+    elif as_csv:
+        print_csv(finding.to_dict() for finding in found)
     elif markdown:
         click.echo(page(found, scale, judge), nl=False)
     else:

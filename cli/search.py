@@ -9,7 +9,16 @@ import click
 
 from nasbench_ws.cli.choices import SIGNALS, UNITS
 from nasbench_ws.cli.options import dask_option, quiet_option, table_option, where_to_run, workers_option
-from nasbench_ws.cli.outputs import Spelt, check_output, force_option, json_option, output_option, print_json
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    keep_option,
+    output_option,
+    print_csv,
+    print_json,
+)
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError
 
@@ -80,20 +89,18 @@ EXAMPLE = '''class Mine:
 )
 @click.option("--also", multiple=True, metavar="TABLE", help="Another table, with the same rules; once for each.")
 @click.option("--source", metavar="RESULT.json", help="Observe a super-net's scores, its training charged first.")
-@click.option(
-    "--keep", "--out", "keep", cls=Spelt, old=("--out",), metavar="DIR",
-    help="Keep every trial there, and go on from what is there.",
-)  # fmt: skip
+@keep_option("Keep every trial there, and go on from what is there.")
 @output_option(help="Write a page.", old=())
 @force_option
 @quiet_option
 @workers_option
 @dask_option
+@csv_option
 @json_option
 def search(
     searchers: tuple[str, ...], table: str, also: tuple[str, ...], listed: bool, source: str | None, keep: str | None,
     output: str | None, force: bool,
-    repetitions: int, workers: int | None, dask: str | None, as_json: bool, **rules: Any,
+    repetitions: int, workers: int | None, dask: str | None, as_csv: bool, as_json: bool, **rules: Any,
 ) -> None:  # fmt: skip
     """Who finds a good child sooner? Every query is charged.
 
@@ -110,10 +117,11 @@ def search(
       nasbench-ws search mnas:5e5:hard re --limit 5e5
     """
     if listed:
-        _list()
+        _list(as_csv, as_json)
         return
     if not searchers:
         raise UsageError("no searcher is named; give one or more, such as re bayes; `--list` has them all")
+    from nasbench_ws.json_files import kept_if_used
     from nasbench_ws.search import Rules
     from nasbench_ws.search.run import search_tables
 
@@ -121,30 +129,32 @@ def search(
         raise UsageError("--source is a super-net on one table; leave out --also")
     tables = list(dict.fromkeys([table, *also]))
     check_output(output, force)
-    folders = _folders(keep, tables)
-    oracles = [_oracle(one, Rules(**rules), source) for one in tables]
-    names = list(dict.fromkeys(searchers))
-    everyone = list(dict.fromkeys([*names, BASELINE]))
-    files = {(name, place): own / _file_name(name) for place, own in enumerate(folders) for name in everyone}
-    with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
+    with kept_if_used(None if keep is None else Path(keep)):
+        folders = _folders(keep, tables)
+        oracles = [_oracle(one, Rules(**rules), source) for one in tables]
+        names = list(dict.fromkeys(searchers))
+        everyone = list(dict.fromkeys([*names, BASELINE]))
+        files = {(name, place): own / _file_name(name) for place, own in enumerate(folders) for name in everyone}
+        with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
 
-        def on_progress(p: Progress) -> None:
-            of = f" on {len(tables)} tables" if len(tables) > 1 else ""
-            bar.show(p.fraction, f"{len(everyone)} searchers{of}, {p.done} of {p.total} parts", p.seconds_left)
+            def on_progress(p: Progress) -> None:
+                of = f" on {len(tables)} tables" if len(tables) > 1 else ""
+                bar.show(p.fraction, f"{len(everyone)} searchers{of}, {p.done} of {p.total} parts", p.seconds_left)
 
-        found = search_tables(
-            everyone, oracles, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
-        )
+            found = search_tables(
+                everyone, oracles, repetitions, files=files, workers=count, executor=executor, on_progress=on_progress
+            )
     parts = [
         ([of_table[name] for name in names], of_table[BASELINE], oracle)
         for of_table, oracle in zip(found, oracles, strict=True)
     ]
-    _show(parts, output, as_json)
+    _show(parts, output, as_csv, as_json)
 
 
 def _show(
-    parts: list[tuple[list[SearchResult], SearchResult, Oracle]], output: str | None, as_json: bool
-) -> None:
+    parts: list[tuple[list[SearchResult], SearchResult, Oracle]], output: str | None, as_csv: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     from nasbench_ws.json_files import without_nan, write_atomic
     from nasbench_ws.search.compare import compare
     from nasbench_ws.search.exact import exhaustive
@@ -172,6 +182,13 @@ def _show(
             for _, baseline, comparison, lines in compared
         ]  # fmt: skip
         print_json(answers[0] if len(answers) == 1 else {"tables": answers})
+        return
+    if as_csv:
+        print_csv(
+            {"table": baseline.header["table"]["name"], **row.record()}
+            for _, baseline, comparison, _ in compared
+            for row in comparison.rows
+        )
         return
     click.echo("\n\n".join(render(comparison, results, lines) for results, _, comparison, lines in compared))
     if output is not None:
@@ -209,15 +226,22 @@ def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in name) + ".npz"
 
 
-def _list() -> None:
+def _list(as_csv: bool, as_json: bool) -> None:
     import importlib.metadata
 
     from nasbench_ws.search import BUILT_IN
     from nasbench_ws.search.names import ENTRY_POINTS
 
-    for built_in in BUILT_IN.values():
-        click.echo(f"{built_in.usage:34} {built_in.help}")
+    listed = [{"usage": built_in.usage, "help": built_in.help} for built_in in BUILT_IN.values()]
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        click.echo(f"{point.name:34} installed: {point.value}")
+        listed.append({"usage": point.name, "help": f"installed: {point.value}"})
+    if as_json:
+        print_json({"searchers": listed})
+        return
+    if as_csv:
+        print_csv(listed)
+        return
+    for one in listed:
+        click.echo(f"{one['usage']:34} {one['help']}")
     click.echo("\nYour own, in a file my.py, as `nasbench-ws search my.py:Mine`:\n")
     click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))

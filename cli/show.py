@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nasbench_ws.cli.options import table_option
-from nasbench_ws.cli.outputs import check_output, force_option, json_option, print_json
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, print_json
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import number
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("what", metavar="ARCHITECTURE|RESULT")
 @table_option
-@click.option("--svg", metavar="FILE", help="Draw its cell into a file.")
+@output_option(help="Draw the child's cell, as SVG.", old=("--svg",))
 @force_option
 @json_option
-def show(what: str, table: str, svg: str | None, force: bool, as_json: bool) -> None:
+def show(what: str, table: str, output: str | None, force: bool, as_json: bool) -> None:
     """A child: its cell, its curve, and its neighbours one operation away. Or a result.
 
     RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
@@ -32,33 +32,31 @@ def show(what: str, table: str, svg: str | None, force: bool, as_json: bool) -> 
     \b
     Example:
       nasbench-ws show 434
-      nasbench-ws show 434 --svg 434.svg
+      nasbench-ws show 434 -o 434.svg
       nasbench-ws show full
       nasbench-ws show mine.json --json
     """
-    from nasbench_ws.evaluation.named import read_result, shipped_names
-
-    if what.endswith(".json") or what in ("full", *shipped_names()):
-        if svg is not None:
-            raise UsageError(f"--svg draws the cell of a child, and {what} is a result; leave it out")
-        result = read_result(what).result
-        if as_json:
-            print_json(result.to_dict())
-        else:
-            click.echo(_result_text(result))
-        return
     from nasbench_ws.json_files import without_nan, write_atomic
     from nasbench_ws.report.canvas import standalone
     from nasbench_ws.report.child import draw_child
     from nasbench_ws.tables.table import load
 
-    check_output(svg, force)
     opened = load(table)
+    result = _result(what, opened)
+    if result is not None:
+        if output is not None:
+            raise UsageError(f"--output draws the cell of a child, and {what} is a result; leave it out")
+        if as_json:
+            print_json(result.to_dict())
+        else:
+            click.echo(_result_text(result))
+        return
+    check_output(output, force)
     entry = opened.query(what)
     near = [opened.query(child) for child in entry.architecture.neighbours()]
     near.sort(key=lambda other: -other.test_accuracy.mean)
-    if svg is not None:
-        write_atomic(Path(svg), standalone(draw_child(entry.architecture)).encode())
+    if output is not None:
+        write_atomic(Path(output), standalone(draw_child(entry.architecture)).encode())
     if as_json:
         curve = _curve(entry)
         print_json(without_nan({
@@ -68,8 +66,18 @@ def show(what: str, table: str, svg: str | None, force: bool, as_json: bool) -> 
         }))  # fmt: skip
         return
     click.echo(_text(entry, opened, near))
-    if svg is not None:
-        click.echo(f"its cell is drawn in {svg}")
+    if output is not None:
+        click.echo(f"its cell is drawn in {output}")
+
+
+def _result(what: str, table: Table) -> Result | None:
+    """The result of that name, where no child has it: what asks for a child imports no more than that takes."""
+    if not what.endswith(".json") and what in table:
+        return None
+    from nasbench_ws.evaluation.named import read_result, shipped_names
+
+    ours = what.endswith(".json") or what in ("full", *shipped_names())
+    return read_result(what).result if ours else None
 
 
 def _result_text(result: Result) -> str:

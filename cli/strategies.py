@@ -11,14 +11,25 @@ from nasbench_ws.cli.options import (
     complete_strategies,
     fetch,
     own_space_option,
+    quiet_option,
     recipe_option,
     root_option,
     table_option,
 )
-from nasbench_ws.cli.outputs import check_output, force_option
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    output_option,
+    print_csv,
+    print_json,
+)
+from nasbench_ws.cli.progress import Bar, paced
+from nasbench_ws.errors import UsageError
 
 EXAMPLE = '''class MyStrategy:
-    """Few-shot: children with the same operation on edge 0->1 share."""
+    """Few-shot: children with the same operation on edge 0-1 share."""
 
     def key(self, arch, slot):
         return arch.operation((0, 1))
@@ -29,8 +40,10 @@ EXAMPLE = '''class MyStrategy:
 @click.argument("name", required=False, shell_complete=complete_strategies)
 @table_option
 @own_space_option
-def strategies(name: str | None, table: str) -> None:
-    """List the built-in and installed strategies, or describe one by NAME.
+@csv_option
+@json_option
+def strategies(name: str | None, table: str, as_csv: bool, as_json: bool) -> None:
+    """List what `evaluate` takes by name, or describe one by NAME.
 
     \b
     Example:
@@ -38,36 +51,65 @@ def strategies(name: str | None, table: str) -> None:
       nasbench-ws strategies prefix:2
     """
     if name is not None:
-        _describe(name, table)
+        if as_csv:
+            raise UsageError(f"--csv prints the list, and {name} is one; leave out one of them")
+        _describe(name, table, as_json)
         return
+    listed = _listed()
+    if as_json:
+        print_json({"strategies": listed})
+        return
+    if as_csv:
+        print_csv(listed)
+        return
+    for kind, heading, note in KINDS:
+        if heading:
+            click.echo(f"\n{heading}\n")
+        for one in listed:
+            if one["kind"] == kind:
+                click.echo(f"{one['usage']:26} {one['help']}".rstrip())
+        if note:
+            click.echo(note)
+    click.echo("\nYour own, in a file my.py, as `nasbench-ws evaluate my.py:MyStrategy`:\n")
+    click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))
+
+
+KINDS = (  # of what is listed, with a heading before it and a note behind
+    ("sharing", "", ""),
+    (
+        "trainer", "Other ways to train shared weights, at the multiply-adds of as many steps of full:",
+        "`nasbench-ws strategies NAME` says how each differs from its paper.",
+    ),
+    ("ranker", "Rankings that share no weights, for `nasbench-ws evaluate` as well:", ""),
+)  # fmt: skip
+
+
+def _listed() -> list[dict[str, str]]:
     import importlib.metadata
 
     from nasbench_ws.rankers.named import NAMED
     from nasbench_ws.rankers.rows import ROWS
     from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
 
+    found = []
     for built_in in BUILT_IN.values():
         first, *others = built_in.usage.split(" | ")
-        click.echo(f"{first:26} {built_in.help}")
-        for usage in others:
-            click.echo(usage)
+        found.append({"kind": "sharing", "usage": first, "help": built_in.help})
+        found += [{"kind": "sharing", "usage": usage, "help": ""} for usage in others]
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        click.echo(f"{point.name:26} installed: {point.value}")
-    click.echo("\nOther ways to train shared weights, at the multiply-adds of as many steps of full:\n")
-    for row in ROWS.values():
-        click.echo(f"{row.usage:26} {row.help}")
-    click.echo("`nasbench-ws strategies NAME` says how each differs from its paper.")
-    click.echo("\nRankings that share no weights, for `nasbench-ws evaluate` as well:\n")
-    for one in NAMED.values():
-        click.echo(f"{one.usage:26} {one.help}")
-    click.echo("\nYour own, in a file my.py, as `nasbench-ws evaluate my.py:MyStrategy`:\n")
-    click.echo("\n".join(f"    {line}" for line in EXAMPLE.splitlines()))
+        found.append({"kind": "sharing", "usage": point.name, "help": f"installed: {point.value}"})
+    found += [{"kind": "trainer", "usage": row.usage, "help": row.help} for row in ROWS.values()]
+    found += [{"kind": "ranker", "usage": one.usage, "help": one.help} for one in NAMED.values()]
+    return found
 
 
-def _describe(name: str, table: str) -> None:
+def _describe(name: str, table: str, as_json: bool) -> None:
     from nasbench_ws.rankers.rows import ROWS
 
     row = ROWS.get(name.partition(":")[0])
+    if row is not None and as_json:
+        print_json({"strategy": name, "help": row.help, "paper": row.paper, "differences": list(row.differences)})
+        return
     if row is not None:
         click.echo(f"{row.usage}: {row.help}\n{row.paper}\n\nDifferences:")
         for text in row.differences:
@@ -91,6 +133,13 @@ def _describe(name: str, table: str) -> None:
     schedule = strategy.schedule if isinstance(strategy.schedule, str) else strategy.schedule.__name__
     least, most = min(map(len, parts)), max(map(len, parts))
     sizes_text = f"{least}" if least == most else f"{least} to {most}"
+    if as_json:
+        print_json({
+            "strategy": name, "table": opened.digest, "super_nets": len(parts), "children": list(map(len, parts)),
+            "schedule": schedule, "parameters": distinct, "parameters_alone": whole,
+            "shares_less_after": [part for part, _ in strategy.later],
+        })  # fmt: skip
+        return
     what = "one super-net" if len(parts) == 1 else f"{len(parts)} super-nets that share nothing with one another"
     where = "" if of_instance(name, 0) == name else ", as instance 0 divides them"
     click.echo(f"{name} on {opened.name}{where}: {what}, of {sizes_text} children; schedule {schedule}")
@@ -100,7 +149,7 @@ def _describe(name: str, table: str) -> None:
 
 
 @click.command()
-@click.argument("output", metavar="GROUPS.json")
+@output_option(help="The file of groups to write.", metavar="GROUPS.json", required=True)
 @click.option("-m", "--groups", "count", default=8, show_default=True, type=click.IntRange(1), help="How many groups.")
 @click.option(
     "--by", type=click.Choice(["gradients", "curves"]), default="gradients", show_default=True,
@@ -112,9 +161,11 @@ def _describe(name: str, table: str) -> None:
 @recipe_option
 @root_option
 @force_option
+@quiet_option
+@json_option
 def group(
     output: str, count: int, by: str, steps: int, seed: int, table: str, changes: str, data_root: str | None,
-    download: bool, force: bool,
+    download: bool, force: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Find groups of similar children from a short fully shared run.
 
@@ -122,7 +173,7 @@ def group(
 
     \b
     Example:
-      nasbench-ws group groups.json -m 4
+      nasbench-ws group -m 4 -o groups.json
       nasbench-ws evaluate groups:file:groups.json
     """
     from nasbench_ws.images.loaders import load_images
@@ -138,6 +189,14 @@ def group(
     fetch(recipe.images, data_root, download)
     images = load_images(recipe.images, ("train", "valid"), data_root)
     find = gradient_similarities if by == "gradients" else curve_correlations
-    groups = balanced_groups(find(recipe, opened.space, images, steps, seed), count)
+    with Bar("group", after=2.0) as bar:
+        found = find(recipe, opened.space, images, steps, seed, on_step=paced(bar, steps, "steps"))
+    groups = balanced_groups(found, count)
     write_groups(groups, list(opened.space), output)
+    if as_json:
+        named: list[list[str]] = [[] for _ in range(count)]
+        for child, number in zip(opened.space, groups, strict=True):
+            named[number].append(child.name)
+        print_json({"output": output, "groups": named})
+        return
     click.echo(f"{count} groups of {len(groups) // count} children in {output}")

@@ -180,6 +180,18 @@ def cache_folder() -> Path:
     return Path(named) if named else user_cache_path("nasbench-ws", appauthor=False)
 
 
+@contextlib.contextmanager
+def kept_if_used(folder: Path | None) -> Iterator[None]:
+    """Inside, a folder may be made; if nothing is in it afterwards, it goes again. None: no folder."""
+    there = folder is None or folder.exists()
+    try:
+        yield
+    finally:
+        if folder is not None and not there:
+            with contextlib.suppress(OSError):  # where something is in it
+                folder.rmdir()
+
+
 def check_writable(folder: Path) -> None:
     """OutputError where the folder can neither be written nor made."""
     with refusal(folder):

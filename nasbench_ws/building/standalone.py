@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -30,12 +31,14 @@ from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 @one_thread()
 def train_run(
-    recipe: Recipe, arch: Architecture, seed: int, images: Images, backend: Backend | None = None
-) -> RunRecord:
+    recipe: Recipe, arch: Architecture, seed: int, images: Images, backend: Backend | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> RunRecord:  # fmt: skip
     """Train one child standalone and record its curves as a `RunRecord`.
 
     `images` must hold all three splits. Training loss and accuracy are means over the augmented
     batches since the point before, as they were trained on; validation and test use the running batch norm statistics.
+    `on_step(steps done)` is called after each step.
     """
     macro = macro_for(recipe, images)
     net = SuperNet(recipe, macro, [arch], none, seed, backend=backend)
@@ -48,7 +51,9 @@ def train_run(
     window: list[StepOutcome] = []
     started, cpu_started = time.perf_counter(), time.process_time()
 
-    def on_step(step: int, outcome: StepOutcome) -> None:
+    def after(step: int, outcome: StepOutcome) -> None:
+        if on_step is not None:
+            on_step(step)
         window.append(outcome)
         if step == ends[len(curves["seconds"])]:
             curves["train_loss"].append(float(np.mean([o.loss for o in window])))
@@ -63,7 +68,7 @@ def train_run(
 
     sequence = np.zeros((recipe.steps, 1), dtype=np.int32)
     with drawing(children_seed("modules", [arch], seed)):  # as modules of a user's own may, for dropout
-        diverged = train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+        diverged = train(net, make_batches(recipe, images, net, seed), sequence, after)
     seconds = time.perf_counter() - started
     device = net.description()
     record = record_of(recipe, macro, images, arch, seed, curves, diverged, seconds, device)

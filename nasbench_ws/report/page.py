@@ -40,15 +40,16 @@ tr.own td { font-weight: 600; background: color-mix(in srgb, var(--first) 14%, t
 pre { overflow-x: auto; font-size: .85rem; line-height: 1.4; overflow-wrap: normal; }
 summary { cursor: pointer; padding: .25rem 0; }
 .board th:first-child, .board td:first-child { min-width: 0; }
-.board th:nth-child(2), .board td:nth-child(2), .board th:nth-child(3), .board td:nth-child(3) { text-align: left; }
+.board .t { text-align: left; } .board .n { white-space: normal; min-width: 7rem; }
+.board .long { display: block; min-width: 11rem; white-space: normal; }
 @media (min-width: 60rem) { .wide:has(.board) { width: 56rem; margin-left: -5rem; } }
 @media (max-width: 30rem) {
   .board thead { display: none; } .board, .board tbody, .board tr { display: block; width: 100%; }
   .board tr[hidden] { display: none; } .board tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .board td { display: inline-block; border: 0; padding: 0 .8rem 0 0; text-align: left; white-space: nowrap; }
   .board td::before { content: attr(data-l) " "; color: var(--faint); }
-  .board td:nth-child(2) { font-weight: 600; font-size: 1rem; white-space: normal; }
-  .board td:nth-child(2)::before, .board td:nth-child(3)::before { content: ""; }
+  .board td.n { font-weight: 600; font-size: 1rem; } .board td.n::before { content: ""; }
+  .board td:first-child { min-width: 0; } .board .long { display: inline; }
   .board td[data-v=""] { display: none; } }
 nav { font-size: .88rem; margin: .6rem 0; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 a { color: var(--first); }

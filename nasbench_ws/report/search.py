@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbench_ws.markup import number, paragraph, table
+from nasbench_ws.markup import number, paragraph
 from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
 from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
 from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
 from nasbench_ws.search.result import SearchResult
 from nasbench_ws.search.text import SIZES, UNITS
@@ -37,7 +38,7 @@ def search_page(
     """
     sections = _sections(OnTable(results, baseline, comparison, lines))
     many = f"{len(results)} {'searcher' if len(results) == 1 else 'searchers'}"
-    return page(f"{many} on {baseline.header['table']['name']}", sections)
+    return page(f"{many} on {baseline.header['table']['name']}", sections, script=SCRIPT)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def tables_page(parts: Sequence[OnTable]) -> str:
             Section(f"{part.name}: {one.title[:1].lower()}{one.title[1:]}", prefixed(one.body, f"t{number_}"))
             for one in _sections(part)
         ]
-    return page(f"{len(parts[0].results)} searchers on {len(parts)} tables", sections)
+    return page(f"{len(parts[0].results)} searchers on {len(parts)} tables", sections, script=SCRIPT)
 
 
 def _together(parts: Sequence[OnTable]) -> str:
@@ -73,15 +74,21 @@ def _together(parts: Sequence[OnTable]) -> str:
             rows[row.name].append(row)
     ordered = sorted(rows.items(), key=lambda item: float(np.mean([row.anytime.mean for row in item[1]])))
     marks = {"better": "+", "worse": "-", "not distinguishable": "="}
-    cells = [
-        [name, *(
-            f"{one.anytime.mean:.2f} [{one.anytime.low:.2f}, {one.anytime.high:.2f}] {marks[one.anytime_verdict]}"
+    columns = [
+        Column("", "place by the mean over tables"),
+        Column("searcher", "its name and arguments", text=True),
+        *(Column(part.name, "anytime number; lower is better") for part in parts),
+    ]
+    lines = [
+        Line([Cell(place, str(place)), Cell.text(name), *(
+            Cell(one.anytime.mean, f"{one.anytime.mean:.2f} [{one.anytime.low:.2f}, {one.anytime.high:.2f}] "
+                                   f"{marks[one.anytime_verdict]}")
             for one in own
-        )]
-        for name, own in ordered
+        )])
+        for place, (name, own) in enumerate(ordered, start=1)
     ]  # fmt: skip
     note = ANYTIME.replace("Open: not distinguishable", "+ better, - worse, = not distinguishable")
-    return table(["searcher", *(part.name for part in parts)], cells) + paragraph(note, "note")
+    return sortable(columns, lines, filters=Filters(find=1)) + paragraph(note, "note")
 
 
 def _sections(part: OnTable) -> list[Section]:
@@ -204,24 +211,58 @@ def final(rows: Mapping[str, tuple[float, ...]]) -> str:
 
 
 def _final_table(comparison: Comparison) -> str:
-    head = ["searcher", "regret", "95 % interval", f"against {comparison.baseline}", "p (Holm)", "wins", "is the best",
-            "of the top 5", "rank", "distinct", "trials", "it thinks", "ms a search"]  # fmt: skip
-    return table(head, [_final_row(row) for row in comparison.rows])
+    columns = (
+        Column("", "place by the anytime number"),
+        Column("searcher", "its name and arguments", text=True),
+        Column("anytime", "area under the regret curve over log cost, over the baseline's; lower is better"),
+        Column("verdict", "of the anytime number, after Holm's correction", text=True),
+        Column("regret", "final, in points; lower is better"),
+        Column("95 %", "interval of the final regret", text=True),
+        Column(f"against {comparison.baseline}", "of the final regret, after Holm's correction", text=True),
+        Column("p", "of no difference in the final regret, Holm's"),
+        Column("wins", "how often a search ends better in the same world; higher is better"),
+        Column("best", "how often the choice is the best child"),
+        Column("top 5", "how often it is one of the best five"),
+        Column("rank", "expected rank of the choice, 1 the best"),
+        Column("distinct", "children trained"),
+        Column("trials", "trainings, in part or in full"),
+        Column("it thinks", "regret that the search believes it has: noise flattered it where this is less"),
+        Column("ms", "of the searcher itself, a search"),
+    )
+    lines = [_final_line(place, row) for place, row in enumerate(comparison.rows, start=1)]
+    return sortable(columns, lines, filters=Filters(find=1, choose={3: "any verdict"}))
 
 
-def _final_row(row: Row) -> list[str]:
-    interval = f"{_points(row.final.low)} to {_points(row.final.high)}"
-    two = [f"{value:.2f}" for value in (row.wins.mean, row.best_child, row.top5)]
-    one = [f"{value:.1f}" for value in (row.rank, row.distinct, row.trials)]
-    test = [row.final_verdict, f"{row.final_p:.2g}"]
-    last = [_points(row.observed_regret), f"{row.thinking * 1000:.1f}"]
-    return [row.name, _points(row.final.mean), interval, *test, *two, *one, *last]
+def _final_line(place: int, row: Row) -> Line:
+    return Line([
+        Cell(place, str(place)),
+        Cell.text(row.name),
+        Cell.number(row.anytime.mean, 2),
+        Cell.text(row.anytime_verdict),
+        Cell(100 * row.final.mean, _points(row.final.mean)),
+        Cell.text(f"{_points(row.final.low)} to {_points(row.final.high)}"),
+        Cell.text(row.final_verdict),
+        Cell(row.final_p, f"{row.final_p:.2g}"),
+        *(Cell.number(value, 2) for value in (row.wins.mean, row.best_child, row.top5)),
+        *(Cell.number(value, 1) for value in (row.rank, row.distinct, row.trials)),
+        Cell(100 * row.observed_regret, _points(row.observed_regret)),
+        Cell.number(row.thinking * 1000, 1),
+    ])  # fmt: skip
 
 
 def _ert_table(comparison: Comparison, unit: str) -> str:
-    head = ["searcher", *(f"within {100 * delta:g}" for delta in DELTAS)]
-    rows = [[row.name, *("never" if math.isinf(v) else f"{v:.4g}" for v in row.ert)] for row in comparison.rows]
-    return table(head, rows) + paragraph(f"In {unit}.", "note")
+    columns = [
+        Column("", "place by the anytime number"),
+        Column("searcher", "its name and arguments", text=True),
+        *(Column(f"within {100 * delta:g}", f"expected cost until so near, in {unit}") for delta in DELTAS),
+    ]
+    lines = [
+        Line([Cell(place, str(place)), Cell.text(row.name), *(
+            Cell(value, "never" if math.isinf(value) else f"{value:.4g}") for value in row.ert
+        )])
+        for place, row in enumerate(comparison.rows, start=1)
+    ]  # fmt: skip
+    return sortable(columns, lines) + paragraph(f"In {unit}.", "note")
 
 
 def _fronts(comparison: Comparison) -> str:

@@ -115,6 +115,18 @@ class Row:
         verdicts = {f"{name}_verdict": getattr(self, f"{name}_verdict") for name in ("anytime", "final", "front")}
         return {**asdict(self), "ert": ert, "quantiles": quantiles, **verdicts}
 
+    def record(self) -> dict[str, Any]:
+        """Flat, for a line of CSV: intervals as low and high, without quantiles and expected costs."""
+        names = ("wins", "best_child", "top5", "rank", "distinct", "trials", "observed_regret", "thinking")
+        spans = {
+            f"{name}_{end}": getattr(getattr(self, name), end)
+            for name in ("anytime", "final")
+            for end in ("mean", "low", "high")
+        }
+        rest = {name: getattr(self, name) for name in names} | {"wins": self.wins.mean}
+        verdicts = {"anytime_verdict": self.anytime_verdict, "final_verdict": self.final_verdict}
+        return {"searcher": self.name, **spans, **verdicts, **rest}
+
 
 @dataclass(frozen=True)
 class Comparison:

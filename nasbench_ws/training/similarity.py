@@ -28,29 +28,36 @@ from nasbench_ws.training.supernet import StepOutcome, SuperNet
 
 
 def gradient_similarities(
-    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, batches: int = 8
-) -> Array:
+    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, batches: int = 8,
+    on_step: Callable[[int], None] | None = None,
+) -> Array:  # fmt: skip
     """Cosine of the children's gradients on shared weights, mean over batches, after a short shared run: (n, n).
 
     The idea of splits by gradient matching (Hu et al. 2022, "Generalizing Few-Shot NAS with Gradient Matching").
+    `on_step(steps done)` is called after each step.
     """
-    net = _train(recipe, space, images, steps, seed)
+    net = _train(recipe, space, images, steps, seed, on_step=on_step)
     stream = make_batches(recipe, images, net, seed, extra="grouping")
     mean: Array = np.mean([gradient_similarity(net, *next(stream)) for _ in range(batches)], axis=0)
     return mean
 
 
 def curve_correlations(
-    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, last: int = 64, scored_images: int = 1000
-) -> Array:
+    recipe: Recipe, space: Space, images: Images, steps: int, seed: int, last: int = 64, scored_images: int = 1000,
+    on_step: Callable[[int], None] | None = None,
+) -> Array:  # fmt: skip
     """Correlation of the children's accuracies after each of the last steps of a short shared run: (n, n).
 
-    Children that gain and lose together do not disturb one another (paper, section 4.2).
+    Children that gain and lose together do not disturb one another (paper, section 4.2). `on_step` as above.
     """
     some = images.first_valid(scored_images)
     scorer = Scorer(some, "valid", BatchNorm())
     scores: list[Array] = []
-    _train(recipe, space, images, steps, seed, lambda step, net: scores.append(scorer.score(net).accuracy), last)
+
+    def snapshot(step: int, net: SuperNet) -> None:
+        scores.append(scorer.score(net).accuracy)
+
+    _train(recipe, space, images, steps, seed, snapshot, last, on_step)
     matrix = np.array(scores).T
     matrix = matrix - matrix.mean(axis=0)  # what all gain alike says nothing of who goes with whom
     deviation = matrix.std(axis=1, keepdims=True)
@@ -67,6 +74,7 @@ def _train(
     seed: int,
     snapshot: Callable[[int, SuperNet], None] | None = None,
     last: int = 0,
+    on_step: Callable[[int], None] | None = None,
 ) -> SuperNet:
     """A fully shared super-net; `snapshot(step, net)` after each of the last steps."""
     children = list(space)
@@ -74,9 +82,11 @@ def _train(
     net = SuperNet(recipe, macro, children, full, seed)
     sequence = realise(SCHEDULES["shuffle"], children, steps, children_seed("schedule", children, seed))
 
-    def on_step(step: int, outcome: StepOutcome) -> None:
+    def after(step: int, outcome: StepOutcome) -> None:
+        if on_step is not None:
+            on_step(step)
         if snapshot is not None and step > steps - last:
             snapshot(step, net)
 
-    train(net, make_batches(recipe, images, net, seed), sequence, on_step)
+    train(net, make_batches(recipe, images, net, seed), sequence, after)
     return net

@@ -156,7 +156,7 @@ def test_questions_never_import_torch(tmp_path):
 
 
 def test_show_tells_a_child_and_draws_it(run, tmp_path):
-    code, out, _ = run("show", "434", "--svg", "434.svg")
+    code, out, _ = run("show", "434", "-o", "434.svg")
     table = load("fashion14")
     assert code == 0
     assert out.startswith("434 of deeper64 in fashion14, hash 889c9c1e36d3f058\n\n  x1 = dil_conv_5x5(x0)\n")

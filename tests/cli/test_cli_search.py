@@ -71,7 +71,7 @@ def test_the_list_and_what_is_refused(run):
 
 @pytest.mark.parametrize(("kind", "start"), [("csv", b"name,O01"), ("configspace", b"{"), ("syne-tune", b"PK")])
 def test_exports(run, kind, start):
-    done = run("export", "file", "--to", kind)
+    done = run("export", "-o", "file", "--to", kind)
     assert done.exit_code == 0
     assert Path("file").read_bytes().startswith(start)
     assert done.stdout.startswith("file: ")

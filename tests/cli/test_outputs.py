@@ -29,7 +29,7 @@ def refused(path: Path, force: bool) -> str:
 
 def test_a_file_of_ours_needs_force_and_a_foreign_one_is_never_overwritten(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "434.svg", tmp_path / "notes.txt"
-    assert run("show", "434", "--svg", str(ours)).exit_code == 0
+    assert run("show", "434", "-o", str(ours)).exit_code == 0
     theirs.write_text("mine alone")
     assert refused(ours, False) == f"{ours} exists; write over it with --force, or name another file"
     check_output(str(ours), True)
@@ -42,7 +42,7 @@ def test_a_file_of_ours_needs_force_and_a_foreign_one_is_never_overwritten(tmp_p
 @pytest.mark.parametrize("words", [("export",), ("export", "--to", "configspace"), ("export", "--to", "syne-tune")])
 def test_every_export_is_known_again(words: tuple[str, ...], tmp_path: Path) -> None:
     path = str(tmp_path / "file")
-    command = [words[0], path, *words[1:]]
+    command = [*words, "-o", path]
     assert run(*command).exit_code == 0
     with pytest.raises(OutputError, match="exists; write over it with --force"):
         run(*command)

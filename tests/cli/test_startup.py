@@ -82,7 +82,7 @@ def test_a_refusal_comes_before_torch_and_scipy(words, code, tmp_path):
 
 QUESTIONS = [
     ["query", "434"], ["top"], ["tables"], ["verify", "fashion14"], ["strategies"], ["strategies", "prefix:2"],
-    ["show", "434"], ["show", "434", "--svg", "434.svg"], ["data", "list"], ["data", "check"],
+    ["show", "434"], ["show", "434", "-o", "434.svg"], ["data", "list"], ["data", "check", "--quiet"],
 ]  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_verdicts_without_torch(words, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["evaluate", "full"], ["check", "full"], ["build", "runs"], ["train", "434"], ["group", "groups.json"],
+        ["evaluate", "full"], ["check", "full"], ["build", "runs"], ["train", "434"], ["group", "-o", "groups.json"],
         ["leaderboard", "--run", "runs", "--only", "shuffle"],
     ],
     ids=lambda words: words[0],

@@ -30,7 +30,7 @@ CUT = {  # what is appended to a command so that it takes little time; the last 
     "build": f"--archs 111,112 --recipe {SMALL},epochs=0.5,points=1,channels=4,cells=1",
     "group": f"--steps 64 --recipe {SMALL}",
     "search": "--repetitions 5 --workers 1",
-    "leaderboard --page": "--top 3",
+    "leaderboard -o": "--top 3",
 }
 INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; tests/reproduction runs it
 DASK = ("dask scheduler --scheduler-file", "dask worker --scheduler-file")  # tests/workers starts them for real

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import scored
+from small import NINE, oracle
 
+from nasbench_ws.evaluation.board_page import board_page
+from nasbench_ws.evaluation.catalogue import SCALES
+from nasbench_ws.evaluation.leaderboard import Leaderboard, Row
 from nasbench_ws.report.results import results_page
+from nasbench_ws.report.search import search_page
 from nasbench_ws.report.table import table_page
+from nasbench_ws.reproduction.claims_page import claims_page
+from nasbench_ws.reproduction.finding import Finding
+from nasbench_ws.search.compare import compare
+from nasbench_ws.search.exact import exhaustive
+from nasbench_ws.search.run import search_all
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -94,3 +106,89 @@ def lightness(colour: str) -> float:
     """0 to 255, of `rgb(r, g, b)`."""
     numbers = [float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
     return sum(numbers) / 3
+
+
+@pytest.fixture
+def boards(make: Any, tiny: Any, tmp_path: Path) -> dict[str, Path]:
+    """The three pages whose tables sort and filter, of few rows."""
+    results = {"a <b>": make(), "c": make(scores={"recalibrate:64": scored(5)})}
+    some = [
+        Row(1, "counts", "ranker", "", 0.7, math.nan, (0.6, 0.8), 1, math.nan, 0.0),
+        Row(2, "a <b>", "super-net", "running", 0.4, 0.1, (0.1, 0.6), 2, 0.3, 2e12, given=True, files=("a <b>",)),
+        Row(3, "c", "super-net", "recalibrate:64", 0.2, 0.1, (math.nan, math.nan), 2, 0.1, 4e12, files=("c",)),
+    ]
+    board = Leaderboard("tiny", 3, "kendall_tau", "child-updates", 6400, 0.9, tuple(some), results)
+    found = [
+        Finding(1, "a figure", "0.4", 0.3, 0.1, 0.5, 5),
+        Finding(1, "a difference", "less", 0.2, 0.1, 0.3, 5, 1, 0.01, 0.2, 0.02, "holds"),
+        Finding(4, "of <others>", "-", -0.2, -0.3, 0.1, 3, 1, 0.4, 0.2, 0.9, "undecided", "the control fails"),
+    ]
+    world = oracle(NINE, runs=2)
+    searched = search_all(["local", "random", "random-without"], world, 4)
+    compared = [searched["local"], searched["random"]], searched["random-without"]
+    made = {
+        "board": board_page(board, tiny.table),
+        "claims": claims_page(found, SCALES["smoke"], tiny.table),
+        "search": search_page(*compared, compare(*compared), exhaustive(world)),
+    }
+    for name, text in made.items():
+        (tmp_path / f"{name}.html").write_text(text)
+    return {name: tmp_path / f"{name}.html" for name in made}
+
+
+ASKED = {  # the column to sort by, what is then on top and below; the words to look for, the choice, and who is left
+    "board": (3, "counts", "c", "A", "", "", ["a <b>"]),
+    "claims": (2, "a figure", "of <others>", "", "select[data-is='6']", "holds", ["a difference"]),
+    "search": (1, "local", "random", "loc", "", "", ["local"]),
+}
+
+
+def test_tables_sort_and_filter_and_do_without_scripts(browser: Any, boards: dict[str, Path]) -> None:
+    for name, path in boards.items():
+        column, top, last, words, choice, value, left = ASKED[name]
+        for width, scheme in ((390, "dark"), (1280, "light")):
+            see(browser, path, width, scheme)
+            where = f"{name} at {width}"
+            assert browser.get_log("browser") == [], where
+            wide, screen = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= screen == width, where
+            label = browser.execute_script("return getComputedStyle(document.querySelector('.board td')).color")
+            paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+            assert abs(lightness(label) - lightness(paper)) > 120, where
+        before = names(browser)
+        click(browser, column)
+        ordered = names(browser)
+        assert (ordered[0], ordered[-1]) == (top, last), name
+        click(browser, column)
+        assert names(browser)[0] == last, name
+        browser.execute_script(
+            "const f = document.querySelector('.filter'); f.querySelector('[data-find]').value = arguments[0];"
+            "if (arguments[1]) f.querySelector(arguments[1]).value = arguments[2];"
+            "f.dispatchEvent(new Event('input'))",
+            words, choice, value,
+        )  # fmt: skip
+        assert names(browser) == left, name
+        count = browser.execute_script("return document.querySelector('.count').textContent")
+        assert count == f"{len(left)} of {len(before)} rows"
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            see(browser, path, 1280, "light")
+            assert '<form class="filter" hidden>' in path.read_text()
+            plain = [row.text for row in browser.find_elements("css selector", ".board .n") if row.tag_name == "td"]
+            assert plain[: len(before)] == before, name
+            assert not browser.find_element("css selector", ".filter").is_displayed()
+        finally:
+            browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def names(browser: Any) -> list[str]:
+    """Of the rows that are shown, from top to bottom, in the first table that sorts."""
+    found: list[str] = browser.execute_script(
+        "return [...document.querySelector('.board').tBodies[0].rows].filter(r => !r.hidden)"
+        ".map(r => r.querySelector('.n').textContent)"
+    )
+    return found
+
+
+def click(browser: Any, column: int) -> None:
+    browser.execute_script(f"document.querySelector('.board').tHead.rows[0].cells[{column}].firstChild.click()")

@@ -33,7 +33,7 @@ def nats(path: str | Path, images: str, *, partial: bool = False) -> Content:
     if not epochs:
         raise TableError(
             f"{path} has the columns {', '.join(heading)}, and none like {NAMES[images].upper()}TestAccuracy200Epochs; "
-            "rename the one that is meant, or use `nasbench-ws import --csv`"
+            "rename the one that is meant, or use `nasbench-ws import csv`"
         )
     longest = max(epochs)
     asked = Asked("test_accuracy", percent=True, columns=[epochs[longest]], partial=partial, epochs=float(longest))

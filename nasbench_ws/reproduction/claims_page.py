@@ -1,0 +1,73 @@
+"""The claims as one self-contained page: a verdict for each, and every figure in a table that sorts.
+
+    claims_page(findings(results, table), SCALES["standard"], table)            # HTML
+
+Not here: the findings (finding.py), and the same as text and Markdown (text.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from nasbench_ws.evaluation.catalogue import Scale
+from nasbench_ws.markup import escaped, number, paragraph
+from nasbench_ws.report.page import Section, facts, page
+from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
+from nasbench_ws.reproduction.claims import CLAIMS
+from nasbench_ws.reproduction.finding import Finding, overall
+from nasbench_ws.reproduction.text import RULE
+from nasbench_ws.results.truth import GroundTruth
+
+COLUMNS = (
+    Column("claim", "of the paper, by its number"),
+    Column("figure", "what was measured", text=True),
+    Column("ours", "mean over instances"),
+    Column("95 %", "interval of our mean", text=True),
+    Column("n", "instances"),
+    Column("paper", "what the paper has, in its words", text=True),
+    Column("verdict", "holds, does not hold, undecided or not testable; nothing where it is a figure alone", text=True),
+    Column("p", "Holm's, corrected over all tests of the page"),
+    Column("could have told", "the difference that the test would have found with a chance of 80 %"),
+)
+FILTERS = Filters(find=1, choose={0: "any claim", 6: "any verdict"})
+
+
+def claims_page(found: Sequence[Finding], scale: Scale, table: GroundTruth) -> str:
+    """HTML, one file: nothing is loaded, and nothing is lost without scripts.
+
+    Args:
+        found: the findings, with their verdicts.
+        scale: at which the experiments were run.
+        table: what results were measured against.
+    """
+    claims = {claim: sentence for claim, sentence in CLAIMS.items() if any(one.claim == claim for one in found)}
+    verdicts = "".join(
+        f"<p>{claim}. {escaped(sentence)}: <b>{escaped(overall(found, claim))}</b></p>"
+        for claim, sentence in claims.items()
+    )
+    about = f"The claims of arXiv:2001.01431 on {table.name} ({len(table.seeds)} seeds). {scale.note}"
+    sections = [
+        Section("Verdicts", verdicts),
+        Section("All figures", sortable(COLUMNS, [_line(one) for one in found], filters=FILTERS)),
+        Section("How a verdict is made", paragraph(RULE)),
+        Section("What the columns are", facts({one.head: one.said for one in COLUMNS})),
+    ]
+    return page(f"The paper's claims on {table.name}", sections, about=about, script=SCRIPT)
+
+
+def _line(one: Finding) -> Line:
+    interval = "" if math.isnan(one.low) else f"[{number(one.low, short=True)}, {number(one.high, short=True)}]"
+    why = f'<span class="note"> {escaped(one.why)}</span>' if one.why else ""
+    told = one.detectable if one.verdict and not one.why else math.nan
+    return Line([
+        Cell(one.claim, str(one.claim)),
+        Cell(one.what, f'<span class="long">{escaped(one.what)}</span>'),
+        Cell(one.mean, number(one.mean, short=True)),
+        Cell.text(interval),
+        Cell(one.n, str(one.n)),
+        Cell(one.paper, f'<span class="long">{escaped(one.paper)}</span>'),
+        Cell(one.verdict, f'<span class="long">{escaped(one.verdict)}{why}</span>'),
+        Cell(one.adjusted, f"{one.adjusted:.2g}" if math.isfinite(one.adjusted) else ""),
+        Cell(told, number(told, short=True) if math.isfinite(told) else ""),
+    ])  # fmt: skip
