@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbench_ws.markup import number, paragraph
+from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
