@@ -175,6 +175,18 @@ ROWS: dict[str, Row] = {
             "end of warm-up on",
         ),
     ),
+    "panda": Row(
+        "panda",
+        "operations and images with large gradients are drawn more often, the more so the later",
+        "relaxed.panda:Panda",
+        "Lu et al., PA&DA, CVPR 2023",
+        (
+            EVERYWHERE[0],
+            EVERYWHERE[1],
+            "the part that gradients decide rises with the spent budget, where the authors' rises by epochs",
+            "images that were not seen yet count as the mean of those that were",
+        ),
+    ),
     "kshot": Row(
         "kshot[:K]",
         "K (2) sets of weights, of which every child has a mixture of its own",

@@ -21,6 +21,7 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.space.operations import BUILT_IN
 from nasbench_ws.training.backend import Backend, Bound, Updater, chosen
+from nasbench_ws.training.kernels.criterion import Criterion
 from nasbench_ws.training.kernels.known import knows
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.weights import Weights
@@ -115,10 +116,16 @@ class SuperNet:
             return TORCH.description(self.macro.channels, self.weights.dtype)
         return f"{own}, {other} of {len(networks)} children by torch" if other else own
 
-    def accumulate(self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor) -> StepOutcome:
-        """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics."""
+    def accumulate(
+        self, number: int, images: torch.Tensor, labels: torch.Tensor, out: torch.Tensor,
+        criterion: Criterion | None = None,
+    ) -> StepOutcome:  # fmt: skip
+        """Add the gradient of a child's mean loss on a batch to `out` (n,); move its running statistics.
+
+        `criterion` is another loss than mean cross-entropy, of logits (B, classes) and labels (B,).
+        """
         child = self._child(number)
-        loss, correct = child.learn(images, labels, out, self.macro.bn_momentum)
+        loss, correct = child.learn(images, labels, out, self.macro.bn_momentum, criterion)
         self.keep_own(number, child, len(images))
         return StepOutcome(loss, correct / len(images))
 

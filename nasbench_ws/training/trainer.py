@@ -33,6 +33,7 @@ from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.hook_calls import Hooks
+from nasbench_ws.training.kernels.criterion import Criterion
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet, mean_of
 
@@ -162,11 +163,13 @@ class TrainerNet(SuperNet):
         """The steps that the trainer's `next_children` chooses, for `train`."""
         return Asked(self._hooks, self.history)
 
-    def accumulate(self, number: int, images: Tensor, labels: Tensor, out: Tensor) -> StepOutcome:
+    def accumulate(
+        self, number: int, images: Tensor, labels: Tensor, out: Tensor, criterion: Criterion | None = None
+    ) -> StepOutcome:
         if self._hooks.has("loss"):
             outcome = self._learn(number, images, labels, out)
         else:
-            outcome = super().accumulate(number, images, labels, out)
+            outcome = super().accumulate(number, images, labels, out, criterion)
         self._now.append(outcome)
         return outcome
 

@@ -1,4 +1,4 @@
-"""Laws of ways that hold several sets of weights, or train children unlike: GM-NAS, K-shot, DYNAS."""
+"""Laws of ways that hold several sets of weights, or train children unlike: GM-NAS, K-shot, DYNAS, PA&DA."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from relaxed_runs import run_on
 from nasbench_ws.errors import UsageError
 from nasbench_ws.rankers.relaxed import gmnas
 from nasbench_ws.rankers.relaxed.gmnas import cosine_distances, cut, halves, shared_gradients
+from nasbench_ws.rankers.relaxed.panda import drawn_with
 from nasbench_ws.rankers.rows import made
 from nasbench_ws.space.child import child_network, parameter_count
 from nasbench_ws.space.registry import DEEPER64
@@ -204,3 +205,60 @@ def test_momenta_are_an_operations_own(tiny: Any, monkeypatch: pytest.MonkeyPatc
     assert torch.equal(way._momenta[0], first)
     assert float(way._momenta[1].abs().sum()) > 0
     assert float(way._momenta[2].abs().sum()) == 0
+
+
+# -- PA&DA ----------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_that_of_full_and_is_heard(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights move as in any step; norms and errors are those of the gradient and of the logits."""
+    run, way = run_on(tiny, hold=0.0), made("panda")
+    way.start(run)
+    choices = np.array([1, 2, 3])
+    monkeypatch.setattr(run, "draw_child", lambda probabilities, purpose: choices)
+    which: list[torch.Tensor] = []
+    real = way._batch
+
+    def batch(run: Any, progress: float) -> Any:
+        found = real(run, progress)
+        which.append(found[1])
+        way.seen = found[0]
+        return found
+
+    monkeypatch.setattr(way, "_batch", batch)
+    other = run_on(tiny, hold=0.0)
+    way.iterate(run)
+    labels = torch.from_numpy(tiny.images.train.labels[which[0].numpy()])
+    gradient = other.net.weights_gradient(way.seen, labels, other.one_hot(choices))[0]
+    logits = other.net.forward(way.seen, other.one_hot(choices))
+    other.child_step((way.seen, labels), choices)
+    assert torch.allclose(run.net.supernet.weights.values, other.net.supernet.weights.values, atol=1e-12)
+    assert run.meter == other.meter
+    for e, operation in enumerate(choices.tolist()):
+        storages = [
+            one
+            for one in other.net.supernet.weights.storages
+            if (one.slot.edge, one.slot.operation) == (DEEPER64.edges[e], DEEPER64.operations[operation])
+        ]
+        parts = [gradient[one.offset : one.offset + one.size] for one in storages]
+        assert way.norms[operation] == pytest.approx(float(torch.cat(parts).norm()), rel=1e-9)
+    assert np.isnan(way.norms[0])
+    wrong = torch.softmax(logits, dim=1) - torch.nn.functional.one_hot(labels, 4)
+    last = dict(zip(which[0].tolist(), wrong.norm(dim=1).tolist(), strict=True))  # of images that were drawn twice
+    assert np.allclose(way.errors[list(last)], list(last.values()), atol=1e-9)
+    assert np.isnan(way.errors).sum() == len(way.errors) - len(set(which[0].tolist()))
+
+
+def test_what_gradients_say_is_drawn_more_often_the_later(tiny: Any) -> None:
+    sizes = np.array([4.0, 1.0, np.nan, 1.0])
+    assert np.allclose(drawn_with(sizes, 0.0), 0.25)
+    assert np.allclose(drawn_with(sizes, 1.0), [0.5, 0.125, 0.25, 0.125])
+    assert np.allclose(drawn_with(np.full(4, np.nan), 1.0), 0.25)
+    assert np.allclose(drawn_with(np.zeros(4), 1.0), 0.25)
+    run, way = run_on(tiny, hold=0.0), made("panda")
+    way.start(run)
+    way.errors[:] = 0.0
+    way.errors[:16] = 1.0
+    _, first = way._batch(run, 1.0)
+    assert set(first.tolist()) <= set(range(16))
+    assert way._left == 3

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("quick", "one_thread")
 VARIANTS = (
     "darts", "darts:second", "gdas", "snas", "fbnet", "fbnet:macs", "proxyless", "proxyless:two", "proxyless:rl", "dso",
     "autodeeplab", "enas", "enas:micro", "oneshot", "oneshot:0.3:fan=node", "rs-ws", "spos",
-    "drnas", "sumnas", "sumnas:1", "gm-nas", "dynas", "kshot", "kshot:3",
+    "drnas", "sumnas", "sumnas:1", "gm-nas", "dynas", "kshot", "kshot:3", "panda",
 )  # fmt: skip  # every built-in way, and each of its flags
 
 
