@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     "result's.  [default: recalibrate, running]", multiple=True,
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
+@click.option("--score-every", default=0, type=click.IntRange(0), metavar="N", help="Score after every N steps too.")
 @click.option(
     "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
     help="Learning rate of the last step, as a share of the highest.  [the recipe's; 0.04 with --last]",
@@ -86,10 +87,10 @@ if TYPE_CHECKING:
 @json_option
 def evaluate(
     ranker: str, table: str, instances: int | None, seed: int, steps: int | None, match: Any, schedule: str | None,
-    batch_norm: tuple[str, ...], last: int, end_lr: float | None, average: float, fine_tune: str, interference: int,
-    valid_images: int | None, quick: bool, changes: str, data_root: str | None, download: bool, workers: int | None,
-    dask: str | None, work: str | None, output: str | None, force: bool, allow_missing: bool, as_csv: bool,
-    as_json: bool,
+    batch_norm: tuple[str, ...], last: int, score_every: int, end_lr: float | None, average: float, fine_tune: str,
+    interference: int, valid_images: int | None, quick: bool, changes: str, data_root: str | None, download: bool,
+    workers: int | None, dask: str | None, work: str | None, output: str | None, force: bool, allow_missing: bool,
+    as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure how a way of ranking orders the children: it trains super-nets.
 
@@ -123,6 +124,7 @@ def evaluate(
         plan, instances = quick_look(plan, len(truth)), instances or 1
         plan = replace(plan, batch_norm=batch_norm or plan.batch_norm)
     plan = replace(plan, steps=steps or plan.steps, valid_images=valid_images or plan.valid_images)
+    plan = replace(plan, score_every=score_every)
     for mode in batch_norm:
         BatchNorm.parse(mode)
     if schedule is not None:

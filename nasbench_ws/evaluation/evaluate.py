@@ -45,6 +45,7 @@ from nasbench_ws.results.truth import GroundTruth, Without, judged
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.tables.table import Table
 from nasbench_ws.tables.table import load as load_table
+from nasbench_ws.workers.interactive import line
 from nasbench_ws.workers.pool import OnProgress, Task, execute
 from nasbench_ws.workers.progress import training_seconds
 
@@ -93,7 +94,8 @@ def evaluate(
         workers: processes of one thread each; None: all in this process.
         folder: where finished pieces are kept, to be used again by the very same evaluation.
         executor: any `concurrent.futures.Executor` in the place of worker processes.
-        on_progress: called with a `Progress` now and then.
+        on_progress: called with a `Progress` now and then; None: a line on stderr in a notebook or at Python's prompt,
+            and nothing elsewhere.
         allow_missing: leave out children whose runs the table lacks: all are trained, and the others measured.
 
     Raises:
@@ -104,7 +106,8 @@ def evaluate(
         ranker, table, instances=instances, first_seed=first_seed, plan=plan, root=root, load=load, folder=folder,
         allow_missing=allow_missing,
     )  # fmt: skip
-    return ready.run(workers=workers, executor=executor, on_progress=on_progress)
+    shown = on_progress or line(f"evaluate {ready.ranker.name}")
+    return ready.run(workers=workers, executor=executor, on_progress=shown)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Work:
 
     step: float  # a step of the schedule
     snapshot: float  # of the last steps, under all its modes
+    point: float  # on the way, likewise
     mode: float  # scoring all children at the end, for each mode
     tuned_child: float  # fine-tuning it, and scoring it in between
     interfering_child: float  # training it, and scoring all
@@ -58,5 +59,7 @@ def work_of(plan: Plan, part: Part, width: int, valid_images: int, readout_modes
     tuned = max(plan.fine_tune, default=0) + len(set(plan.fine_tune)) * readout_modes * scoring(1, some)
     interfering = plan.interference + scoring(count, some) if plan.interference else 0.0
     times = len(plan.batch_norm) * (2 if plan.average else 1)
-    total = part.steps * step + plan.last * snapshot + times * mode + count * (tuned + interfering)
-    return Work(step, snapshot, mode, tuned, interfering, total)
+    point = len(plan.batch_norm) * scoring(count, some)
+    extra = plan.last * snapshot + len(plan.points) * point + count * (tuned + interfering)
+    total = part.steps * step + times * mode + extra
+    return Work(step, snapshot, point, mode, tuned, interfering, total)

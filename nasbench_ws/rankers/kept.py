@@ -63,6 +63,7 @@ class _Kept:
     sequence_digest: str
     cpu_seconds: Seconds | None = None  # pieces of older versions have none
     own_scores: list[float | None] | None = None  # of a trainer that has `score`
+    points: dict[str, list[Fractions]] = field(default_factory=dict)  # by mode, where they are asked for
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,10 @@ def _contradictions(kept: _Kept, part: Part, names: Sequence[str], seed: int, pl
         if plan.interference and kept.diverged_at is None and len(matrix) != count:
             yield f"readouts.{name} has {len(matrix)} rows, and the part {count} children"
     rows += [(f"window.{mode}", row) for mode, steps in kept.window.items() for row in steps]
+    rows += [(f"points.{mode}", row) for mode, points in kept.points.items() for row in points]
+    asked = dict.fromkeys(plan.batch_norm, len(plan.points)) if plan.score_every else {}
+    if {mode: len(points) for mode, points in kept.points.items()} != asked:
+        yield f"points are not the {len(plan.points)} of the plan, under each of its modes"
     if kept.own_scores is not None:
         rows.append(("own_scores", kept.own_scores))
     for name, row in rows:

@@ -19,6 +19,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.rankers.cost import Work, readout_modes, size_of
 from nasbench_ws.rankers.plan import BACKWARD, Part, Plan
+from nasbench_ws.rankers.points import Points
 from nasbench_ws.sharing.schedules import get_schedule, realise, updates
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.child import child_network, mac_count
@@ -63,14 +64,15 @@ def run_part(
     work, tally = size_of(plan, part, problem.children, strategy, len(images.valid.labels)), _Tally(on_step)
     if "private" in plan.batch_norm:
         net.weights.keep_own()
-    snapshots = _Snapshots(images, plan, part.steps)
+    snapshots, points = _Snapshots(images, plan, part.steps), Points(images, plan, part.steps)
     average = Average(net, plan.average)
 
     def each_step(step: int, outcome: StepOutcome) -> None:
         snapshots.take(step, net)
         if plan.average:
             average.take()
-        tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0))
+        taken = points.take(step, net)
+        tally.add(work.step + (work.snapshot if step > part.steps - plan.last else 0) + taken * work.point)
 
     batches = make_batches(recipe, images, net, seed)
     if sequence is not None:
@@ -114,6 +116,7 @@ def run_part(
         "window": snapshots.scores,
         "window_trained": np.array(part.children)[sequence[part.steps - plan.last :]].tolist() if plan.last else [],
         "readouts": readouts,
+        **({"points": points.whole(len(own))} if plan.score_every else {}),
         "trained": updates(own, sequence),
         "device": net.description(),
         "sequence_digest": hashlib.sha256(sequence.tobytes()).hexdigest()[:16],

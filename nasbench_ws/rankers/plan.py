@@ -57,6 +57,7 @@ class Part:
     steps: int
 
 
+MOST_POINTS = 1000  # of scores on the way
 QUICK_UPDATES = 5  # of each child, in a quick look
 QUICK_IMAGES = 1000  # validation images, and training images that recalibrate batch norm
 
@@ -99,9 +100,10 @@ class Plan:
     extra_lr: float = 0.01  # learning rate of these steps
     valid_images: int = 0  # score on the first so many validation images, while developing; 0: on all
     quick: bool = False  # a look that proves little: it is never compared with anything
+    score_every: int = 0  # score after every so many steps too, on `last_images`: tau against steps; 0: at the end
 
     def __post_init__(self) -> None:
-        for name in ("steps", "last", "last_images", "interference", "valid_images"):
+        for name in ("steps", "last", "last_images", "interference", "valid_images", "score_every"):
             object.__setattr__(self, name, _integer(name, getattr(self, name)))
         object.__setattr__(self, "fine_tune", tuple(_integer("fine_tune", count) for count in self.fine_tune))
         for name in ("steps", "last", "interference"):
@@ -120,6 +122,9 @@ class Plan:
             object.__setattr__(self, "batch_norm", default_modes(self.recipe))
         if not self.batch_norm or isinstance(self.batch_norm, str):
             raise UsageError(f"batch_norm is {self.batch_norm!r}; give a tuple of at least one mode, as ('running',)")
+        if self.score_every < 0 or self.score_every > self.steps:
+            raise UsageError(f"score_every is {self.score_every}; it is 1 to the {self.steps} steps, or 0 for none")
+        check_most("the number of points to score at", len(self.points), MOST_POINTS)
         if self.valid_images < 0:
             raise UsageError(f"valid_images is {self.valid_images}; it is at least 1, or 0 for all")
         if self.last < 0 or self.last_images < 1:
@@ -182,6 +187,12 @@ class Plan:
         return int(first.shape[1])
 
     @property
+    def points(self) -> list[float]:
+        """Where scores are taken on the way, in parts of the steps, (0, 1]: the same in super-nets of fewer steps."""
+        every = self.score_every
+        return [step / self.steps for step in range(every, self.steps + 1, every)] if every else []
+
+    @property
     def trained_by(self) -> Recipe:
         """The recipe, with the last learning rate that the plan asks for."""
         if self.end_lr is None:
@@ -190,7 +201,7 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON. What came later than the first files is left out where it is not asked for, as it is there."""
-        later = {"end_lr": None, "valid_images": 0, "quick": False}
+        later = {"end_lr": None, "valid_images": 0, "quick": False, "score_every": 0}
         data = dataclasses.asdict(self)
         return {key: value for key, value in data.items() if key not in later or value != later[key]}
 

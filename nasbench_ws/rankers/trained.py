@@ -62,7 +62,7 @@ class Trained(Asked):
 
     def __init__(self, asked: Plan, thing: Any = None) -> None:
         super().__init__(asked, thing)
-        for what in ("last", "average", "fine_tune", "interference"):
+        for what in ("last", "average", "fine_tune", "interference", "score_every"):
             if getattr(asked, what):
                 raise UsageError(
                     f"{self.name} has no readout {what}; it has {', '.join(self._readouts())}: leave {what} out"

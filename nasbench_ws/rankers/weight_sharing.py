@@ -146,6 +146,10 @@ class WeightSharing(Asked):
             }
         if plan.interference and not diverged:
             changes = (tuple(map(_changes, outcomes)),)
+        trace: dict[str, Array] = {"progress": np.array(plan.points)[None]} if plan.score_every else {}
+        for place, mode in enumerate(plan.batch_norm if plan.score_every else ()):
+            name = f"accuracy, {mode}" if place else "accuracy"  # the result's own mode comes first
+            trace[name] = joined([outcome["points"][mode] for outcome in outcomes])[None]
         scores = {mode: joined([one["scores"][mode]["accuracy"] for one in outcomes]) for mode in plan.batch_norm}
         if "own_scores" in outcomes[0]:  # of a trainer; they come first, and are the result's
             scores = {"score": joined([one["own_scores"] for one in outcomes]), **scores}
@@ -156,6 +160,7 @@ class WeightSharing(Asked):
             readouts=Readouts(average, fine_tune, changes),
             diverged=diverged,
             trained={name: times for outcome in outcomes for name, times in outcome["trained"].items()},
+            trace=trace,
         )
 
     def _strategy(self, problem: Problem, images: Images, seed: int) -> Strategy:

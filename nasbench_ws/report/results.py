@@ -75,11 +75,10 @@ def _window(result: Result, truth: GroundTruth) -> str | None:
 
 def _progress(result: Result, truth: GroundTruth) -> str | None:
     trace = result.outcome.trace
-    names = {"accuracy": "accuracy of each child", "logp": "log-probability of each child"}
+    labels = {name: f"{name.replace('accuracy', 'accuracy of each child', 1)}" for name in trace if "accuracy" in name}
+    labels |= {"logp": "log-probability of each child"} if "logp" in trace else {}
     taus = {
-        label: np.array([rankable_taus(one, truth.truth) for one in trace[name]])
-        for name, label in names.items()
-        if name in trace
+        label: np.array([rankable_taus(one, truth.truth) for one in trace[name]]) for name, label in labels.items()
     }
     return figures.progress(trace["progress"].mean(axis=0), taus, *_levels(result)) if taus else None
 
@@ -123,7 +122,7 @@ HEADINGS = {  # title, what is seen, and why it may not be
     "progress": (
         "Correlation against progress",
         "Kendall tau of what could be read off at some points of the training: mean over instances, and range. "
-        "Accuracies are of 500 validation images, by their own batch statistics.",
+        "Accuracies on the way are of some validation images alone, so that the last point is not the verdict's tau.",
         "",
     ),
     "tuning": (

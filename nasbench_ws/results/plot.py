@@ -3,6 +3,7 @@
     axes = result.plot.scatter(table)
     axes.set_title("mine")
     result.plot.ranks(table, ax=axes)
+    result.plot.progress(table)                 # tau against steps, of evaluate --score-every N
 
 Needs matplotlib (extra `[report]`). Not here: the figures of pages (report/), and those of the leaderboard
 (evaluation/board_plot.py).
@@ -55,6 +56,20 @@ class ResultPlot:
         axes.invert_yaxis()
         axes.set_xlabel("true rank (1 is best)")
         axes.set_ylabel("rank by the super-net")
+        axes.legend(fontsize="small")
+        return axes
+
+    def progress(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
+        """Kendall tau against steps, a line an instance. UsageError without `--score-every`."""
+        table = once(table)
+        outcome = self.result.among(table).outcome
+        if "accuracy" not in outcome.trace:
+            raise UsageError("this result has no scores on the way; evaluate it with --score-every N")
+        axes, at = axes_or_new(ax), outcome.trace["progress"].mean(axis=0) * outcome.steps
+        for seed, scores in zip(outcome.seeds, outcome.trace["accuracy"], strict=True):
+            axes.plot(at, rankable_taus(scores, table.truth), ".-", label=f"instance {seed}")
+        axes.set_xlabel("steps")
+        axes.set_ylabel("Kendall tau")
         axes.legend(fontsize="small")
         return axes
 

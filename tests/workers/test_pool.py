@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -176,7 +177,26 @@ def test_time_left_is_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> Non
     _, reports = progressing({0: Task((), 999), 1: Task((), 1)}, second)
     assert [report.seconds_left for report in reports[:2]] == [None, None]  # one step of a thousand: no basis
     _, reports = progressing({0: Task((), 999), 1: Task((), 1)}, second, seconds=77.0)
-    assert [report.seconds_left for report in reports[:2]] == [77.0, 77.0]  # but for what somebody says
+    assert [report.seconds_left for report in reports[:2]] == pytest.approx([77, 76.923])  # but for what is said
+
+
+def test_an_estimate_does_not_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that took 7 s to start made 12 minutes of 35 s: at 1 % of the work, all that had passed was its pace."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(meter, "POLL_SECONDS", -1)
+
+    def slow_to_start(on_step: OnStep) -> None:
+        clock[0] += 7
+        for step in range(1, 1001):
+            clock[0] += 0.05
+            on_step(step)
+
+    _, reports = progressing({0: Task((), 1000)}, slow_to_start, seconds=35.0)
+    left = [report.seconds_left for report in reports]
+    assert left[0] == 35.0
+    assert max(left) < 50  # it is 50 s of work
+    assert all(abs(now - then) < 0.7 for then, now in itertools.pairwise(left))
 
 
 def test_a_task_that_keeps_failing() -> None:
