@@ -14,6 +14,6 @@ METRICS = (  # results/text.py
     "kendall_tau", "spearman", "pearson", "weighted_tau", "sparse_tau", "T1R", "T3R", "P@top5", "P@bottom5",
     "regret@1", "NDCG@5", "partial_tau",
 )  # fmt: skip
-MODES = ("running", "recalibrate", "batch", "private")  # training/batch_norm.py
+MODES = ("running", "recalibrate", "batch", "private", "probe")  # training/batch_norm.py
 UNITS = ("evaluations", "epochs", "macs", "seconds")  # search/oracle.py
 SIGNALS = ("valid_accuracy", "valid_loss", "train_loss")  # search/oracle.py

@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     help=f"Which child trains when: {', '.join(SCHEDULES)}, or FILE.py:FUNCTION.  [the strategy's own]",
 )  # fmt: skip
 @mode_option(
-    "Statistics while scoring: running, batch[:n], recalibrate[:n], private. Repeatable, the first is the "
-    "result's.  [default: recalibrate, running]", multiple=True,
+    "Statistics while scoring: running, batch[:n], recalibrate[:n], private; or probe[:n]. Repeatable, the first is "
+    "the result's.  [default: recalibrate, running]", multiple=True,
 )  # fmt: skip
 @click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
 @click.option("--score-every", default=0, type=click.IntRange(0), metavar="N", help="Score after every N steps too.")

@@ -277,7 +277,7 @@ def test_statistics_positions_are_in_block_order():
         (
             "runing",
             "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n], "
-            "private",
+            "private, probe[:n]",
         ),
         ("private:5", "batch norm mode 'private:5': n must be a whole number of at least 2 images"),
         ("batch:1", "batch norm mode 'batch:1': n must be a whole number of at least 2 images"),

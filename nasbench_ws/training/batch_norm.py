@@ -1,9 +1,11 @@
-"""The ways in which batch norm normalises while a super-net is scored, by name.
+"""The ways in which a super-net's children are scored, by name: how batch norm normalises meanwhile.
 
     running        the running statistics of training (what the paper's code does)
     batch[:n]      statistics of each batch of n images of the split being scored (500)
     recalibrate[:n]  statistics over the first n training images (1024), for each child anew
     private        running statistics of training, each child's from its own steps (`Weights.keep_own`)
+    probe[:n]      statistics as of batch, and a classifier of each child's own, fitted to the first n training images
+                   (4096) in the place of the one that is shared (probe.py)
 
     BatchNorm.parse("recalibrate:512").images       # 512
 
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.limits import shown, whole
 
-MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0}  # with the default number of images
+MODES = {"running": 0, "batch": 500, "recalibrate": 1024, "private": 0, "probe": 4096}  # default images
 
 
 def is_mode(name: str) -> bool:
@@ -35,12 +37,12 @@ def labelled(name: str) -> str:
     >>> labelled("running"), labelled("logp")
     ('batch norm running', 'readout logp')
     """
-    return f"{'batch norm' if is_mode(name) else 'readout'} {name}"
+    return f"{'batch norm' if is_mode(name) and not name.startswith('probe') else 'readout'} {name}"
 
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """How batch norm normalises while scoring; `images` is n of `batch:n` and `recalibrate:n`."""
+    """How batch norm normalises while scoring; `images` is n of `batch:n`, `recalibrate:n` and `probe:n`."""
 
     mode: str = "running"
     images: int = 0
@@ -51,7 +53,7 @@ class BatchNorm:
         if mode not in MODES:
             raise UsageError(
                 f"unknown batch norm mode {text!r}{near_misses(mode, MODES)}; "
-                f"known are running, batch[:n], recalibrate[:n], private"
+                f"known are running, batch[:n], recalibrate[:n], private, probe[:n]"
             )
         if not number:
             return cls(mode, MODES[mode])

@@ -23,6 +23,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.batches import normalised
+from nasbench_ws.training.probe import features, ridge
 from nasbench_ws.training.supernet import SuperNet
 from nasbench_ws.training.weights import Statistics
 
@@ -44,13 +45,12 @@ class Scorer:
         self._pixels = normalised(part.pixels, images.mean, images.std, dtype).contiguous()
         self._labels = torch.from_numpy(part.labels)
         self._calibration: torch.Tensor | None = None
-        if batch_norm.mode == "recalibrate":
+        if batch_norm.mode in ("recalibrate", "probe"):
             if batch_norm.images > len(images.train.labels):
-                raise UsageError(
-                    f"recalibrate:{batch_norm.images} wants more than the {len(images.train.labels)} training images"
-                )
+                raise UsageError(f"{batch_norm} wants more than the {len(images.train.labels)} training images")
             first = images.train.pixels[: batch_norm.images]
             self._calibration = normalised(first, images.mean, images.std, dtype).contiguous()
+            self._calibration_labels = images.train.labels[: batch_norm.images]
 
     def score(self, net: SuperNet, numbers: Sequence[int] | None = None) -> Scores:
         """The children `numbers` (all of them by default), in that order. The super-net stays as it is."""
@@ -69,7 +69,21 @@ class Scorer:
             return self._scores(net, numbers, (net.weights.running_mean[where], net.weights.running_var[where]))
         if self.batch_norm.mode == "batch":
             return self._scores(net, numbers, None, self.batch_norm.images)
+        if self.batch_norm.mode == "probe":
+            return self._probed(net, numbers)
         return self._scores(net, numbers, self.recalibrated(net, numbers))
+
+    def _probed(self, net: SuperNet, numbers: Sequence[int]) -> Scores:
+        """By a classifier of each child's own; its loss is the squared error of one-hot labels, a mean over images."""
+        assert self._calibration is not None
+        right, classes = self._labels.numpy(), net.macro.classes
+        fitted, scored = (features(net, numbers, pixels) for pixels in (self._calibration, self._pixels))
+        accuracy, loss = np.full(len(fitted), np.nan), np.full(len(fitted), np.nan)
+        for i in np.flatnonzero(np.isfinite(fitted).all(axis=(1, 2)) & np.isfinite(scored).all(axis=(1, 2))):
+            predicted = ridge(fitted[i], self._calibration_labels, scored[i], classes)
+            accuracy[i] = (predicted.argmax(axis=1) == right).mean()
+            loss[i] = ((predicted - np.eye(classes)[right]) ** 2).sum(axis=1).mean()
+        return Scores(accuracy, loss)
 
     def recalibrated(self, net: SuperNet, numbers: Sequence[int]) -> Statistics:
         """Each block's mean and unbiased variance over the first training images, all in one batch."""

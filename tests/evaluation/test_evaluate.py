@@ -701,7 +701,7 @@ def test_a_table_without_ground_truth(untrained: Callable[..., str], tiny: Any) 
         (
             "runing",
             "unknown batch norm mode 'runing' (did you mean running?); known are running, batch[:n], recalibrate[:n], "
-            "private",
+            "private, probe[:n]",
         ),
         ("batch:1", "batch norm mode 'batch:1': n must be a whole number of at least 2 images"),
         ("recalibrate:257", "recalibrate:257 wants more than the 256 training images"),

@@ -16,13 +16,14 @@ from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.rankers.named import PROXIES, curves
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.predictor import drawn, predicted, scores_of
-from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, wann, zico
+from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, zico
 from nasbench_ws.rankers.proxies.observed import Untrained
 from nasbench_ws.rankers.proxies.ranker import COSTS, WAYS, Proxy
 from nasbench_ws.space.macro import SMALL, Macro
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
+from nasbench_ws.training.probe import ridge_accuracy
 
 pytestmark = pytest.mark.usefixtures("quick", "one_thread")
 MACRO = Macro("tiny", stem=(3,), channels=4, cells=2, height=6, width=5, image_channels=2, classes=3)
@@ -153,7 +154,7 @@ def test_a_linear_classifier_on_random_features(tiny: Any) -> None:
     rng = np.random.default_rng(0)
     features, labels = rng.random((60, 5)), np.arange(60) % 3
     features[np.arange(60), labels] += 3
-    assert wann.accuracy([features, features], [labels, labels], 3) == 1
+    assert ridge_accuracy([features, features], [labels, labels], 3) == 1
     with pytest.raises(UsageError) as caught:
         evaluate("wann:3", tiny.table)
     assert str(caught.value) == "wann takes shared or nothing, and got '3'; write wann or wann:shared"

@@ -21,10 +21,10 @@ from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batches import normalised
 from nasbench_ws.training.loop import one_thread
+from nasbench_ws.training.probe import ridge_accuracy
 
 FIT, SCORED, TOGETHER = 2000, 1000, 250  # training and validation images; batches of so many, by their own statistics
 VALUES = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)  # of all weights, of `wann:shared`
-PENALTY = 1e-3  # of the ridge, times the images
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Wann:
                 if self.shared:
                     untrained.change(lambda w, value=VALUES[draw]: torch.full_like(w, value))  # type: ignore[misc]
                 features = [pooled(untrained, pixels) for pixels, _ in parts]
-                found[number] += accuracy(features, [labels for _, labels in parts], macro.classes)
+                found[number] += ridge_accuracy(features, [labels for _, labels in parts], macro.classes)
             sizes[number] = sum(weight.numel() for weight in untrained.weights)
         scores: Array = found / (len(VALUES) if self.shared else self.draws) - 1e-9 * sizes / sizes.max()
         return scores
@@ -80,12 +80,3 @@ def pooled(child: Untrained, images: torch.Tensor) -> Array:
     ]
     found: Array = torch.cat(parts).double().numpy()
     return found
-
-
-def accuracy(features: list[Array], labels: list[np.ndarray], classes: int) -> float:
-    """Of the ridge classifier that the first features and labels fit, on the second."""
-    mean = features[0].mean(axis=0)
-    own, other = (np.hstack([one - mean, np.ones((len(one), 1))]) for one in features)
-    penalty = PENALTY * len(own) * np.eye(own.shape[1])
-    weights = np.linalg.solve(own.T @ own + penalty, own.T @ np.eye(classes)[labels[0]])
-    return float(((other @ weights).argmax(axis=1) == labels[1]).mean())
