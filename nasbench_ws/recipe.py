@@ -21,6 +21,8 @@ from typing import Any, Literal
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.limits import MOST_STEPS, check_most
 
+MOST_CYCLES = 100
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -46,6 +48,7 @@ class Recipe:
     shift: int = 1  # pixels, either way along both axes
     bn_momentum: float = 0.1  # weight of the newest batch in running statistics; the paper's is 0.4
     inactive: Literal["frozen", "drift"] = "frozen"  # weights that a step did not use
+    cycles: str = ""  # "N[:M]": N cosines after the warm-up, each M times as long as the one before; "": one
 
     def __post_init__(self) -> None:
         positive = ("train_images", "epochs", "batch_size", "points", "lr")
@@ -61,6 +64,7 @@ class Recipe:
                 raise UsageError(f"recipe {name} is {getattr(self, name)}; it must be between 0 and 1")
         if self.inactive not in ("frozen", "drift"):
             raise UsageError(f"recipe inactive is {self.inactive!r}; allowed are 'frozen' and 'drift'")
+        self._cycles()
         if self.batch_size > self.train_images:
             raise UsageError(
                 f"a batch of {self.batch_size} images is more than the {self.train_images} training images"
@@ -84,15 +88,46 @@ class Recipe:
         return tuple(round((i + 1) * self.steps / points) for i in range(points))
 
     def learning_rate(self, step: float, steps: int) -> float:
-        """Rate of a step (from 0) among `steps`: linear warm-up, then half a cosine down to `lr_final`."""
+        """Rate of a step (from 0) among `steps`: linear warm-up, then half a cosine down to `lr_final`.
+
+        With `cycles` it starts again at `lr`, as in SGDR (Loshchilov and Hutter, ICLR 2017).
+        """
         rise = self.warmup * steps
         if step < rise:
             return self.lr * (step + 1) / (rise + 1)
-        where = (step - rise) / max(1.0, steps - 1 - rise)
-        return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1 + math.cos(math.pi * min(1.0, where)))
+        where = min(1.0, (step - rise) / max(1.0, steps - 1 - rise))
+        if self.cycles:
+            where = self._within_cycle(where)
+        return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1 + math.cos(math.pi * where))
+
+    def _cycles(self) -> tuple[int, float]:
+        """How many cosines, and how much longer each is than the one before."""
+        count, colon, factor = self.cycles.partition(":")
+        try:
+            found = (int(count), float(factor) if colon else 1.0) if self.cycles else (1, 1.0)
+        except ValueError:
+            found = 0, 0.0
+        if not (1 <= found[0] <= MOST_CYCLES and 1 <= found[1] < math.inf):
+            raise UsageError(
+                f"recipe cycles is {self.cycles!r}; write N or N:M, 1 to {MOST_CYCLES} cosines of which each is M "
+                "times as long as the one before, M at least 1"
+            )
+        return found
+
+    def _within_cycle(self, where: float) -> float:
+        """Of the time after the warm-up, 0 to 1, to that of the cosine at hand."""
+        count, factor = self._cycles()
+        lengths = [factor**i for i in range(count)]
+        left = where * sum(lengths)
+        for length in lengths[:-1]:
+            if left < length * (1 - 1e-12):
+                return left / length
+            left -= length
+        return min(1.0, max(0.0, left / lengths[-1]))
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """For JSON. `cycles` is left out where there is one: files that came before it have none."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if key != "cycles" or value}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
