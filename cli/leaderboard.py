@@ -88,7 +88,8 @@ def leaderboard(
             download=download, workers=workers, dask=dask, allow_missing=allow_missing,
         )  # fmt: skip
     say_missing(truth, allow_missing)
-    given = {one.label: one.result for one in read_results(results) if not one.ships or folder is not None}
+    read = read_results(results, truth.space.name)
+    given = {one.label: one.result for one in read if not one.ships or folder is not None}
     whole = order(
         given, truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder, allow_missing=allow_missing
     )

@@ -59,7 +59,8 @@ def report(
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page
 
-        opened = [one.result for one in read_results(results)]
+        space = None if table is None else load(table).space.name
+        opened = [one.result for one in read_results(results, space)]
         truth = _truth(opened, table, allow_missing)
         text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
     data = text.encode()

@@ -74,10 +74,9 @@ def _result(what: str, table: Table) -> Result | None:
     """The result of that name, where no child has it: what asks for a child imports no more than that takes."""
     if not what.endswith(".json") and what in table:
         return None
-    from nasbench_ws.evaluation.named import read_result, shipped_names
+    from nasbench_ws.evaluation.named import is_result, read_result
 
-    ours = what.endswith(".json") or what in ("full", *shipped_names())
-    return read_result(what).result if ours else None
+    return read_result(what, table.space.name).result if is_result(what) else None
 
 
 def _result_text(result: Result) -> str:

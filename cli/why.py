@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from nasbench_ws.cli.options import complete_results, missing_option, say_missing, table_option
 from nasbench_ws.cli.outputs import json_option, print_json
@@ -22,17 +23,21 @@ def why(result: str, table: str, allow_missing: bool, as_json: bool) -> None:
     \b
     Example:
       nasbench-ws why full
+      nasbench-ws why topology729/fair
       nasbench-ws why mine.json --json
     """
     from nasbench_ws.evaluation.named import read_result
     from nasbench_ws.results.truth import judged
     from nasbench_ws.results.why import why as explain
-    from nasbench_ws.tables.table import load
+    from nasbench_ws.tables.table import load, shipped
 
-    truth = load(table)
+    said = click.get_current_context().get_parameter_source("table") is not ParameterSource.DEFAULT
+    read = read_result(result, load(table).space.name if said else None).result
+    measured = read.assessment.table.name
+    truth = load(table if said or measured not in shipped() else measured)
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
-    found = explain(read_result(result).result.among(judge), judge)
+    found = explain(read, judge)
     if as_json:
         print_json(found.to_dict())
     else:

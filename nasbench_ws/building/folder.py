@@ -19,6 +19,7 @@ from nasbench_ws.json_files import clear_leftovers, differences
 from nasbench_ws.provenance import versions
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.tables.merge import Source, runs_of
 from nasbench_ws.tables.run import RunRecord, finished, is_written, read_run, run_path, write_run
@@ -103,6 +104,7 @@ class Shelf:
 def take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str, jobs: list[Job]) -> None:
     """Copy the runs that are wanted and lacking from another folder or table, but for those another builder is at."""
     wanted = {(job.arch.hash, job.seed): job for job in jobs}
+    own = operation_codes(jobs[0].arch.space) if jobs else {}
     with Claims(folder) as claims:
         for record in runs_of(source):
             expected = {**recipe.to_dict(), "images_digest": images_digest}
@@ -116,6 +118,11 @@ def take_over(source: Source, folder: Path, recipe: Recipe, images_digest: str, 
                 raise UsageError(
                     f"{source} cannot be resumed from: it is of {record.space!r}, and this build of "
                     f"{jobs[0].arch.space!r}; give one of the spaces a name of its own"
+                )
+            other = other_code(record.versions, own)
+            if other is not None:
+                raise UsageError(
+                    f"{source} cannot be resumed from: {other}; build with the code as it was, or from nothing"
                 )
             job = wanted.get((record.hash, record.seed))
             if job is None or record.status == "failed" or not claims.take(record.hash, record.seed):

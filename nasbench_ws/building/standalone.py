@@ -19,6 +19,7 @@ from nasbench_ws.provenance import versions
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import none
 from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.code import operation_codes
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.torch_modules import drawing
 from nasbench_ws.tables.run import RunRecord
@@ -105,7 +106,7 @@ def record_of(
         curves=whole,
         recipe=recipe.to_dict(),
         images_digest=images.digest,
-        versions=versions(),
+        versions=versions() | operation_codes(arch.space),
         device=device,
         macro=macro,
     )

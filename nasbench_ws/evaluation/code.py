@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.evaluation.sources import file_of, imports_of
+from nasbench_ws.evaluation.sources import file_of
 from nasbench_ws.results.outcome import LONGEST_CODE, MOST_HELPERS, Code
+from nasbench_ws.space.code import imports_of
 
 
 def code_of(things: Sequence[Any]) -> Code | None:

@@ -42,6 +42,7 @@ from nasbench_ws.results.join import different, stack
 from nasbench_ws.results.outcome import Code, Outcome
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, Without, judged
+from nasbench_ws.space.code import operation_codes
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.tables.table import Table
 from nasbench_ws.tables.table import load as load_table
@@ -296,4 +297,6 @@ def _identity(ranker: Ranker, problem: Problem, images: Images | None, pieces: S
         [asdict(piece.work) if is_dataclass(piece.work) else piece.work for piece in first],  # type: ignore[arg-type]
         images.digest if images is not None else "", sources(ranker.sources()), versions()["nasbench-ws"],
     ]  # fmt: skip
+    own = operation_codes(problem.space)
+    known += [own] if own else []
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from typing import Any
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import SPACES
 from nasbench_ws.tables.table import Table
@@ -37,7 +38,15 @@ def problem_of(recipe: Mapping[str, Any], table: Table) -> Problem:
             f"the table's space is {table.space!r}, and here {known!r} is registered; their children are not the same: "
             "register the table's, or give yours a name of its own"
         )
-    return Problem.of(Recipe.from_dict(recipe), table.space)
+    codes = operation_codes(known)
+    for environment in table.content.environments if codes else ():
+        other = other_code(environment["versions"], codes)
+        if other is not None:
+            raise UsageError(
+                f"{table.name} was made by other code than is here: {other}; a super-net is compared with children of "
+                "the same operations: take the code as it was, or build the table again"
+            )
+    return Problem.of(Recipe.from_dict(recipe), known)  # the known one travels with its file
 
 
 def misfit(recipe: Mapping[str, Any], table: Table) -> str | None:

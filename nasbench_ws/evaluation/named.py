@@ -3,6 +3,7 @@
     read_result("mine.json").label              # "mine"
     read_result("full").result                  # shuffle.json of data/results
     read_result("edge-0-2-group-compute")       # by the name of its file
+    read_result("topology729/fair")             # of another space; `fair` alone beside results of that space
 
 Of a strategy that ships at several matches, its name alone means the one with equal child updates.
 """
@@ -19,6 +20,8 @@ from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.results.compare import matches, unusual
 from nasbench_ws.results.result import Result
 
+SPACE = "deeper64"  # whose results have no space in their names
+
 
 @dataclass(frozen=True)
 class NamedResult:
@@ -29,21 +32,27 @@ class NamedResult:
     ships: bool = False
 
 
-def read_result(name: str) -> NamedResult:
-    """ResultError where there is neither such a file nor such a shipped result."""
+def read_result(name: str, space: str | None = None) -> NamedResult:
+    """ResultError where there is neither such a file nor such a shipped result.
+
+    Args:
+        name: a file, or a strategy or file of a result that ships, behind SPACE/ where it is of another space.
+        space: whose results a name alone means first; those of `deeper64` afterwards.
+    """
     path = Path(name)
     if path.exists():
         return NamedResult(path.stem, Result.load(path))
-    known = shipped_names()
-    if name in known:
-        result = Result.load(shipped_results() / f"{name}.json")
-        return NamedResult(unusual(result), result, ships=True)
-    for result in map(Result.load, sorted(shipped_results().glob("*.json"))):
-        if unusual(result) == name.replace("->", "-") and "child-updates" in matches(result):
-            return NamedResult(unusual(result), result, ships=True)
+    head, slash, rest = name.partition("/")
+    within = [head] if slash and head in spaces() else list(dict.fromkeys([space or SPACE, SPACE]))
+    for one in within:
+        found = _shipped(one, rest if within == [head] else name)
+        if found is not None:
+            return found
     if path.suffix == ".json":
         return NamedResult(path.stem, Result.load(path))  # which says that it is absent
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    known = shipped_names()
+    elsewhere = [one for one in known if one.endswith(f"/{name}")]
+    close = elsewhere or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     perhaps = f" (did you mean {' or '.join(close)}?)" if close else ""
     raise ResultError(
         f"there is no file {name}, and no result of that name ships{perhaps}; shipped ones are named by strategy, as "
@@ -51,10 +60,42 @@ def read_result(name: str) -> NamedResult:
     )
 
 
-def read_results(names: Sequence[str]) -> list[NamedResult]:
-    return [read_result(name) for name in names]
+def _shipped(space: str, name: str) -> NamedResult | None:
+    folder = shipped_results(space)
+    path = folder / f"{name}.json"
+    if Path(name).name == name and path.is_file():
+        result = Result.load(path)
+        return NamedResult(unusual(result), result, ships=True)
+    for result in map(Result.load, sorted(folder.glob("*.json"))):
+        if unusual(result) == name.replace("->", "-") and "child-updates" in matches(result):
+            return NamedResult(unusual(result), result, ships=True)
+    return None
+
+
+def read_results(names: Sequence[str], space: str | None = None) -> list[NamedResult]:
+    """As `read_result`; where no space is given, names alone mean results of the space of the files beside them."""
+    if space is None:
+        files = [Result.load(name) for name in names if Path(name).is_file()]
+        known = {str(one.outcome.recipe.get("space", SPACE)) for one in files}
+        known |= {name.partition("/")[0] for name in names if "/" in name and not Path(name).exists()} & set(spaces())
+        space = known.pop() if len(known) == 1 else None
+    return [read_result(name, space) for name in names]
+
+
+def is_result(name: str) -> bool:
+    """Whether a text names a result, and not a child."""
+    return name.endswith(".json") or name.partition("/")[0] in spaces() or name in ("full", *shipped_names())
+
+
+def spaces() -> list[str]:
+    """Those that shipped results are of."""
+    return [SPACE, *sorted(one.name for one in shipped_results().iterdir() if one.is_dir())]
 
 
 def shipped_names() -> list[str]:
     """Of the files that ship; reads none."""
-    return sorted(path.stem for path in shipped_results().glob("*.json"))
+    return [
+        path.stem if space == SPACE else f"{space}/{path.stem}"
+        for space in spaces()
+        for path in sorted(shipped_results(space).glob("*.json"))
+    ]

@@ -20,6 +20,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker
+from nasbench_ws.space.code import operation_codes
 from nasbench_ws.space.problem import Problem
 
 DATA_SETS = 2  # kept in a process: in a worker there is one, in a notebook perhaps a small one beside it
@@ -86,7 +87,7 @@ def run_piece(
 ) -> Mapping[str, Any]:
     """The piece's outcome, with the versions of what made it; errors as of `images_for`."""
     outcome = ranker.run(piece, problem, images_for(ranker, problem, source), on_step)
-    return {**outcome, "versions": versions()}
+    return {**outcome, "versions": versions() | operation_codes(problem.space)}
 
 
 def check_travels(ranker: Ranker, problem: Problem, source: Source) -> None:

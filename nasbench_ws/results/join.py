@@ -17,6 +17,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.results.outcome import Outcome, Readouts, Window
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.space.code import other_code
 
 ALIKE = ("strategy", "plan", "recipe", "children", "batch_norm")
 BETWEEN = ", then "  # what instances were made with, where it is not the same for all
@@ -45,6 +46,12 @@ def join(results: Sequence[Result], table: GroundTruth) -> Result:
             f"the code of {first.outcome.strategy} is {one.name} with digest {one.sha256[:16]} in one of the results, "
             f"and {two.name} with {two.sha256[:16]} in another; only instances of one evaluation can be joined"
         )
+    for other_one in outcomes[1:]:
+        different_code = other_code(outcomes[0].versions, other_one.versions)
+        if different_code is not None:
+            raise ResultError(
+                f"in one of the results {different_code} in another; only instances of one evaluation can be joined"
+            )
     seeds = [seed for outcome in outcomes for seed in outcome.seeds]
     twice = {seed for seed in seeds if seeds.count(seed) > 1}
     if twice:

@@ -21,9 +21,14 @@ AGREEING = ("8", "16")  # lanes
 def path_of(device: str) -> str:
     """Of what a result says that computed. What is not known is its own path.
 
-    >>> path_of("cpu AMD EPYC, kernels x8"), path_of("cpu AMD EPYC, kernels x4"), path_of("cpu Intel, torch")
-    ('kernels x8 or x16', 'kernels x4', 'torch')
+    Children with layers of a user's own run by torch wherever they run, and are no path of their own.
+
+    >>> path_of("cpu AMD EPYC, kernels x8, 3 of 9 children by torch"), path_of("cpu Intel, kernels x4")
+    ('kernels x8 or x16', 'kernels x4')
+    >>> path_of("cpu Intel, torch")
+    'torch'
     """
+    device = re.sub(r", \d+ of \d+ children by torch$", "", device)  # operations of a user's own, whoever runs them
     lanes = re.search(r"kernels x(\d+)$", device)
     if lanes:
         return "kernels x8 or x16" if lanes[1] in AGREEING else f"kernels x{lanes[1]}"

@@ -65,7 +65,10 @@ def render(outcome: Outcome, found: Assessment) -> str:
         lines.append(f"diverged: {len(outcome.diverged)} super-nets, the first at step {first.step}")
     matched = f" (matched in {outcome.match})" if outcome.match else ""
     cost = cost_text(outcome.cost) if outcome.cost.steps else _untrained(outcome.cost)
-    return "\n".join([*lines, "", *_wrap(f"cost of one instance{matched}: {cost}")])
+    lines += ["", *_wrap(f"cost of one instance{matched}: {cost}")]
+    if outcome.device is not None and "torch" in outcome.device:  # the slower path, for layers of a user's own
+        lines += _wrap(f"computed on {outcome.device}")
+    return "\n".join(lines)
 
 
 def _caveat(outcome: Outcome) -> list[str]:

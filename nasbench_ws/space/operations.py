@@ -144,7 +144,8 @@ def layers_of(operation: str, macro: Macro) -> Layers:
     if operation not in OPERATIONS:
         raise UsageError(
             f"no network knows the operation {operation!r}{near_misses(operation, OPERATIONS)}; "
-            f"known are {', '.join(OPERATIONS)}"
+            f"known are {', '.join(OPERATIONS)}; one of your own is known once its file is named, as --space "
+            "FILE.py:NAME, or imported"
         )
     if operation in BUILT_IN:
         built_in: Layers = OPERATIONS[operation](macro)

@@ -22,6 +22,7 @@ from nasbench_ws.errors import TableError
 from nasbench_ws.json_files import differences
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.code import other_code
 from nasbench_ws.space.macro import Macro, macro_to_dict
 from nasbench_ws.space.registry import get_space
 from nasbench_ws.tables.checks import blank_columns, root_attributes
@@ -160,6 +161,12 @@ def _check_alike(first: RunRecord, first_source: str, record: RunRecord, source:
                 f"{source} was made with other {what} than {first_source}: {differences(there, here)}; "
                 "a table holds runs of one kind, so merge them apart"
             )
+    other = other_code(first.versions, record.versions)
+    if other is not None:
+        raise TableError(
+            f"{source} and {first_source} were made by different code: {other}; a table holds runs of one kind, so "
+            "merge them apart"
+        )
     if None not in (first.space, record.space) and first.space != record.space:
         raise TableError(
             f"{source} is of {record.space!r}, and {first_source} of {first.space!r}; a table holds runs of one space, "

@@ -23,6 +23,7 @@ from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.json_files import check_keys, differences, read_record, write_record
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.macro import Macro, macro_from_dict, macro_to_dict
 from nasbench_ws.space.registry import space_from_dict, space_to_dict
 from nasbench_ws.tables.columns import CURVES, METRICS
@@ -201,7 +202,13 @@ def finished(
     UsageError where one was made by another recipe, or from images of another digest or in another space (None: any).
     """
     found: dict[tuple[str, int], str] = {}
+    own = {} if space is None else operation_codes(space)
     for path, record in read_runs(folder):
+        other = other_code(record.versions, own)
+        if other is not None:
+            raise UsageError(
+                f"{path} was made by other code: {other}; build into another folder, or with the code as it was"
+            )
         if record.recipe != recipe.to_dict():
             raise UsageError(
                 f"{path} was made by another recipe: {differences(record.recipe, recipe.to_dict())}; "

@@ -112,8 +112,6 @@ class SuperNet:
             return own
         networks = [self.weights.network([number]) for number in range(len(self.children))]
         other = sum(self.backend_of(network) is not self.backend for network in networks)
-        if other == len(networks):
-            return TORCH.description(self.macro.channels, self.weights.dtype)
         return f"{own}, {other} of {len(networks)} children by torch" if other else own
 
     def accumulate(

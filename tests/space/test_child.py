@@ -209,7 +209,8 @@ def test_an_operation_that_no_network_knows() -> None:
     assert refusal(child_network, SMALL, space.architecture("1")) == (
         "no network knows the operation 'sep_conv_7x7' (did you mean sep_conv_5x5 or sep_conv_3x3 or conv_3x3?); "
         "known are max_pool_3x3, sep_conv_3x3, sep_conv_5x5, dil_conv_5x5, none, skip_connect, avg_pool_3x3, "
-        "conv_1x1, conv_3x3, nor_conv_1x1, nor_conv_3x3, dil_conv_3x3, group_conv"
+        "conv_1x1, conv_3x3, nor_conv_1x1, nor_conv_3x3, dil_conv_3x3, group_conv; one of your own is known once its "
+        "file is named, as --space FILE.py:NAME, or imported"
     )
     assert child_network(SMALL, space.architecture("2")).heads  # the other child is fine
 
