@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nasbench_ws.tables.table import Table
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-MARK = b"nasbench-ws"  # near the beginning of every file that this package writes and that has room for it
+MARK = b"nasbench-ws"  # near the beginning, or the end, of every file that this package writes and has room for it
 HEAD_BYTES = 4096
 
 
@@ -152,6 +152,8 @@ def _may_be_overwritten(path: Path, marks: tuple[bytes, ...]) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
+            file.seek(max(0, path.stat().st_size - HEAD_BYTES))
+            tail = file.read(HEAD_BYTES)  # where a PDF says what made it
     except OSError:
         return False
-    return not head or any(mark in head for mark in (MARK, *marks))
+    return not head or MARK in tail or any(mark in head for mark in (MARK, *marks))

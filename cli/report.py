@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nasbench_ws.cli.choices import FIGURES
-from nasbench_ws.cli.options import TABLE_HELP, missing_option, results_argument, say_missing
-from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_written
+from nasbench_ws.cli.options import TABLE_HELP, missing_option, quiet_option, results_argument, say_missing
+from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, print_json, say_written
+from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
 @output_option(help="The page to write.", default="report.html", show_default=True)
 @force_option
 @click.option("--figure", type=click.Choice(FIGURES), help="Only this figure of one result, as an SVG file.")
+@click.option("--paper", "folder", metavar="DIR", help="Instead of a page: PDF figures, a LaTeX table and BibTeX.")
 @missing_option
+@quiet_option
 @json_option
 def report(
-    results: tuple[str, ...], table: str | None, output: str, force: bool, figure: str | None, allow_missing: bool,
-    as_json: bool,
+    results: tuple[str, ...], table: str | None, output: str, force: bool, figure: str | None, folder: str | None,
+    allow_missing: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """One self-contained HTML page about results, or about a table.
 
@@ -39,14 +43,16 @@ def report(
       nasbench-ws report full mine.json -o report.html
       nasbench-ws report --table fashion14 -o table.html
       nasbench-ws report full --figure scatter -o scatter.svg
+      nasbench-ws report full none --paper paper
     """
     from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.json_files import write_atomic
     from nasbench_ws.tables.table import load
 
-    check_output(output, force)
+    if folder is None:
+        check_output(output, force)
     if not results:
-        if table is None or figure is not None:
+        if table is None or figure is not None or folder is not None:
             raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
         from nasbench_ws.evaluation.reference import shipped_full, shipped_on
         from nasbench_ws.report.table import table_page
@@ -62,10 +68,43 @@ def report(
         space = None if table is None else load(table).space.name
         opened = [one.result for one in read_results(results, space)]
         truth = _truth(opened, table, allow_missing)
+        if folder is not None:
+            makers = _paper(opened, truth, folder, force)
+            with Bar("report", after=2.0) as bar:
+                for place, (path, make) in enumerate(makers.items()):
+                    bar.show(place / len(makers), f"{place} of {len(makers)} files", None)
+                    write_atomic(Path(path), make())
+            _say_paper(list(makers), as_json)
+            return
         text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
     data = text.encode()
     write_atomic(Path(output), data)
     say_written(output, len(data), as_json)
+
+
+def _paper(
+    results: list[Result], truth: GroundTruth | None, folder: str, force: bool
+) -> dict[str, Callable[[], bytes]]:
+    """By path; what may not be overwritten is refused before anything is drawn."""
+    from nasbench_ws.json_files import check_writable
+    from nasbench_ws.report.paper import paper
+
+    if truth is None:
+        raise UsageError("--paper takes the table that results were measured against; name its file with --table")
+    makers = {str(Path(folder) / name): make for name, make in paper(results, truth).items()}
+    check_writable(Path(folder))
+    for path in makers:
+        check_output(path, force)
+    return makers
+
+
+def _say_paper(paths: list[str], as_json: bool) -> None:
+    sizes = {path: Path(path).stat().st_size for path in paths}
+    if as_json:
+        print_json({"files": sizes})
+        return
+    for path, size in sizes.items():
+        click.echo(f"{path}: {size / 1024:.1f} KiB")
 
 
 def _truth(results: list[Result], table: str | None, allow_missing: bool) -> GroundTruth | None:

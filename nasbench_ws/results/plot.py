@@ -56,7 +56,7 @@ class ResultPlot:
         axes.invert_yaxis()
         axes.set_xlabel("true rank (1 is best)")
         axes.set_ylabel("rank by the super-net")
-        axes.legend(fontsize="small")
+        _name_instances(axes, len(self.result.outcome.seeds))
         return axes
 
     def progress(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
@@ -70,7 +70,7 @@ class ResultPlot:
             axes.plot(at, rankable_taus(scores, table.truth), ".-", label=f"instance {seed}")
         axes.set_xlabel("steps")
         axes.set_ylabel("Kendall tau")
-        axes.legend(fontsize="small")
+        _name_instances(axes, len(self.result.outcome.seeds))
         return axes
 
     def window(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
@@ -85,8 +85,17 @@ class ResultPlot:
             axes.plot(np.arange(-len(taus) + 1, 1), taus, label=f"instance {seed}")
         axes.set_xlabel("steps before the end")
         axes.set_ylabel("Kendall tau")
-        axes.legend(fontsize="small")
+        _name_instances(axes, len(self.result.outcome.seeds))
         return axes
+
+
+FEW = 8  # instances whose names have room
+
+
+def _name_instances(axes: Axes, count: int) -> None:
+    """A legend above the Axes, where it covers nothing; none for many instances."""
+    if count <= FEW:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize="small")
 
 
 def axes_or_new(ax: Axes | None) -> Axes:

@@ -1,0 +1,66 @@
+"""What a paper takes: PDF with fonts that conferences accept, LaTeX that is escaped, BibTeX; the same bytes again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import scored
+
+from nasbench_ws.cli import group
+from nasbench_ws.cli.outputs import check_output
+from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.report.paper import latex, paper
+
+
+def test_files_of_a_paper(make: Any, tiny: Any) -> None:
+    odd = make(strategy="my_own {50 %}", scores={"recalibrate:64": scored(3, 1)})
+    makers = paper([make(), odd], tiny.table)
+    assert list(makers) == [
+        "scatter-full.pdf", "ranks-full.pdf", "scatter-my-own-50-recalibrate-64.pdf", "forest.pdf", "table.tex",
+        "nasbench-ws.bib",
+    ]  # fmt: skip
+    files = {name: maker() for name, maker in makers.items() if not name.startswith(("ranks", "scatter-f"))}
+    for name, data in files.items():
+        if name.endswith(".pdf"):
+            assert data.startswith(b"%PDF-")
+            assert b"/Creator (nasbench-ws 0.1.0)" in data
+            assert b"/Type3" not in data
+            assert b"/CreationDate" not in data
+    assert files["forest.pdf"] == makers["forest.pdf"]()
+    rows = [line for line in latex([make(), odd]).splitlines() if " & " in line]
+    assert len({row.count(" & ") for row in rows}) == 1
+    assert all(row.endswith(" \\\\") for row in rows)
+    assert rows[2].startswith(r"  my\_own \{50 \%\} & recalibrate:64 & 1 & $")
+    assert rows[3].startswith("  parameter count & ")
+    assert b"arXiv:2001.01431" in files["nasbench-ws.bib"]
+    assert tiny.table.digest[:16].encode() in files["nasbench-ws.bib"]
+
+
+def test_what_has_no_figures_is_refused(make: Any, tiny: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        paper([], tiny.table)
+    assert str(caught.value) == "no result for a paper; give at least one file of `nasbench-ws evaluate -o FILE`"
+    with pytest.raises(ResultError) as lost:
+        paper([make(scores={"running": np.full((2, 64), np.nan)})], tiny.table)
+    assert str(lost.value) == "full has no Kendall tau: every instance diverged"
+
+
+def test_the_command_overwrites_its_own_files_alone(tmp_path: Path) -> None:
+    command = ["report", "none", "--paper", str(tmp_path / "paper")]
+    made = json.loads(CliRunner().invoke(group, [*command, "--json"], catch_exceptions=False).stdout)["files"]
+    assert {Path(path).name for path in made} >= {"scatter-none.pdf", "forest.pdf", "table.tex", "nasbench-ws.bib"}
+    assert all(Path(path).stat().st_size == size for path, size in made.items())
+    again = CliRunner().invoke(group, command)
+    assert str(again.exception).endswith("exists; write over it with --force, or name another file")
+    check_output(str(tmp_path / "paper" / "forest.pdf"), force=True)  # whose end says what made it
+    (tmp_path / "paper" / "table.tex").write_text("mine")
+    foreign = CliRunner().invoke(group, [*command, "--force"])
+    assert "exists, and is no file of nasbench-ws" in str(foreign.exception)
+    alone = CliRunner().invoke(group, ["report", "--table", "fashion14", "--paper", str(tmp_path / "none")])
+    assert isinstance(alone.exception, UsageError)
+    assert not (tmp_path / "none").exists()
