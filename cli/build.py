@@ -35,6 +35,7 @@ from nasbench_ws.cli.outputs import (
 )
 from nasbench_ws.cli.progress import Bar, paced
 from nasbench_ws.errors import RunError, TableError, UsageError
+from nasbench_ws.markup import number
 
 
 @click.command()
@@ -138,6 +139,8 @@ def train(
     Example:
       nasbench-ws train 434 --seed 0
     """
+    import numpy as np
+
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
     from nasbench_ws.tables.table import load
@@ -150,6 +153,14 @@ def train(
         arch = first
     if seed not in opened.seeds.tolist():
         raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
+    place = opened.seeds.tolist().index(seed)
+    entry = opened.query(arch)
+    status = entry.status[place]
+    if status not in ("ok", "diverged"):
+        raise TableError(
+            f"{opened.name} has no run of {arch.name} seed {seed} to compare with: it is {status}; name another, or "
+            "build it"
+        )
 
     from nasbench_ws.building.standalone import train_run
     from nasbench_ws.json_files import without_nan
@@ -159,15 +170,14 @@ def train(
     with Bar(f"train {arch.name}", after=2.0) as bar:
         on_step = paced(bar, opened.recipe.steps, "steps")
         record = train_run(opened.recipe, arch, seed, images, on_step=on_step)
-    place = opened.seeds.tolist().index(seed)
-    stored = {name: opened.query(arch).curve(name)[place] for name in record.curves if name != "seconds"}
+    stored = {name: entry.curve(name)[place] for name in record.curves if name != "seconds"}
     now, then = record.curves["test_accuracy"], stored["test_accuracy"].tolist()
     rows = [
         {"epoch": epoch, "test": test, "stored": kept}
         for epoch, test, kept in zip(record.epochs, now, then, strict=True)
     ]
-    equal = all(tuple(values) == record.curves[name] for name, values in stored.items())
-    gap, spread = abs(now[-1] - then[-1]), opened.query(arch).test_accuracy.std
+    equal = all(np.array_equal(values, record.curves[name], equal_nan=True) for name, values in stored.items())
+    gap, spread = abs(now[-1] - then[-1]), entry.test_accuracy.std
     if as_json:
         named = {"architecture": arch.name, "hash": arch.hash, "seed": seed, "table": opened.digest}
         print_json(without_nan({**named, "test_accuracy": rows, "equal": equal, "gap": gap, "seeds_std": spread}))
@@ -176,15 +186,22 @@ def train(
     else:
         click.echo(f"{arch.name} seed {seed}: {'epoch':>8}{'test':>9}{'stored':>9}")
         for row in rows:
-            click.echo(f"{'':12}{row['epoch']:>8.2f}{row['test']:>9.4f}{row['stored']:>9.4f}")
+            shown = "".join(f"{number(row[name], 4):>9}" for name in ("test", "stored"))
+            click.echo(f"{'':12}{row['epoch']:>8.2f}{shown}")
         if equal:
             click.echo("equal in every number")
         else:
             click.echo(
-                f"not equal: another machine, or other libraries. The last test accuracies differ by {gap:.4f};\n"
-                f"the table's seeds have a standard deviation of {spread:.4f}"
+                f"not equal: another machine, or other libraries. The last test accuracies differ by "
+                f"{number(gap, 4)};\n"
+                f"the table's seeds have a standard deviation of {number(spread, 4)}"
             )
-    if equal:
+    if record.status != status:
+        raise RunError(
+            f"{arch.name} seed {seed} is {status} in {opened.name}, and {record.status} here; compare `nasbench-ws "
+            "doctor` with the table's environments"
+        )
+    if equal or spread != spread:  # of one seed: nothing says how far another machine's may be
         return
     if not gap <= 4 * spread:
         raise RunError(

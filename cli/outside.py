@@ -66,7 +66,7 @@ def import_(
         from nasbench_ws.tables.outside.csv_file import Asked, from_csv
 
         asked = Asked(truth, percent, columns, params, macs, partial, epochs)
-        said = source or f"imported from {file.name}"
+        said = source or f"imported from {'standard input' if str(file) == '-' else file.name}"
         content = from_csv(
             str(file), get_space(space), asked, source=said, images=images, licence=licence, citation=citation
         )

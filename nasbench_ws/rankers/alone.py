@@ -37,16 +37,18 @@ class Curves:
 def alone(curves: Curves, epoch: float, by_loss: bool = False) -> Known:
     """The ranking after so many epochs by validation accuracy, or by the training loss, the less the better.
 
-    UsageError where that point is not recorded, or a run is missing.
+    NaN of a run that is missing or diverged: such children are left out of what it is measured by, or that refuses.
+    UsageError where that point is not recorded, or no run of a seed is there.
     """
     place = np.flatnonzero(np.isclose(curves.epochs, epoch, rtol=1e-9, atol=0))
     if not len(place):
         recorded = ", ".join(f"{x:g}" for x in curves.epochs)
         raise UsageError(f"standalone training has no epoch {epoch:g}; recorded are {recorded}")
     scores = (-curves.train_loss if by_loss else curves.valid_accuracy)[:, :, place[0]].T  # (seeds, n)
-    if np.isnan(scores).any():
+    empty = np.isnan(scores).all(axis=1)
+    if empty.any():
         what = "training loss" if by_loss else "validation accuracy"
-        raise UsageError(f"{int(np.isnan(scores).sum())} runs have no {what} at epoch {epoch:g}; a ranking needs all")
+        raise UsageError(f"no run of {int(empty.sum())} of {len(scores)} seeds has a {what} at epoch {epoch:g}")
     name = f"{'early-loss' if by_loss else 'alone'}:{epoch:g}"
     return Known(name, scores, cost(curves, epoch), {"epoch": epoch}, looked_at=tuple(range(len(scores))))
 

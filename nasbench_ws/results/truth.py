@@ -91,7 +91,8 @@ class Among:
     def __init__(self, whole: GroundTruth, places: Sequence[int]) -> None:
         self.places = sorted(set(places))
         if len(self.places) < 2:
-            raise UsageError(f"{len(self.places)} children of {whole.name} make no ranking; name 2 or more")
+            count = "1 child" if self.places else "no child"
+            raise UsageError(f"{count} of {whole.name} makes no ranking; name 2 or more")
         self._whole = whole
         self.seeds, self.space, self.digest = whole.seeds, whole.space, whole.digest
         if len(self.places) < len(whole):  # numbers of one part say nothing of those of another

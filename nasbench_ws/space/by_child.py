@@ -252,10 +252,10 @@ class _Sheet:
         if len(found) == 1 or (found and are_instances(found)):
             return found
         if not names:
-            row, text = self.rows[0], self.rows[0].cells[-1]
+            met = "".join(f" ({row.where} has {row.cells[-1][:60]!r})" for row in self.rows[:1])
             raise self.error(
-                f"{self.grid.name} has the columns {', '.join(self.names)}, and no score in any ({row.where} has "
-                f"{text[:60]!r}); write a child and a number for each instance, as {EXAMPLE}"
+                f"{self.grid.name} has the columns {', '.join(self.names)}, and no score in any{met}; write a child "
+                f"and a number for each instance, as {EXAMPLE}"
             )
         raise self.error(
             f"{self.grid.name} has the columns {listed}, and more than one could be the score; name those to read, "

@@ -24,7 +24,7 @@ import numpy as np
 from nasbench_ws.errors import NasbenchError, ResultError
 from nasbench_ws.json_files import bytes_of
 
-Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, or an array
+Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, an array, or a grid
 MAX_BYTES = 2**28
 KINDS = "give a CSV, JSON or .npy file with a line for each child"
 CODES = {  # by the mark that a file begins with; a spreadsheet's "Unicode text" is UTF-16. UTF-8's own is utf-8-sig's
@@ -67,11 +67,13 @@ class Grid(NamedTuple):
 
 
 def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> Grid:
-    """The rows of a file ("-": standard input), a pandas frame or series, a mapping, or an array.
+    """The rows of a file ("-": standard input), a pandas frame or series, a mapping, or an array; a grid is its own.
 
     Raises:
         error_type: what can be read as none of these.
     """
+    if isinstance(source, Grid):
+        return source
     name = f"the {type(source).__name__}"
     if hasattr(source, "to_csv"):  # a frame or series of pandas, which knows best how to write itself
         return _from_text(name, source.to_csv(), headed=True)
@@ -86,6 +88,8 @@ def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> 
         raise error_type(f"{name} holds no scores by child; give a path, a frame, a mapping or an array")
     name = "standard input" if str(source) == "-" else str(source)
     if str(source) == "-":
+        if sys.stdin is None:  # as `<&-` leaves it
+            raise error_type(f"{name} is closed; {KINDS}")
         data = sys.stdin.buffer.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise error_type(f"{name} has more than the {MAX_BYTES:,} bytes that are read; {KINDS}")

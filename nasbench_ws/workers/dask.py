@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -87,7 +88,19 @@ def dask_executor(where: str, timeout: float = TIMEOUT_SECONDS) -> Iterator[Dask
     try:
         yield DaskExecutor(client, address)
     finally:
-        client.close()
+        with _without_its_log():  # of a scheduler that is gone, it would print the traceback of its last try
+            client.close()
+
+
+@contextlib.contextmanager
+def _without_its_log() -> Iterator[None]:
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _address(where: str) -> str:

@@ -313,6 +313,10 @@ def test_build_merge_verify_query_and_train(run):
         code, out, _ = run("train", name, "--seed", str(seed), "--table", "mine.h5")
         assert code == 0
         assert out.endswith("equal in every number\n")
+    code, _, err = run("train", "112", "--table", "mine.h5")
+    assert code == 4
+    text = "mine.h5 has no run of 112 seed 0 to compare with: it is missing; name another, or build it"
+    assert err == f"Error: {text}\n"
     code, _, err = run("evaluate", "full", "--table", "mine.h5")
     assert code == 4
     assert "mine.h5 gives no ground truth: it lacks" in err

@@ -64,7 +64,7 @@ def test_what_makes_no_subset(scores: np.ndarray) -> None:
     for words, text in (
         (["--top", "0"], "the top 0 of the children: give a part in (0, 1], as 0.25"),
         (["--top", "nan"], "the top nan of the children: give a part in (0, 1], as 0.25"),
-        (["--children", "111"], "1 children of fashion14 make no ranking; name 2 or more"),
+        (["--children", "111"], "1 child of fashion14 makes no ranking; name 2 or more"),
         (["--top", "0.5", "--children", "111"], "--top and --children both say which children; give one of them"),
     ):
         with pytest.raises(UsageError) as caught:

@@ -14,6 +14,7 @@ from nasbench_ws.cli import group
 from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.leaderboard import leaderboard
+from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.report.card import card
 from nasbench_ws.report.results import results_page
@@ -42,6 +43,16 @@ def holed(tiny: Any) -> Table:
         if status == MISSING:
             columns["environment"][child, 0] = -1
     return Table(Content(tiny.table.content.attributes, columns), "holed")
+
+
+def test_children_stopped_early_are_ranked_where_their_runs_are(tiny: Any, holed: Table) -> None:
+    with pytest.raises(TableError, match="leave these children out \\(--allow-missing\\)"):
+        evaluate("alone:0.5", holed, instances=1)
+    known = [child for child in range(64) if child not in LACKING]
+    found = evaluate("alone:0.5", holed, instances=1, allow_missing=True).metrics["kendall_tau"].values
+    early = holed.content.columns["valid_accuracy"][known, 0, 0]
+    truth = holed.by_seed("truth")[known, 1:].mean(axis=1)  # without the seed that was looked at
+    assert found == pytest.approx((kendall_tau(early, truth),))
 
 
 def test_a_super_net_is_measured_on_the_children_that_are_known(tiny: Any, holed: Table, tmp_path: Path) -> None:
@@ -92,7 +103,7 @@ def test_rankers_a_table_page_and_no_child_at_all(holed: Table) -> None:
     for name in CURVES:
         columns[name][1:, 0] = np.nan
     nearly_none = Table(Content(holed.content.attributes, columns), "nearly none")
-    with pytest.raises(UsageError, match="1 children of nearly none make no ranking; name 2 or more"):
+    with pytest.raises(UsageError, match="1 child of nearly none makes no ranking; name 2 or more"):
         evaluate("params", nearly_none, allow_missing=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,3 +131,26 @@ def test_commands_answer_of_a_table_of_two_children_and_one_seed(tmp_path: Path)
 @pytest.mark.slow  # starts a process
 def test_a_space_that_only_its_table_knows_is_checked_in_a_worker_too() -> None:
     check_worker("edge:0-1", small(3).space)
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "said"),
+    [
+        ("ok", 0.25, "not equal: another machine, or other libraries. The last test accuracies differ by 0.2500;\n"
+         "the table's seeds have a standard deviation of -\n"),
+        ("diverged", math.nan, "1 seed 0 is ok in own.h5, and diverged here; compare `nasbench-ws doctor` with the "
+         "table's environments"),
+    ],
+    ids=["otherwise", "diverged"],
+)  # fmt: skip
+def test_a_run_trained_again_is_judged_by_what_the_table_has(
+    status: str, now: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one seed there is no spread to judge by, and a loss that is not finite is no distance."""
+    path = tmp_path / "own.h5"
+    write_table(path, small(2, seeds=1, equal=True).content)
+    record = SimpleNamespace(status=status, epochs=(1.0,), curves=dict.fromkeys(CURVES, (now,)))
+    monkeypatch.setattr("nasbench_ws.building.standalone.train_run", lambda *_, **__: record)
+    monkeypatch.setattr("nasbench_ws.images.loaders.load_images", lambda *_: None)
+    done = CliRunner().invoke(group, ["train", "1", "--table", str(path)], standalone_mode=False)
+    assert (str(done.exception) if status == "diverged" else done.stdout).endswith(said)

@@ -495,3 +495,19 @@ def test_files_that_cannot_be_read(write, tmp_path):
     Path("empty.csv").write_text("")
     with pytest.raises(ResultError, match=r"empty\.csv has no score for 64 of 64 children"):
         read_scores("empty.csv", SPACE)
+
+
+def test_standard_input_that_is_closed_or_has_a_heading_alone(monkeypatch, tmp_path):
+    (tmp_path / "x").write_text("x\n")
+    with pytest.raises(ResultError) as caught:
+        read_scores(tmp_path / "x", SPACE)
+    assert str(caught.value) == (
+        f"{tmp_path / 'x'} has the columns x, and no score in any; write a child and a number for each instance, as "
+        "434,0.83"
+    )
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ResultError) as caught:
+        read_scores("-", SPACE)
+    assert str(caught.value) == (
+        "standard input is closed; give a CSV, JSON or .npy file with a line for each child"
+    )

@@ -262,3 +262,13 @@ def test_the_command(tmp_path: Path) -> None:
         (["csv"], "csv needs its file; see `nasbench-ws import --help`"),
     ):  # fmt: skip
         assert str(CliRunner().invoke(group, ["import", *more, "-o", str(tmp_path / "x.h5")]).exception) == text
+
+
+def test_standard_input_is_read_once(tmp_path: Path) -> None:
+    lines = ["child,seed_0,seed_1,params", *(f"{one.name},0.{one.name},0.5,{one.index}" for one in DEEPER64)]
+    words = ["import", "csv", "-", "--params", "params", "-o", str(tmp_path / "t.h5")]
+    done = CliRunner().invoke(group, words, input="\n".join(lines), catch_exceptions=False)
+    assert done.exit_code == 0
+    table = load(tmp_path / "t.h5")
+    assert table.content.attributes["source"] == "imported from standard input"
+    assert table.column("params").tolist() == list(range(64))

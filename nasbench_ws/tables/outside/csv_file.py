@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.space.by_child import ByChild, numbers_by_child
 from nasbench_ws.space.cell import Space
-from nasbench_ws.space.grids import read_grid
+from nasbench_ws.space.grids import Grid, read_grid
 from nasbench_ws.tables.columns import METRICS, Content
 from nasbench_ws.tables.outside.foreign import foreign
 
@@ -54,11 +54,11 @@ class Asked:
             raise UsageError(f"truth is {self.truth!r}{near}; it is one of {', '.join(METRICS)}")
 
 
-def from_csv(path: str | Path, space: Space, asked: Asked = Asked(), **known: Any) -> Content:
+def from_csv(path: str | Path | Grid, space: Space, asked: Asked = Asked(), **known: Any) -> Content:
     """The table in a file.
 
     Args:
-        path: CSV, JSON or a frame's file that names children.
+        path: CSV, JSON or a frame's file that names children; "-" for standard input, or a grid of it.
         space: whose children.
         asked: what its numbers are.
         known: source, images, licence, citation: see `foreign`.
@@ -66,23 +66,25 @@ def from_csv(path: str | Path, space: Space, asked: Asked = Asked(), **known: An
     TableError names children that are missing or doubled, and numbers that are none; ArchitectureError a name that is
     no child's.
     """
-    if read_grid(path, TableError).in_order:
+    grid = read_grid(path, TableError)  # once: standard input has no more
+    path = grid.name
+    if grid.in_order:
         raise TableError(
             f"{path} is an array that names no children, and benchmarks differ in their order; give a file with a "
             "column for the child, such as digits, a hash or the canonical string"
         )
-    found = numbers_by_child(path, space, asked.columns, partial=True, error_type=TableError)
+    found = numbers_by_child(grid, space, asked.columns, partial=True, error_type=TableError)
     _check_whole(path, space, found, asked.partial)
     rows = np.array(found.present)
     runs = fractions(path, space, rows, found.values[:, rows].T, asked)
     sizes: dict[str, Any] = {
-        name: _sizes(path, space, column, rows) for name, column in (("params", asked.params), ("macs", asked.macs))
+        name: _sizes(grid, space, column, rows) for name, column in (("params", asked.params), ("macs", asked.macs))
         if column is not None
     }  # fmt: skip
     return foreign(space, rows, {asked.truth: runs}, truth=asked.truth, epochs=[asked.epochs], **sizes, **known)
 
 
-def _check_whole(path: str | Path, space: Space, found: ByChild, partial: bool) -> None:
+def _check_whole(path: str, space: Space, found: ByChild, partial: bool) -> None:
     absent = sorted(set(range(len(space))) - set(found.present))
     if absent and not partial:
         listed = ", ".join(space[index].name for index in absent[:5]) + ", ..." * (len(absent) > 5)
@@ -123,15 +125,15 @@ def fractions(
     return values
 
 
-def _sizes(path: str | Path, space: Space, column: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sizes(grid: Grid, space: Space, column: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n,) whole numbers; a long file has them in each line of a child, all the same."""
-    values = numbers_by_child(path, space, [column], partial=True, error_type=TableError).values[:, rows]
+    values = numbers_by_child(grid, space, [column], partial=True, error_type=TableError).values[:, rows]
     known = np.nanmax(values, axis=0)
     wrong = np.flatnonzero(~(known >= 0) | (np.nanmin(values, axis=0) != known) | (known != np.round(known)))
     if len(wrong):
         raise TableError(
-            f"{path} has {column} {values[0, wrong[0]]:g} for {space[rows[wrong[0]]].name}; give one whole number of 0 "
-            "or more for each child"
+            f"{grid.name} has {column} {values[0, wrong[0]]:g} for {space[rows[wrong[0]]].name}; give one whole number "
+            "of 0 or more for each child"
         )
     sizes: NDArray[np.int64] = known.astype(np.int64)
     return sizes

@@ -27,13 +27,15 @@ def nats(path: str | Path, images: str, *, partial: bool = False) -> Content:
     """The table of one data set; whatever column has its longest training."""
     if images not in SETS:
         raise UsageError(f"there is no set {images!r}{near_misses(images, SETS)}; they are {', '.join(SETS)}")
-    heading = read_grid(path, TableError).lines[0].cells
+    grid = read_grid(path, TableError)
+    heading = grid.lines[0].cells if grid.lines else ()
     pattern = re.compile(rf"{NAMES[images]}(?:16(?:-120)?)?testaccuracy(\d+)epochs")
     epochs = {int(match[1]): name for name in heading if (match := pattern.fullmatch(name.lower()))}
     if not epochs:
         raise TableError(
-            f"{path} has the columns {', '.join(heading)}, and none like {NAMES[images].upper()}TestAccuracy200Epochs; "
-            "rename the one that is meant, or use `nasbench-ws import csv`"
+            f"{grid.name} has the columns {', '.join(heading) or 'none'}, and none like "
+            f"{NAMES[images].upper()}TestAccuracy200Epochs; rename the one that is meant, or use "
+            "`nasbench-ws import csv`"
         )
     longest = max(epochs)
     asked = Asked("test_accuracy", percent=True, columns=[epochs[longest]], partial=partial, epochs=float(longest))
@@ -41,4 +43,4 @@ def nats(path: str | Path, images: str, *, partial: bool = False) -> Content:
         "source": f"NATS-Bench, mean test accuracies after {longest} epochs, from a CSV export", "images": images,
         "licence": "MIT (NATS-Bench)", "citation": CITATION,
     }  # fmt: skip
-    return from_csv(path, NASBENCH201, asked, **known)
+    return from_csv(grid, NASBENCH201, asked, **known)
