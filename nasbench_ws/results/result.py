@@ -74,8 +74,20 @@ class Result:
         return self if known and found.table.digest == table.digest else self.against(table)
 
     def among(self, table: GroundTruth) -> Result:
-        """With the scores of the table's children alone, for what shows them; measured as it is."""
-        return Result(self.outcome.among(places_of(once(table))), self.assessment)
+        """With the scores of the table's children alone, for what shows them; measured as it is.
+
+        Itself where it has no others. ResultError where it lacks some.
+        """
+        table = once(table)
+        places, own = places_of(table), self.outcome.children
+        if places is None or own == tuple(table.space[place].hash for place in places):
+            return self
+        if len(own) != len(table.space):
+            raise ResultError(
+                f"{self.outcome.strategy} has scores of {len(own)} children, and {table.name} are others; evaluate it "
+                "on that table"
+            )
+        return Result(self.outcome.among(places), self.assessment)
 
     @property
     def scores(self) -> Array:

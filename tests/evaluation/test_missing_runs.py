@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from nasbench_ws.cli import group
-from nasbench_ws.errors import TableError, UsageError
+from nasbench_ws.errors import ResultError, TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.metrics.rank import kendall_tau
@@ -134,6 +134,7 @@ def test_commands_say_who_is_left_out(holed: Table, tmp_path: Path) -> None:
     for command in (
         ["evaluate", "random", "--instances", "2", "--out", result],
         ["leaderboard", "--json"],
+        ["why", result],
         ["join", result, "--out", str(tmp_path / "j.json")],
         ["report", "-o", page],
         ["report", result, "-o", page, "--force"],
@@ -161,3 +162,15 @@ def test_the_card_of_a_table_that_lacks_runs(tiny: Any, holed: Table, tmp_path: 
     whole = CliRunner().invoke(group, [*words, "--against", str(tmp_path / "holed.h5"), "--allow-missing"])
     assert whole.stderr == "left out, for holed.h5 lacks runs: 114, 124, 221\n"
     assert whole.stdout.startswith("# The table `holed.h5`")
+
+
+def test_a_result_of_some_children_alone_has_no_others_to_leave_out(make: Any, holed: Table) -> None:
+    judge = judged(holed, allow_missing=True)
+    few = make().among(judge)
+    assert few.scores.shape == (2, 61)
+    assert few.among(judge) is few
+    with pytest.raises(ResultError) as caught:
+        few.among(Among(holed, range(5, 15)))
+    assert str(caught.value) == (
+        "full has scores of 61 children, and 10 of 64 children of holed are others; evaluate it on that table"
+    )
