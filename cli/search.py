@@ -169,7 +169,7 @@ def _show(
     if as_json:
         answers = [
             without_nan({
-                **baseline.header,
+                **{key: value for key, value in baseline.header.items() if key != "networks"},
                 "searcher": None,
                 "repetitions": len(baseline),
                 "baseline": comparison.baseline,

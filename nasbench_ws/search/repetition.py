@@ -26,9 +26,8 @@ FREE_IN_A_ROW = 1000  # questions answered from memory, after which a searcher i
 
 
 def setting_of(oracle: Oracle) -> Setting:
-    epochs = tuple(oracle.epochs.tolist())
-    limit = oracle.rules.limit
-    return Setting(oracle.space, epochs, oracle.budget / oracle.evaluation, oracle.params, oracle.macs, limit)
+    epochs, bought = tuple(oracle.epochs.tolist()), oracle.budget / oracle.evaluation
+    return Setting(oracle.space, epochs, bought, oracle.params, oracle.macs, oracle.rules.limit, oracle.first)
 
 
 def alone(make: Make, name: str, oracle: Oracle, number: int) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Setting:
         params: (children,)
         macs: (children,) multiply-adds of one image's forward pass; parameters where the table does not know them.
         limit: multiply-adds that a choice may have at most; None: any.
+        networks: (children,) the first child that is the same network; None: each is its own.
     """
 
     space: Space
@@ -60,6 +61,7 @@ class Setting:
     params: NDArray[np.int64]
     macs: NDArray[np.int64]
     limit: float | None = None
+    networks: tuple[int, ...] | None = None
 
 
 class Searcher(Protocol):

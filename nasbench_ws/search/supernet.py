@@ -18,11 +18,18 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.search.oracle import Array, Oracle, Rules
 from nasbench_ws.tables.table import Table
 
-SCORED_IMAGES = 10_000  # of fashion14's validation; a result does not say how many scored it
+SCORED_IMAGES = 10_000  # validation images of the shipped data, which an evaluation scores on unless told otherwise
+
+
+def images_of_a_look(result: Result) -> int:
+    """Forward passes that a child's score took: its validation images, and those that its batch norm was set by."""
+    how, _, images = result.outcome.batch_norm.partition(":")
+    recalibrated = int(images) if how == "recalibrate" and images.isdecimal() else 0
+    return (result.outcome.valid_images or SCORED_IMAGES) + recalibrated
 
 
 def supernet_oracle(
-    result: Result, table: Table, rules: Rules | None = None, scored_images: int = SCORED_IMAGES
+    result: Result, table: Table, rules: Rules | None = None, scored_images: int | None = None
 ) -> Oracle:
     """The scores of a result, as what a search sees of the table's children.
 
@@ -30,7 +37,7 @@ def supernet_oracle(
         result: its primary readout's scores are shown.
         table: of the same children.
         rules: noise and repeats do not matter: a super-net gives one score.
-        scored_images: what a look costs, in images of a forward pass.
+        scored_images: what a look costs, in images of a forward pass; None: as the result says.
     """
     rules = Rules() if rules is None else rules
     scores = result.scores[np.isfinite(result.scores).any(axis=1)]
@@ -48,7 +55,8 @@ def supernet_oracle(
     in_units = base.evaluation / base.evaluation_macs
     shown = scores.T[:, :, None]  # (n, instances, 1)
     nothing = np.full_like(shown, np.nan)
-    look: Array = base.macs.astype(np.float64) * scored_images * in_units
+    images = images_of_a_look(result) if scored_images is None else scored_images
+    look: Array = base.macs.astype(np.float64) * images * in_units
     return dataclasses.replace(
         base,
         epochs=base.epochs[-1:],

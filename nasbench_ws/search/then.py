@@ -3,7 +3,8 @@
     search("then:shuffle:8", table, unit="macs")          # a shipped result, or the path of one
     search("then:params:8", table)
 
-The ranking is charged before anything is trained: what training the super-net took, in multiply-adds. No torch.
+The ranking is charged before anything is trained: training the super-net, and a look at every network, in
+multiply-adds. No torch.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from nasbench_ws.metrics import nan_as_worst
 from nasbench_ws.results.result import Result
 from nasbench_ws.search.oracle import Seen
 from nasbench_ws.search.searcher import Ask, Setting, or_worst
+from nasbench_ws.search.supernet import images_of_a_look
 
 COUNTS = ("params", "macs")
 
@@ -31,7 +33,7 @@ class Then:
     Args:
         ranker: params, macs, or a result of `nasbench-ws evaluate`: its file, or a shipped one's name. A repetition has
             one of its instances.
-        top: how many are trained; when all were, the same again.
+        top: how many networks are trained; when all were, the same again.
     """
 
     def __init__(self, setting: Setting, rng: Generator, ranker: str, top: int) -> None:
@@ -39,15 +41,22 @@ class Then:
         if ranker in COUNTS:
             scores = np.asarray(getattr(setting, ranker), dtype=np.float64)
         else:
-            matrix, self.macs_before = rankings(ranker)
+            matrix, training, images = rankings(ranker)
             scores = matrix[int(rng.integers(len(matrix)))]
         if len(scores) != len(setting.space):
             raise SearcherError(
                 f"{ranker} scores {len(scores)} children, and {setting.space.name} has {len(setting.space)}; give a "
                 "ranking of this space"
             )
+        if ranker not in COUNTS:
+            networks = np.arange(len(scores)) if setting.networks is None else np.unique(setting.networks)
+            self.macs_before = training + images * float(setting.macs[networks].sum())
         mixed = rng.permutation(len(scores))  # ties in random order
-        self._top = mixed[np.argsort(-scores[mixed], kind="stable")][: max(1, top)].tolist()
+        order = mixed[np.argsort(-scores[mixed], kind="stable")]
+        if setting.networks is not None:  # a network once, under the name that comes first
+            _, firsts = np.unique(np.array(setting.networks)[order], return_index=True)
+            order = order[np.sort(firsts)]
+        self._top = order[: max(1, top)].tolist()
         self._count = 0
         self._best, self._value = int(self._top[0]), -np.inf
 
@@ -66,8 +75,8 @@ class Then:
 
 
 @functools.lru_cache(maxsize=8)
-def rankings(ranker: str) -> tuple[NDArray[np.float64], float]:
-    """(instances, children) scores, and the multiply-adds of training one instance."""
+def rankings(ranker: str) -> tuple[NDArray[np.float64], float, int]:
+    """(instances, children) scores, the multiply-adds of training one instance, and how many images score a child."""
     path = Path(ranker)
     if not path.is_file():
         folder = Path(str(files("nasbench_ws.data"))) / "results"
@@ -82,4 +91,4 @@ def rankings(ranker: str) -> tuple[NDArray[np.float64], float]:
     usable = result.scores[np.isfinite(result.scores).any(axis=1)]
     if not len(usable):
         raise SearcherError(f"{path} ranks nothing: every instance diverged; take another result")
-    return nan_as_worst(usable), float(result.outcome.cost.macs)
+    return nan_as_worst(usable), float(result.outcome.cost.macs), images_of_a_look(result)

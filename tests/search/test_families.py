@@ -187,9 +187,20 @@ def test_a_super_nets_training_comes_first(shipped):
     result = search("then:shuffle:8", world, repetitions=10)
     assert (result.run[:, 0] == -1).all()
     assert (result.point[:, 0] == -1).all()
-    np.testing.assert_allclose(result.cost[:, 0], 671_190_220_800)
+    scoring = 10_000 * shipped.column("macs").sum()  # a look at every child, as a search on the super-net pays too
+    np.testing.assert_allclose(result.cost[:, 0], 671_190_220_800 + scoring)
     assert (result.incumbent[:, 0] == result.child[:, 0]).all()
     assert (result.trials > 8).all()
+
+
+def test_a_ranking_looks_at_each_network_once():
+    table = load("fashion14-topology")
+    result = search("then:topology729/shuffle:4", table, unit="macs", repetitions=2)
+    scoring = (10_000 + 1024) * table.column("macs")[table.firsts].sum()  # recalibrated on 1,024 images first
+    np.testing.assert_allclose(result.cost[:, 0], 456_789_417_984 + scoring)
+    first = table.column("isomorph")
+    assert all(len({first[child] for child in children[1:5]}) == 4 for children in result.child.tolist())
+    assert (first[result.child[:, 5]] == first[result.child[:, 1]]).all()
 
 
 def test_search_on_a_super_net_pays_for_it_and_sees_one_instance(shipped):
