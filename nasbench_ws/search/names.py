@@ -82,6 +82,8 @@ BUILT_IN: dict[str, BuiltIn] = {
                       "libraries.Optuna", (str,)),
     "nevergrad": BuiltIn("nevergrad[:OPTIMIZER]", "Nevergrad's optimisers, such as NGOpt (extra nevergrad)",
                          "libraries.Nevergrad", (str,)),
+    "pymoo": BuiltIn("pymoo[:NSGA2|SMSEMOA[:P]]", "pymoo's algorithms for accuracy and multiply-adds (extra pymoo)",
+                     "libraries.Pymoo", (one_of("NSGA2", "SMSEMOA"), count(2))),
     "smac": BuiltIn("smac[:FACADE]", "SMAC3's facades (extra smac)", "libraries.Smac", (str,)),
 }  # fmt: skip
 

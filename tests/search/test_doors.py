@@ -11,8 +11,9 @@ import pytest
 from small import NINE, oracle
 
 from nasbench_ws.errors import SearcherError, TableError, UsageError
-from nasbench_ws.search import World, search
+from nasbench_ws.search import Oracle, Rules, World, search
 from nasbench_ws.search.export import export_arrays, export_csv
+from nasbench_ws.search.front import reached
 from nasbench_ws.search.hpobench import HpoBenchmark
 from nasbench_ws.tables.table import load
 from nasbench_ws.testing import check_searcher
@@ -47,7 +48,7 @@ def test_what_a_library_does_not_have():
 
 
 def test_a_library_that_is_missing_names_its_extra(monkeypatch):
-    for name in ("optuna", "nevergrad", "smac"):
+    for name in ("optuna", "nevergrad", "smac", "pymoo"):
         monkeypatch.setitem(sys.modules, name, None)
         with pytest.raises(UsageError) as caught:
             search(name, oracle(), repetitions=1)
@@ -58,11 +59,22 @@ def test_a_library_that_is_missing_names_its_extra(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["nevergrad:NGOpt", "nevergrad:DiscreteOnePlusOne", "smac"])
+@pytest.mark.parametrize("name", ["nevergrad:NGOpt", "nevergrad:DiscreteOnePlusOne", "smac", "pymoo:SMSEMOA:6"])
 def test_heavy_libraries(name):
     pytest.importorskip(name.partition(":")[0])
     result = search(name, oracle(budget=20.0), repetitions=1)
     assert result.trials.tolist() == [20]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pymoo:NSGA2", "pymoo:SMSEMOA"])
+def test_pymoo_keeps_the_protocol_and_finds_more_of_the_front_than_a_search_for_accuracy(name):
+    """Regularised evolution leaves the cheap end alone."""
+    pytest.importorskip("pymoo")
+    check_searcher(name)
+    world = Oracle.of(load("fashion14-topology"), Rules(noise="mean", budget=60.0))
+    found = [reached(search(one, world, repetitions=20)).mean() for one in (name, "re")]
+    assert found[0] > found[1]
 
 
 def test_a_world_serves_any_optimiser(table):
