@@ -18,9 +18,10 @@ from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SERIES, Canvas, prefixed, styled
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
-from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Estimate, Row, curve
+from nasbench_ws.search.compare import DELTAS, QUANTILES, Comparison, Curve, Row, curve
 from nasbench_ws.search.result import SearchResult
-from nasbench_ws.search.text import SIZES, UNITS
+from nasbench_ws.search.sample import Estimate
+from nasbench_ws.search.text import SIZES, UNITS, shared
 
 IN_ONE = 4  # curves in a figure
 
@@ -224,13 +225,14 @@ def _final_table(comparison: Comparison) -> str:
         Column("best", "how often the choice is the best child"),
         Column("top 5", "how often it is one of the best five"),
         Column("rank", "expected rank of the choice, 1 the best"),
-        Column("distinct", "children trained"),
+        Column("distinct", "networks trained"),
         Column("trials", "trainings, in part or in full"),
         Column("it thinks", "regret that the search believes it has: noise flattered it where this is less"),
         Column("ms", "of the searcher itself, a search"),
     )
     lines = [_final_line(place, row) for place, row in enumerate(comparison.rows, start=1)]
-    return sortable(columns, lines, filters=Filters(find=1, choose={3: "any verdict"}))
+    notes = [paragraph(f"{row.name}: {shared(row)}.", "note") for row in comparison.rows if row.instances]
+    return sortable(columns, lines, filters=Filters(find=1, choose={3: "any verdict"})) + "".join(notes)
 
 
 def _final_line(place: int, row: Row) -> Line:

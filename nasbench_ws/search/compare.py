@@ -6,7 +6,7 @@
 
 Regret is a step function of cost, and before the first trial ends that of a random child. Repetitions are the sample:
 intervals are 95 % bootstrap intervals over them, paired where two searchers are compared, because both met the same
-worlds. Not here: pages (report/search.py). No torch.
+worlds; see sample.py for repetitions that share super-nets. Not here: pages (report/search.py). No torch.
 """
 
 from __future__ import annotations
@@ -18,30 +18,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from nasbench_ws.errors import ResultError
-from nasbench_ws.metrics.corrections import holm
 from nasbench_ws.search.front import reached
 from nasbench_ws.search.result import SearchResult, identity
-from nasbench_ws.seeds import derive
+from nasbench_ws.search.sample import LEVEL, Estimate, corrected, estimate, fewer, interval, means, weights
 
 Array = NDArray[np.float64]
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 DELTAS = (0.005, 0.002, 0.001)
-RESAMPLES = 1000
 POINTS = 120  # of a curve
-LEVEL = 0.05
 HARDLY = 0.5  # of a seed's standard deviation: a difference that two trainings of one child hide
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over repetitions and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -75,6 +62,7 @@ class Row:
         thinking: seconds of the searcher itself, a search.
         front: how much of the hypervolume of accuracy and multiply-adds the search's front reaches (front.py).
         front_p: of no difference in that, corrected.
+        instances: super-nets that the repetitions share: intervals and tests are over them; 0: over repetitions.
     """
 
     name: str
@@ -96,6 +84,7 @@ class Row:
     front: Estimate
     front_difference: float
     front_p: float
+    instances: int
 
     @property
     def anytime_verdict(self) -> str:
@@ -191,8 +180,7 @@ def grid(result: SearchResult, points: int = POINTS) -> Array:
 def curve(result: SearchResult, points: int = POINTS) -> Curve:
     costs = grid(result, points)
     values = at(result, costs)
-    means = _weights(len(result)) @ values
-    low, high = np.quantile(means, [LEVEL / 2, 1 - LEVEL / 2], axis=0)
+    low, high = interval(values, result.instance)
     return Curve(costs, values.mean(axis=0), low, high, np.quantile(values, QUANTILES, axis=0))
 
 
@@ -217,8 +205,12 @@ def final(result: SearchResult) -> Array:
 def anytime(result: SearchResult, baseline: SearchResult) -> Estimate:
     """Area under the regret curve over the baseline's, in the same worlds."""
     one, other = area(result), area(baseline.only(result.repetitions.tolist()))
-    weights = _weights(len(one))
-    ratios = (weights @ one) / (weights @ other)
+    if (result.instance >= 0).any():
+        each = means(one, result.instance) / means(other, result.instance)
+        low, high = interval(each, np.arange(len(each)))
+        return Estimate(float(one.mean() / other.mean()), float(low), float(high))
+    drawn = weights(len(one))
+    ratios = (drawn @ one) / (drawn @ other)
     low, high = np.quantile(ratios, [LEVEL / 2, 1 - LEVEL / 2])
     return Estimate(float(one.mean() / other.mean()), float(low), float(high))
 
@@ -245,14 +237,14 @@ def compare(results: Sequence[SearchResult], baseline: SearchResult) -> Comparis
         [(figure(one), figure(other)) for one, other in zip(results, others, strict=True)]
         for figure in (area, final, reached)
     ]
-    ps = [_corrected(pairs) for pairs in figures]
+    ps = [corrected([(a, b, r.instance) for (a, b), r in zip(pairs, results, strict=True)]) for pairs in figures]
     rows = [
         _row(result, baseline, figures[1][i], figures[2][i], (ps[0][i], ps[1][i], ps[2][i]))
         for i, result in enumerate(results)
     ]
     everyone = list(results) if any(r.name == baseline.name for r in results) else [*results, baseline]
     pairs = [
-        (final(a.only(shared)), final(b.only(shared)))
+        (final(a.only(shared)), final(b.only(shared)), fewer(a.only(shared).instance, b.only(shared).instance))
         for i, a in enumerate(everyone)
         for b in everyone[:i]
         for shared in [sorted(set(a.repetitions.tolist()) & set(b.repetitions.tolist()))]
@@ -262,7 +254,7 @@ def compare(results: Sequence[SearchResult], baseline: SearchResult) -> Comparis
         tuple(sorted(rows, key=lambda row: row.anytime.mean)),
         baseline.name,
         len(pairs),
-        int((np.array(_corrected(pairs)) < LEVEL).sum()),
+        int((np.array(corrected(pairs)) < LEVEL).sum()),
         math.nan if seed_std is None else float(seed_std),
     )
 
@@ -289,38 +281,15 @@ def _row(
     named = np.where(result.run >= 0, result.networks[result.child], -1)
     distinct = [len(set(row[row >= 0].tolist())) for row in named]
     return Row(
-        result.name, anytime(result, baseline), ps[0], _estimate(own),
+        result.name, anytime(result, baseline), ps[0], estimate(own, result.instance),
         tuple(np.quantile(own, QUANTILES).tolist()), float((own - other).mean()), ps[1],
-        _estimate((own < other - 1e-12) + 0.5 * (np.abs(own - other) <= 1e-12)),
+        estimate((own < other - 1e-12) + 0.5 * (np.abs(own - other) <= 1e-12), result.instance),
         float(np.mean(rank == 1)), float(np.mean(rank <= 5)), float(rank.mean()), float(np.mean(distinct)),
         float((result.run >= 0).sum(axis=1).mean()), float(thinks.mean()) if len(thinks) else math.nan,
         tuple(ert(result, delta) for delta in DELTAS), float(result.seconds.mean()),
-        _estimate(fronts[0]), float((fronts[0] - fronts[1]).mean()), ps[2],
+        estimate(fronts[0], result.instance), float((fronts[0] - fronts[1]).mean()), ps[2],
+        len(np.unique(result.instance[result.instance >= 0])),
     )  # fmt: skip
-
-
-def _estimate(values: Array) -> Estimate:
-    low, high = np.quantile(_weights(len(values)) @ values, [LEVEL / 2, 1 - LEVEL / 2])
-    return Estimate(float(values.mean()), float(low), float(high))
-
-
-def _weights(count: int) -> Array:
-    """(RESAMPLES, count) bootstrap weights, the same for everyone of as many repetitions: so that pairs stay pairs."""
-    rng = np.random.default_rng(derive("bootstrap over repetitions", count))
-    return rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
-
-
-def _paired_p(one: Array, other: Array) -> float:
-    """Of equal means, by the paired t test; 1 where they never differ."""
-    difference = one - other
-    if len(difference) < 2 or not np.ptp(difference) > 1e-15:
-        return 1.0 if abs(difference.mean()) < 1e-15 or len(difference) < 2 else 0.0
-    return float(stats.ttest_1samp(difference, 0.0).pvalue)
-
-
-def _corrected(pairs: Sequence[tuple[Array, Array]]) -> list[float]:
-    values: list[float] = holm([_paired_p(a, b) for a, b in pairs]).tolist() if pairs else []
-    return values
 
 
 def _verdict(difference: float, p_value: float) -> str:

@@ -218,7 +218,7 @@ class World:
         self.oracle = oracle = table if isinstance(table, Oracle) else Oracle.of(table, Rules(**rules))
         self._draws = np.random.default_rng(derive("world", seed)).random(oracle.exists.shape)
         self._draws[~oracle.exists] = 2.0
-        self._one_run = seed % oracle.exists.shape[1] if oracle.one_run else None
+        self.instance = seed % oracle.exists.shape[1] if oracle.one_run else None  # of a super-net
         self._orders: dict[int, list[int]] = {}
         self._known = {name: oracle.shown[name] for name in ("signal", *get_args(Signal))}
         self._cached = oracle.rules.repeats == "cached"
@@ -291,13 +291,13 @@ class World:
         order = self._orders.get(child)
         if order is None:
             order = (
-                [self._one_run] if self._one_run is not None else np.argsort(self._draws[child], kind="stable").tolist()
+                [self.instance] if self.instance is not None else np.argsort(self._draws[child], kind="stable").tolist()
             )
             self._orders[child] = order
         return order
 
     def _count(self, child: int) -> int:
-        return 1 if self._one_run is not None else self.oracle.counts[child]
+        return 1 if self.instance is not None else self.oracle.counts[child]
 
     def truth(self, child: int) -> float:
         """What the child is worth, by the rules; for the judge alone."""

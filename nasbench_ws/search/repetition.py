@@ -98,7 +98,9 @@ class Repetition:
 
     @property
     def row(self) -> dict[str, Any]:
-        return {**self._row, "repetitions": self._number, "free": self._free, "seconds": self._seconds}
+        instance = getattr(self._searcher, "instance", None) if self._world.instance is None else self._world.instance
+        numbers = {"repetitions": self._number, "free": self._free, "seconds": self._seconds}
+        return {**self._row, **numbers, "instance": -1 if instance is None else int(instance)}
 
     def step(self) -> bool:
         """One question and its answer; False: the search has ended, and nothing was answered."""

@@ -38,7 +38,7 @@ PADDING: dict[str, tuple[str, float]] = {  # dtype as stored, and what follows a
     "incumbent": ("<i4", -1),
     "regret": ("<f8", np.nan),
 }
-OF_REPETITION = ("repetitions", "free", "seconds")
+OF_REPETITION = ("repetitions", "free", "seconds", "instance")
 OF_CHILD = ("truth", "valid", "macs")
 
 
@@ -60,6 +60,7 @@ class SearchResult:
         regret: (R, T) truth of the best child less the incumbent's, by the rules.
         free: (R,) questions answered for nothing, from memory.
         seconds: (R,) the searcher's own thinking.
+        instance: (R,) which of a few super-nets it had, that other repetitions had too; -1: none.
         truth: (n,) mean test accuracy of every child.
         valid: (n,) mean signal of every child's full trainings.
         macs: (n,) multiply-adds of one image.
@@ -76,6 +77,7 @@ class SearchResult:
     regret: Array
     free: NDArray[np.int64]
     seconds: Array
+    instance: NDArray[np.int64]
     truth: Array
     valid: Array
     macs: NDArray[np.int64]
@@ -154,6 +156,8 @@ class SearchResult:
     def save(self, path: str | Path) -> None:
         """OutputError where it cannot be written."""
         arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "header"}
+        if (self.instance < 0).all():
+            del arrays["instance"]  # as it was before there was such a thing
         whole = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "digest": _digest(arrays), **self.header}
         buffer = io.BytesIO()
         header = np.frombuffer(json.dumps(whole, allow_nan=False).encode(), dtype=np.uint8)
@@ -179,8 +183,9 @@ class SearchResult:
             raise ResultError(f"{path} has schema {version}, this package reads {SCHEMA_VERSION}; {remedy}")
         stated = header.pop("digest", None)
         names = {f.name for f in dataclasses.fields(cls)} - {"header"}
-        if names != arrays.keys() or _digest(arrays) != stated:
+        if not names - {"instance"} <= arrays.keys() <= names or _digest(arrays) != stated:
             raise ResultError(f"{path} is damaged: its arrays are not those it states; {remedy}")
+        arrays.setdefault("instance", np.full(len(arrays["repetitions"]), -1))
         return cls({k: v for k, v in header.items() if k not in ("format", "schema_version")}, **arrays)
 
 
@@ -208,7 +213,7 @@ def stack(rows: Iterable[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
         stacked[name] = np.full((len(listed), width), fill, dtype)
         for i, row in enumerate(listed):
             stacked[name][i, : len(row[name])] = row[name]
-    for name, dtype in zip(OF_REPETITION, ("<i8", "<i8", "<f8"), strict=True):
+    for name, dtype in zip(OF_REPETITION, ("<i8", "<i8", "<f8", "<i8"), strict=True):
         stacked[name] = np.array([row[name] for row in listed], dtype)
     return stacked
 

@@ -11,7 +11,9 @@
             ...                                                 # seen.signal: higher is better, NaN where it diverged
 
 All randomness comes from `rng`, which belongs to this searcher and repetition alone. It may have a method
-`incumbent()` with its own choice of the best child, or None while it has none; without, the rules choose. Not here: the
+`incumbent()` with its own choice of the best child, or None while it has none; without, the rules choose. Where it has
+one of a few things that other repetitions have too, such as a super-net, `instance` says which: intervals are then over
+these. Not here: the
 worlds (oracle.py), names (names.py). No torch.
 """
 

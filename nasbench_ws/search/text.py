@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from nasbench_ws.search.compare import Comparison, Estimate, Row
+from nasbench_ws.search.compare import Comparison, Row
 from nasbench_ws.search.result import SearchResult
+from nasbench_ws.search.sample import Estimate
 
 UNITS = {
     "evaluations": "full trainings", "epochs": "epochs", "macs": "multiply-adds of training",
@@ -41,9 +42,16 @@ def render(comparison: Comparison, results: Sequence[SearchResult], lines: Mappi
         "final regret: in points of accuracy; wins: how often a search ends better than it in the same world.",
         f"front: part of the hypervolume of accuracy and {size} of those trained networks that no other beats in "
         "both.",
+        *[f"{row.name}: {shared(row)}" for row in comparison.rows if row.instances],
         *[f"{name}: regret {_points(value)}" for name, value in lines.items()],
     ]
     return "\n".join([head, "", *rows, "", *told, "", comparison.text])
+
+
+def shared(row: Row) -> str:
+    """What its repetitions share, and what that means for its intervals."""
+    nets = "super-net" if row.instances == 1 else "super-nets"
+    return f"its repetitions share {row.instances} {nets}, which its intervals and tests are over"
 
 
 def _line(row: Row, width: int) -> str:

@@ -42,7 +42,8 @@ class Then:
             scores = np.asarray(getattr(setting, ranker), dtype=np.float64)
         else:
             matrix, training, images = rankings(ranker)
-            scores = matrix[int(rng.integers(len(matrix)))]
+            self.instance = int(rng.integers(len(matrix)))
+            scores = matrix[self.instance]
         if len(scores) != len(setting.space):
             raise SearcherError(
                 f"{ranker} scores {len(scores)} children, and {setting.space.name} has {len(setting.space)}; give a "

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from scipy import stats
 from small import NINE, oracle
 
 from nasbench_ws.errors import SearcherError, UsageError
 from nasbench_ws.results.result import Result
-from nasbench_ws.search import Oracle, Rules, search
+from nasbench_ws.search import Oracle, Rules, SearchResult, search
+from nasbench_ws.search.compare import area, compare
 from nasbench_ws.search.halving import rungs
 from nasbench_ws.search.lstm import Controller, log_softmax
 from nasbench_ws.search.moves import moves_of
 from nasbench_ws.search.names import resolve_searcher
 from nasbench_ws.search.repetition import setting_of
 from nasbench_ws.search.supernet import supernet_oracle
+from nasbench_ws.search.text import render
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
@@ -191,6 +196,30 @@ def test_a_super_nets_training_comes_first(shipped):
     np.testing.assert_allclose(result.cost[:, 0], 671_190_220_800 + scoring)
     assert (result.incumbent[:, 0] == result.child[:, 0]).all()
     assert (result.trials > 8).all()
+
+
+def test_repetitions_that_share_super_nets_are_a_sample_of_these(shipped, tmp_path):
+    world = Oracle.of(shipped, Rules(unit="macs", budget=4e12))
+    then, plain = (search(name, world, repetitions=40) for name in ("then:shuffle:4", "random-without"))
+    assert sorted(set(then.instance.tolist())) == [0, 1, 2, 3, 4]
+    assert (plain.instance == -1).all()
+    rows = {row.name: row for row in compare([then, plain], plain).rows}
+    assert (rows[then.name].instances, rows[plain.name].instances) == (5, 0)
+    each = np.array([[one[then.instance == i].mean() for i in range(5)] for one in map(area, (then, plain))])
+    ratios = each[0] / each[1]
+    low, high = stats.t.interval(0.95, 4, ratios.mean(), stats.sem(ratios))
+    assert (rows[then.name].anytime.low, rows[then.name].anytime.high) == (pytest.approx(low), pytest.approx(high))
+    ps = [stats.ttest_1samp(each[0] - each[1], 0).pvalue, 1.0]
+    assert rows[then.name].anytime_p == pytest.approx(min(1, 2 * ps[0]))  # of two
+    text = render(compare([then], plain), [then], {})
+    assert "then:shuffle:4: its repetitions share 5 super-nets, which its intervals and tests are over" in text
+    alone = then.only(np.flatnonzero(then.instance == 2))
+    (row,) = compare([alone], plain).rows
+    assert (row.anytime_verdict, math.isnan(row.anytime.low)) == ("not distinguishable", True)
+    for result in (then, plain):  # a file of searches that share nothing is as it was before there were instances
+        result.save(tmp_path / "one.npz")
+        assert ("instance" in np.load(tmp_path / "one.npz").files) is (result is then)
+        assert SearchResult.load(tmp_path / "one.npz").same(result)
 
 
 def test_a_ranking_looks_at_each_network_once():
