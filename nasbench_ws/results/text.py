@@ -118,7 +118,11 @@ def _measured(found: Assessment) -> list[str]:
         lines.append(f"{label:15}{_short(one.mean):>8}{_short(one.std):>8}  {_interval(one.interval):18}{beside}")
     if found.s_tau is not None:
         lines.append(f"{'S-Tau':15}{_short(found.s_tau.mean):>8}{'':8}  between instances")
-    reasons = dict.fromkeys(one.reason for one in found.metrics.values() if one.reason is not None)
+    reasons = dict.fromkeys(
+        one.reason.replace(name, LABELS.get(name, name))
+        for name, one in found.metrics.items()
+        if one.reason is not None
+    )
     return [*lines, *(line for reason in reasons for line in _wrap(f"no interval: {reason}")), "", *_standing(found)]
 
 
