@@ -384,7 +384,7 @@ def test_readouts_and_schedules_that_would_be_ignored_are_refused(run: Any) -> N
 def test_a_diverged_trainer_is_a_diverged_instance(run: Any) -> None:
     class Wild:
         def optimiser(self, parameters: Any) -> Any:
-            return torch.optim.SGD(parameters, lr=1e30)
+            return torch.optim.SGD(parameters, lr=1e39)  # infinite in float32
 
         def next_children(self, history: Any) -> int:
             return history.step % 64

@@ -98,6 +98,22 @@ def test_what_is_wrong_with_a_csv(tmp_path: Path) -> None:
     assert refused(TableError, lambda: table_of(path)) == (
         f"{path} has the test_accuracy {-ACCURACY.max():g}, which is none; if it is a loss, say so: --truth valid_loss"
     )
+    one, both = tmp_path / "one.csv", tmp_path / "both.csv"
+    lines = wide(one).read_text().splitlines()
+    cells = lines[3].split(",")
+    one.write_text("\n".join([*lines[:3], ",".join([cells[0], "81.5", *cells[2:]]), *lines[4:]]))
+    both.write_text("\n".join([lines[0], *(
+        ",".join([c[0], str(100 * float(c[1])), *c[2:]]) for c in (line.split(",") for line in lines[1:])
+    )]))  # fmt: skip
+    for odd, few, many, highest in (
+        (one, 80, 1, f"81.5 ({TOPOLOGY[2].name})"),
+        (both, 54, 27, f"{100 * ACCURACY[:, 0].max():g} ({TOPOLOGY[int(np.argmax(ACCURACY[:, 0]))].name})"),
+    ):
+        for percent in (False, True):
+            assert refused(TableError, lambda odd=odd, percent=percent: table_of(odd, percent=percent)) == (
+                f"{odd} has {few} accuracies of at most 1, as fractions are, and {many} above, up to {highest}, as "
+                "percent; write all as fractions, or all as percent with --percent"
+            )
     np.save(tmp_path / "f.npy", ACCURACY.T)
     assert refused(TableError, lambda: table_of(tmp_path / "f.npy")) == (
         f"{tmp_path / 'f.npy'} is an array that names no children, and benchmarks differ in their order; give a file "
@@ -181,10 +197,18 @@ def test_nas_bench_macro(tmp_path: Path) -> None:
          "--partial for a table of those that it has"),
         (lambda d: d.update({"00000013": d["00000012"]}), "{} has the architecture '00000013', which is not eight "
          "digits from 0 to 2; give nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
+        (lambda d: d["00000012"].update(test_acc=["0.9"]), "{} has the test_acc ['0.9'] for 00000012; it is a list of "
+         "accuracies of 0 or more; give nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
+        (lambda d: d["00000012"].update(test_acc=0.9), "{} has the test_acc 0.9 for 00000012; it is a list of "
+         "accuracies of 0 or more; give nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
+        (lambda d: d["00000012"].update(params=None), "{} has the params None for 00000012; it is a number of 0 or "
+         "more; give nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
+        (lambda d: d["00000012"].update(test_acc=[float("nan")]), "{} has the test_acc [nan] for 00000012; it is a "
+         "list of accuracies of 0 or more; give nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
         (lambda d: d["00000012"].pop("flops"), "{} has no test_acc, params and flops for 00000012; give "
          "nas-bench-macro_cifar10.json of the repository xiusu/NAS-Bench-Macro"),
     ],
-    ids=["missing", "unknown", "without numbers"],
+    ids=["missing", "unknown", "a text", "one number", "no number", "NaN", "without numbers"],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file_of_nas_bench_macro(change: Any, message: str, tmp_path: Path) -> None:
     path = written(tmp_path / "macro.json", chains(change))
@@ -240,6 +264,10 @@ def test_what_is_wrong_with_a_file_of_transnas(tmp_path: Path) -> None:
     path = written(tmp_path / "t.json", {"jigsaw": {"1_02_333": 0.5}})
     assert refused(TableError, lambda: transnas(path, "normal")) == (
         f"{path} has the tasks jigsaw, and not normal; name one of these"
+    )
+    odd = written(tmp_path / "odd.json", {"jigsaw": [0.5, 0.6]})
+    assert refused(TableError, lambda: transnas(odd, "jigsaw")) == (
+        f'{odd} has no architectures under jigsaw; give JSON of {{"64-41414-1_02_333": number}} or {{task: {{...}}}}'
     )
     assert refused(TableError, lambda: transnas(path, "jigsaw")).startswith(
         f"{path} lacks 4095 of the 4,096 architectures (111111, 111112, "

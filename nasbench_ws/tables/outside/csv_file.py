@@ -108,6 +108,12 @@ def fractions(
         return values
     most, least = float(np.nanmax(values)), float(np.nanmin(values))
     row = rows[int(np.nanargmax(np.nanmax(values, axis=1)))]
+    small, known = (values <= 1).sum(axis=0), (~np.isnan(values)).sum(axis=0)
+    if 1 < most <= 100 and (2 * small > known).any():  # of a column: one of seeds, or a child, of another kind
+        raise TableError(
+            f"{path} has {small.sum():,} accuracies of at most 1, as fractions are, and {(values > 1).sum():,} above, "
+            f"up to {most:g} ({space[row].name}), as percent; write all as fractions, or all as percent with --percent"
+        )
     if asked.percent:
         if most <= 1:
             raise TableError(f"{path} has accuracies up to {most:g}, which are no percent; leave out --percent")

@@ -11,6 +11,7 @@ calls FLOPs are kept as multiply-adds.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ def nasbench_macro(path: str | Path, *, partial: bool = False) -> Content:
             raise TableError(f"{path} has the architecture {key!r}, which is not eight digits from 0 to 2; {REMEDY}")
         if not isinstance(one, dict) or not all(name in one for name in ("test_acc", "params", "flops")):
             raise TableError(f"{path} has no test_acc, params and flops for {key}; {REMEDY}")
+        for name in ("test_acc", "params", "flops"):
+            values = one[name] if name == "test_acc" and isinstance(one[name], list) else [one[name]]
+            wrong = [x for x in values if type(x) not in (int, float) or not (math.isfinite(x) and x >= 0)]
+            if wrong or not values or (name == "test_acc" and not isinstance(one[name], list)):
+                raise TableError(
+                    f"{path} has the {name} {str(one[name])[:60]} for {key}; it is "
+                    f"{'a list of accuracies' if name == 'test_acc' else 'a number'} of 0 or more; {REMEDY}"
+                )
         rows.append(int(key, 3))
     absent = sorted(set(range(len(MACRO))) - set(rows))
     if absent and not partial:

@@ -52,6 +52,8 @@ def transnas(path: str | Path, task: str, *, metric: str | None = None, partial:
     named = [key for key in data if key in TASKS]
     if named and task not in named:
         raise TableError(f"{path} has the tasks {', '.join(named)}, and not {task}; name one of these")
+    if named and not (isinstance(data[task], dict) and data[task]):
+        raise TableError(f"{path} has no architectures under {task}; {REMEDY}")
     usual, accuracy = TASKS[task]
     names = (metric,) if metric is not None else (usual, *OTHER_NAMES)
     numbers: dict[int, float] = {}
