@@ -106,6 +106,7 @@ def evaluate(
       nasbench-ws evaluate my.py:MyStrategy --instances 5
       nasbench-ws evaluate params
     """
+    from nasbench_ws.images.loaders import load_images
     from nasbench_ws.json_files import kept_if_used
     from nasbench_ws.rankers.named import check_name
     from nasbench_ws.rankers.plan import Plan, quick_look
@@ -134,6 +135,9 @@ def evaluate(
     from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it
 
     fetch(plan.recipe.images, data_root, download)
+    if quick and valid_images is None:  # nobody chose their number: as many as there are
+        there = len(load_images(plan.recipe.images, ("valid",), data_root).valid)
+        plan = replace(plan, valid_images=min(plan.valid_images, there))
     folder = Path(work) if work else Path(f"{output}.parts") if output else cache_folder() / "evaluate"
     with kept_if_used(folder):
         ready = prepare(

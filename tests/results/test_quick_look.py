@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from nasbench_ws.cli import group
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.evaluate import prepare
 from nasbench_ws.evaluation.leaderboard import leaderboard
@@ -15,6 +17,7 @@ from nasbench_ws.rankers.plan import Plan, quick_look
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.compare import compare, name_of
 from nasbench_ws.results.result import Result
+from nasbench_ws.tables.table import write_table
 
 
 def planned(tiny: Any, **changes: Any) -> dict[str, Any]:
@@ -104,3 +107,20 @@ def test_more_images_than_there_are(tiny: Any):
     with pytest.raises(UsageError) as caught:
         Plan("full", tiny.recipe, valid_images=-1)
     assert str(caught.value) == "valid_images is -1; it is at least 1, or 0 for all"
+
+
+@pytest.mark.usefixtures("quick")
+def test_few_validation_images_are_looked_at_as_they_are(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody chose the thousand; more than there are is refused where somebody asks for them."""
+    for place in ("images.loaders", "evaluation.work"):
+        monkeypatch.setattr(f"nasbench_ws.{place}.load_images", tiny.load)
+    monkeypatch.setattr("nasbench_ws.cli.evaluate.fetch", lambda *_: None)
+    path = tmp_path / "tiny.h5"
+    write_table(path, tiny.table.content)
+    words = ["evaluate", "full", "--quick", "--steps", "64", "--table", str(path), "-o", str(tmp_path / "x.json")]
+    done = CliRunner().invoke(group, words, catch_exceptions=False)
+    assert "A quick look: 64 steps, 64 validation images. It proves little" in done.stdout
+    done = CliRunner().invoke(group, [*words, "--force", "--valid-images", "65"], standalone_mode=False)
+    assert str(done.exception) == "65 validation images of tiny: it has 1 to 64 (--valid-images)"
