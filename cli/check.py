@@ -34,7 +34,7 @@ def check(strategy: str, table: str, as_json: bool) -> None:
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.hooks import is_trainer
 
-    opened = load(table)
+    opened, strategy = load(table), PLUGINS.whole_name(strategy)
     if strategy.partition(":")[0] not in BUILT_IN and is_trainer(PLUGINS.found(strategy)[0]):
         from nasbench_ws.testing import check_trainer
 

@@ -95,8 +95,8 @@ def evaluate(
     """Measure how a way of ranking orders the children: it trains super-nets.
 
     RANKER is a built-in sharing strategy with its arguments or another built-in
-    ranking (see `nasbench-ws strategies`), FILE.py:NAME, MODULE:NAME, or the
-    name of an installed one.
+    ranking (see `nasbench-ws strategies`), FILE.py:NAME (FILE.py, where it has
+    one), MODULE:NAME, or the name of an installed one.
 
     \b
     Example:
@@ -111,6 +111,7 @@ def evaluate(
     from nasbench_ws.rankers.named import check_name
     from nasbench_ws.rankers.plan import Plan, quick_look
     from nasbench_ws.sharing.schedules import get_schedule
+    from nasbench_ws.sharing.strategies import PLUGINS
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.batch_norm import BatchNorm
     from nasbench_ws.workers.threads import threads_here
@@ -130,6 +131,7 @@ def evaluate(
         BatchNorm.parse(mode)
     if schedule is not None:
         get_schedule(schedule)
+    ranker = PLUGINS.whole_name(ranker)
     check_name(ranker, truth.space, truth.macro)
 
     from nasbench_ws.evaluation.evaluate import prepare  # torch: what is mistyped was refused without it

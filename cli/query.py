@@ -122,7 +122,7 @@ def top(count: int | None, by: str | None, table: str, as_csv: bool, as_json: bo
     if count is None:
         known = opened.column(by)[opened.firsts] if opened.has(by) else ()
         count = max(1, min(TOP, sum(value == value for value in known)))
-    best = opened.best(by, count)
+    best = opened.best(by, count, clip=True)
     if as_json:
         print_json({"by": by, "children": [entry.to_dict() for entry in best]})
         return

@@ -123,6 +123,7 @@ def search(
         raise UsageError("no searcher is named; give one or more, such as re bayes; `--list` has them all")
     from nasbench_ws.json_files import kept_if_used
     from nasbench_ws.search import Rules
+    from nasbench_ws.search.names import PLUGINS
     from nasbench_ws.search.run import search_tables
 
     if also and source is not None:
@@ -132,7 +133,7 @@ def search(
     with kept_if_used(None if keep is None else Path(keep)):
         folders = _folders(keep, tables)
         oracles = [_oracle(one, Rules(**rules), source) for one in tables]
-        names = list(dict.fromkeys(searchers))
+        names = list(dict.fromkeys(PLUGINS.whole_name(one) for one in searchers))
         everyone = list(dict.fromkeys([*names, BASELINE]))
         files = {(name, place): own / _file_name(name) for place, own in enumerate(folders) for name in everyone}
         with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:

@@ -115,28 +115,33 @@ def _describe(name: str, table: str, as_json: bool) -> None:
         for text in row.differences:
             click.echo(textwrap.fill(text, 79, initial_indent="* ", subsequent_indent="  "))
         return
-    from nasbench_ws.sharing.keys import call_key, components
-    from nasbench_ws.sharing.strategies import of_instance, resolve
+    from nasbench_ws.rankers.plan import Plan
+    from nasbench_ws.sharing.keys import call_key, check_less, components
+    from nasbench_ws.sharing.schedules import name_of
+    from nasbench_ws.sharing.strategies import PLUGINS, of_instance, resolve
     from nasbench_ws.space.child import child_network, parameter_count
     from nasbench_ws.tables.table import load
 
-    opened = load(table)
+    opened, name = load(table), PLUGINS.whole_name(name)
     children = list(opened.space)
     strategy = resolve(of_instance(name, 0), opened.space, opened.macro)
     parts = components(opened.macro, children, strategy.key)
+    check_less(opened.macro, children, [strategy.key, *(key for _, key in strategy.later)])
+    plan = Plan(name, opened.recipe)
+    width = max(plan.width([children[i] for i in part], strategy) for part in parts)
     sizes: dict[object, int] = {}  # of each distinct (slot, key)
     for arch in children:
         for slot, shapes in child_network(opened.macro, arch).layers():
             sizes[slot, call_key(strategy.key, arch, slot)] = sum(math.prod(shape) for shape in shapes)
     whole = sum(parameter_count(child_network(opened.macro, arch)) for arch in children)
     distinct = sum(sizes.values())
-    schedule = strategy.schedule if isinstance(strategy.schedule, str) else strategy.schedule.__name__
+    schedule = name_of(strategy.schedule)
     least, most = min(map(len, parts)), max(map(len, parts))
     sizes_text = f"{least}" if least == most else f"{least} to {most}"
     if as_json:
         print_json({
             "strategy": name, "table": opened.digest, "super_nets": len(parts), "children": list(map(len, parts)),
-            "schedule": schedule, "parameters": distinct, "parameters_alone": whole,
+            "schedule": schedule, "children_a_step": width, "parameters": distinct, "parameters_alone": whole,
             "shares_less_after": [part for part, _ in strategy.later],
         })  # fmt: skip
         return
@@ -144,6 +149,11 @@ def _describe(name: str, table: str, as_json: bool) -> None:
     where = "" if of_instance(name, 0) == name else ", as instance 0 divides them"
     click.echo(f"{name} on {opened.name}{where}: {what}, of {sizes_text} children; schedule {schedule}")
     click.echo(f"{distinct:,} distinct parameters for {whole:,} of the children together ({distinct / whole:.1%})")
+    if width > 1:
+        click.echo(
+            f"{width} children a step: matched in child-updates, --steps {plan.steps} are {plan.steps // width} of "
+            "these, so that every child is trained as often as by one a step"
+        )
     for part, _ in strategy.later:
         click.echo(f"shares less after {part:.0%} of the steps")
 

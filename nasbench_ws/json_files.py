@@ -63,6 +63,9 @@ def bytes_of(
 
 
 SCHEMA_VERSION = 1
+OURS, HEAD_BYTES = b"nasbench-ws", 4096  # what a record has among its first bytes: the name of its format
+BEGINNING = b'{"format":"nasbench-ws'
+REMEDY = "delete it, and run the command that wrote it again"
 ENVELOPE = ("format", "schema_version", "digest")
 
 
@@ -79,15 +82,26 @@ def read_record(
     path: str | Path,
     kind: str,
     error_type: type[NasbenchError] = ResultError,
-    remedy: str = "delete it, and run the command that wrote it again",
+    remedy: str = REMEDY,
 ) -> dict[str, Any]:
-    """The object in a file, its digest checked and its envelope taken off. `error_type` says what is wrong."""
+    """The object in a file, its digest checked and its envelope taken off. `error_type` says what is wrong.
+
+    Args:
+        path: of the file.
+        kind: its format's name.
+        error_type: what to raise.
+        remedy: what to do where it is broken; REMEDY is for files that a user names, which may be somebody else's.
+    """
     text = bytes_of(path, error_type, f"name the file of a {kind}")
     try:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError(f"a JSON {type(data).__name__}")
     except (ValueError, RecursionError) as error:
+        head = text[:HEAD_BYTES]
+        theirs = OURS not in head and not BEGINNING.startswith(head)  # and nobody is to delete it
+        if theirs and remedy == REMEDY:
+            raise error_type(f"{path} is no {kind} ({error}); name a file that nasbench-ws wrote") from error
         raise error_type(f"{path} is not a whole file of a {kind} ({error}); {remedy}") from error
     if data.get("format") != kind:
         raise error_type(f"{path} is JSON, but not a {kind}; name another file")

@@ -11,6 +11,7 @@ here.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import importlib.metadata
@@ -103,6 +104,25 @@ class Plugins:
     known: Iterable[str]
     usages: Iterable[str]
     command: str
+
+    def whole_name(self, name: str) -> str:
+        """`FILE.py` as `FILE.py:NAME`, where there is one public class in it, or no class and one function.
+
+        This kind's error names them where there are several, or none. Any other name is as it was. Runs nothing.
+        """
+        if not name.endswith(".py") or not Path(name).is_file():
+            return name
+        try:
+            nodes = ast.parse(Path(name).read_bytes()).body
+        except (SyntaxError, ValueError):
+            return name  # whoever runs it says so
+        classes = [one.name for one in nodes if isinstance(one, ast.ClassDef) and not one.name.startswith("_")]
+        functions = [one.name for one in nodes if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
+        found = classes or functions
+        if len(found) != 1:
+            several = f"has {', '.join(found)}" if found else "has no public class or function"
+            raise self.error(f"{name} {several}; say which {self.kind} is meant, as {name}:{(found or ['NAME'])[0]}")
+        return f"{name}:{found[0]}"
 
     def find(self, name: str) -> Any:
         """What `name` stands for, where it has no arguments."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 import enum
 import hashlib
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from nasbench_ws.errors import NasbenchError, StrategyError
+from nasbench_ws.errors import NasbenchError, StrategyError, UsageError
 from nasbench_ws.plugins import raised, users_code
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Edge, Space
@@ -126,6 +127,14 @@ def call_key(key: Key, arch: Architecture, slot: Slot) -> Hashable:
                 return value
             hash(value)
             reason = _incomparable(value)
+    except UsageError as error:  # of `arch.operation`
+        if slot.edge is not None:
+            raise
+        raise StrategyError(
+            f"the strategy's key asked child {arch.name} for the operation of an edge at {slot}, which is on none "
+            f"(slot.edge is None: {error}); where a slot is on no edge, as in the stem, reductions and the classifier, "
+            "return a key of its own, such as None"
+        ) from None
     except (NasbenchError, KeyboardInterrupt):
         raise
     except TypeError as error:
@@ -181,6 +190,27 @@ def partners(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]
         shared = [first.setdefault(place, number) for place in places]
         found.append(hashlib.sha256(repr(shared).encode()).hexdigest()[:8])
     return found
+
+
+def check_less(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]) -> None:
+    """StrategyError unless each key shares nothing that the one before did not: sharing only becomes less with time.
+
+    Args:
+        macro: the network around a cell.
+        children: those that are trained.
+        keys: in the order of time.
+    """
+    for before, after in itertools.pairwise(keys):
+        first: dict[tuple[Slot, Hashable], tuple[Architecture, Hashable]] = {}
+        for arch in children:
+            for slot, _ in child_network(macro, arch).layers():
+                was = call_key(before, arch, slot)
+                other, theirs = first.setdefault((slot, call_key(after, arch, slot)), (arch, was))
+                if theirs != was:
+                    raise StrategyError(
+                        f"a later key shares {slot} between children that did not share it before, such as "
+                        f"{other.name} and {arch.name}; sharing may only become less with time"
+                    )
 
 
 def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list[list[int]]:

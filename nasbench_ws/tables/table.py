@@ -242,12 +242,12 @@ class Table:
             (self.space[rows[i]], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in np.argwhere(lacking).tolist()
         ]
 
-    def best(self, by: str, n: int = 1) -> list[Entry]:
+    def best(self, by: str, n: int = 1, *, clip: bool = False) -> list[Entry]:
         """The n best by an accuracy (highest) or a loss (lowest), each network once; ties in order of index.
 
         Args:
             by: an accuracy or a loss.
-            n: how many.
+            n: how many; with `clip` fewer, where there are not so many.
         """
         if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
             self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
@@ -255,6 +255,7 @@ class Table:
             raise UsageError(f"{self.name} does not know {by}; it has {', '.join(self._known())}")
         values = np.where(self.firsts, self.column(by), np.nan)
         known = int((~np.isnan(values)).sum())
+        n = min(n, known) if clip else n
         if not 1 <= n <= known:
             raise UsageError(f"the {n} best of {known} children with a {by}: n must be 1 to {known}")
         order = np.argsort(-values if by.endswith("_accuracy") else values, kind="stable")  # NaN comes last
