@@ -144,7 +144,7 @@ FRONT = (
 @styled
 def regrets(name: str, curves: Mapping[str, Curve], lines: Mapping[str, float], unit: str) -> str:
     """Mean regret of each, with its band, on log axes."""
-    from matplotlib.ticker import NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     canvas = Canvas(name, f"Mean regret against cost of {', '.join(curves)}", height=3.9)
     axes = canvas.axes
@@ -162,13 +162,19 @@ def regrets(name: str, curves: Mapping[str, Curve], lines: Mapping[str, float], 
             canvas.note(line, f"{text}: {value * 100:.3f}")
     first = next(iter(curves.values()))
     axes.set_xlim(first.cost[0], first.cost[-1])
-    low, high = axes.get_ylim()
+    means = 100 * np.stack([one.mean for one in curves.values()])  # bands over two super-nets are wider than all
+    low, high = means.min() * (0.7 if means.min() > 0 else 1.3) - 0.02, means.max() * 1.2
+    axes.set_ylim(low, high)
     axes.set_yticks([tick for tick in (0, 0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50) if low <= tick <= high])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_locator(NullLocator())
     if first.cost[-1] < 1e6:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xticks([tick for tick in 2.0 ** np.arange(20) if first.cost[0] <= tick <= first.cost[-1] * 1.001])
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:  # matplotlib's own would be formulas, which a picture with text in it does not set
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda cost, _: f"{cost:.0e}".replace("+", ""))
         axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(unit)
     axes.set_ylabel("regret (points)")

@@ -243,12 +243,12 @@ def compare(results: Sequence[SearchResult], baseline: SearchResult) -> Comparis
         for i, result in enumerate(results)
     ]
     everyone = list(results) if any(r.name == baseline.name for r in results) else [*results, baseline]
-    pairs = [
-        (final(a.only(shared)), final(b.only(shared)), fewer(a.only(shared).instance, b.only(shared).instance))
-        for i, a in enumerate(everyone)
-        for b in everyone[:i]
-        for shared in [sorted(set(a.repetitions.tolist()) & set(b.repetitions.tolist()))]
-    ]
+    finals = [final(result) for result in everyone]
+    pairs = []
+    for i, a in enumerate(everyone):
+        for j, b in enumerate(everyone[:i]):
+            _, own, theirs = np.intersect1d(a.repetitions, b.repetitions, return_indices=True)
+            pairs.append((finals[i][own], finals[j][theirs], fewer(a.instance[own], b.instance[theirs])))
     seed_std = baseline.header.get("seed_std")
     return Comparison(
         tuple(sorted(rows, key=lambda row: row.anytime.mean)),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
 from small import oracle
 
 from nasbench_ws.errors import ResultError
-from nasbench_ws.report.search import search_page
+from nasbench_ws.report.search import regrets, search_page
 from nasbench_ws.search import Ask, search
 from nasbench_ws.search.compare import anytime, area, at, compare, curve, ert, final
 from nasbench_ws.search.exact import exhaustive
@@ -162,6 +163,13 @@ def test_the_page_holds_every_searcher_and_needs_nothing_else(results, world):
     assert page == search_page(
         chosen, results["random-without"], compare(chosen, results["random-without"]), exhaustive(world)
     )
+
+
+def test_costs_of_many_digits_are_written_as_numbers(world):
+    """Matplotlib writes powers of ten as formulas, whose source a browser would show."""
+    svg = regrets("r", {"random": curve(search("random", oracle(unit="macs"), repetitions=3))}, {}, "multiply-adds")
+    assert "mathdefault" not in svg
+    assert re.search(r">[125]e\d\d<", svg)
 
 
 def test_a_super_net_first_is_charged_before_anything_is_trained(world):

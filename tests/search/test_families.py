@@ -264,8 +264,8 @@ def test_names_say_how_they_are_written():
         search("then:shufle:3", oracle(), repetitions=1)
 
 
-def test_a_users_own_by_file_and_by_entry_point(tmp_path, monkeypatch):
-    (tmp_path / "my.py").write_text(
+def test_a_users_own_by_file_module_and_entry_point(tmp_path, monkeypatch):
+    (tmp_path / "my_searchers.py").write_text(
         "class Mine:\n"
         "    def __init__(self, setting, rng):\n"
         "        self.children, self.rng = len(setting.space), rng\n"
@@ -275,11 +275,20 @@ def test_a_users_own_by_file_and_by_entry_point(tmp_path, monkeypatch):
         "        pass\n"
         "NUMBER = 3\n"
     )
+    info = tmp_path / "searchers-1.0.dist-info"  # as pip leaves it
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: searchers\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nasbench_ws.searchers]\ninstalled-mine = my_searchers:Mine\n")
     monkeypatch.chdir(tmp_path)
-    assert (search("my.py:Mine", oracle(), repetitions=60, workers=2).trials == 64).all()
+    assert (search("my_searchers.py:Mine", oracle(), repetitions=60, workers=2).trials == 64).all()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("my_searchers:Mine", "installed-mine"):
+        assert (search(name, oracle(), repetitions=2).trials == 64).all()
     with pytest.raises(SearcherError) as caught:
-        resolve_searcher("my.py:NUMBER")
-    assert str(caught.value) == "searcher 'my.py:NUMBER' is a int; name a class, or a function, of (setting, rng)"
+        resolve_searcher("my_searchers.py:NUMBER")
+    assert str(caught.value) == (
+        "searcher 'my_searchers.py:NUMBER' is a int; name a class, or a function, of (setting, rng)"
+    )
 
 
 def test_a_setting_tells_what_is_known_without_training():
