@@ -105,7 +105,8 @@ def _sections(part: OnTable) -> list[Section]:
         shown = [baseline.name, *(result.name for result in others[start : start + IN_ONE - 1])]
         svg = regrets(f"regret{start}", {name: curves[name] for name in shown}, lines, unit)
         caption = REGRET.format(what.capitalize())
-        sections.append(Section("Regret against cost" if not start else "And the next", figure(svg, caption)))
+        title = f"Regret of {', '.join(shown[1:])}" if start else "Regret against cost"
+        sections.append(Section(title, figure(svg, caption)))
     rows = [(row.name, row.anytime, row.anytime_verdict) for row in comparison.rows]
     sections.append(Section("The anytime number", figure(forest(rows), ANYTIME)))
     ends = {row.name: row.quantiles for row in comparison.rows}

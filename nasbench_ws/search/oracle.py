@@ -144,12 +144,19 @@ class Oracle:
             _check_limit(table, rules.limit)
         cost, images = costs(table, rules.unit), train_images(table)
         whole = float(table.epochs[-1]) * images * BACKWARD * float(macs.mean())
-        return cls(
+        oracle = cls(
             table.space, table.name, table.digest, rules, table.epochs, shown, exists, test, cost,
             float(cost[:, -1].mean()), whole, params, macs, truth_name=table.truth_name,
             first=None if table.firsts.all() else tuple(table.column("isomorph").tolist()),
             sizes="macs" if table.has("macs") else "params",
         )  # fmt: skip
+        choices = int((table.firsts & oracle.allowed & np.isfinite(oracle.truth)).sum())
+        if choices < 2:
+            raise UsageError(
+                f"{table.name} has {'one network' if choices else 'no network'} to choose, by its rows and the limit; "
+                "a search needs two or more"
+            )
+        return oracle
 
     @property
     def budget(self) -> float:

@@ -8,9 +8,12 @@ Not here: many of them (run.py), what is asked (oracle.py). No torch.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,39 @@ from nasbench_ws.seeds import derive
 from nasbench_ws.space.cell import Space
 
 FREE_IN_A_ROW = 1000  # questions answered from memory, after which a searcher is taken to be going in circles
+PATIENCE = 300.0  # seconds that one call of a searcher may take: the slowest library here thinks for some ten
+
+
+class _Watch:
+    """Ends a call of a searcher that does not come back, where signals are to be had: in a process's first thread."""
+
+    def __init__(self) -> None:
+        self.name, self.since = "", 0.0  # whose call is on, and since when; 0: none
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        first = threading.current_thread() is threading.main_thread()
+        if not (first and hasattr(signal, "setitimer") and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL):
+            yield
+            return
+        signal.signal(signal.SIGALRM, self._look)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE / 4, PATIENCE / 4)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            self.since = 0.0
+
+    def _look(self, *signalled: object) -> None:
+        if self.since and time.perf_counter() - self.since > PATIENCE:
+            raise SearcherError(
+                f"searcher {self.name!r} has not come back for {PATIENCE:g} s from one call; look for a loop that "
+                "never ends in its ask, tell or incumbent"
+            )
+
+
+_watch = _Watch()
 
 
 def setting_of(oracle: Oracle) -> Setting:
@@ -33,7 +69,7 @@ def setting_of(oracle: Oracle) -> Setting:
 def alone(make: Make, name: str, oracle: Oracle, number: int) -> dict[str, Any]:
     """A row for `result.stack`."""
     seconds = -time.perf_counter()
-    with users_code():
+    with users_code(), _watch.on():
         searcher = _made(lambda rng: make(setting_of(oracle), rng), name, number)
         search = Repetition(searcher, name, oracle, number, seconds + time.perf_counter())
         while search.step():
@@ -44,7 +80,7 @@ def alone(make: Make, name: str, oracle: Oracle, number: int) -> dict[str, Any]:
 def together(make: MakeTasks, name: str, oracles: Sequence[Oracle], number: int) -> list[dict[str, Any]]:
     """A row an oracle: its searchers share what they like, and have a trial each in turn while their budgets last."""
     seconds = -time.perf_counter()
-    with users_code():
+    with users_code(), _watch.on():
         searchers = _made(lambda rng: make([setting_of(oracle) for oracle in oracles], rng), name, number)
         if not isinstance(searchers, Sequence) or len(searchers) != len(oracles):
             what = f"{len(searchers)} searchers" if isinstance(searchers, Sequence) else f"a {type(searchers).__name__}"
@@ -60,6 +96,7 @@ def together(make: MakeTasks, name: str, oracles: Sequence[Oracle], number: int)
 
 
 def _made(make: Callable[[np.random.Generator], Any], name: str, number: int) -> Any:
+    _watch.name, _watch.since = name, time.perf_counter()
     try:
         return make(np.random.default_rng(derive("search", name, number)))
     except NasbenchError:
@@ -107,7 +144,7 @@ class Repetition:
         world = self._world
         if not (self._spent < self._budget and self._in_a_row < FREE_IN_A_ROW):
             return False
-        self._seconds -= time.perf_counter()
+        self._seconds -= self._begins()
         try:
             asked = self._searcher.ask()
         except NasbenchError:
@@ -139,7 +176,7 @@ class Repetition:
         network = world.network(ask.child)
         if self._may is None or self._may[network]:
             self._judge.hear(network, seen.signal)
-        self._seconds -= time.perf_counter()
+        self._seconds -= self._begins()
         try:
             self._searcher.tell(number, ask, seen)
         except NasbenchError:
@@ -150,6 +187,11 @@ class Repetition:
         if cost:
             self._note(ask.child, point, world.trials[number][1], seen.signal)
         return True
+
+    def _begins(self) -> float:
+        """Now, when a call of the searcher begins; `_watch` counts from here, and to the next."""
+        _watch.name, _watch.since = self._name, time.perf_counter()
+        return _watch.since
 
     def _start(self) -> float:
         """What is spent before the first trial: a super-net's training."""
@@ -181,6 +223,7 @@ class Repetition:
         """The searcher's own choice, where it has one that may be chosen; else the judge's."""
         if self._own is None:
             return self._judge.best()
+        self._begins()
         try:
             chosen = self._own()
         except NasbenchError:

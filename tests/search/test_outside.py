@@ -54,6 +54,16 @@ def test_what_it_cannot_charge_or_show():
     )
 
 
+def test_where_there_is_nothing_to_choose():
+    assert refused(lambda: Oracle.of(small(part=1))) == (
+        "theirs has one network to choose, by its rows and the limit; a search needs two or more"
+    )
+    least = load("fashion14").column("macs").min()
+    assert refused(lambda: Oracle.of(load("fashion14"), Rules(limit=float(least)))) == (
+        "fashion14 has one network to choose, by its rows and the limit; a search needs two or more"
+    )
+
+
 def test_seconds_are_those_that_others_give():
     table = load("nasbench201-cifar10")
     oracle = Oracle.of(table, Rules(unit="seconds"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from small import oracle
 
 from nasbench_ws.errors import ResultError, SearcherError, UsageError
-from nasbench_ws.search import BUILT_IN, Ask, Oracle, Rules, SearchResult, World, search
+from nasbench_ws.search import BUILT_IN, Ask, Oracle, Rules, SearchResult, World, repetition, search
 from nasbench_ws.tables.table import load
 
 
@@ -117,6 +118,12 @@ def test_cached_answers_are_free_and_a_searcher_that_goes_in_circles_ends():
     assert search(Circles, oracle(repeats="cached"), repetitions=1).trials.tolist() == [1]
 
 
+def test_a_searcher_that_never_asks_trains_nothing():
+    with pytest.raises(SearcherError) as caught:
+        search(fixed(), oracle(), repetitions=1)
+    assert str(caught.value) == "searcher 'fixed' trains nothing; ask() must return a child while there is budget"
+
+
 def test_what_a_searcher_raises_is_the_cause():
     class Broken(Fixed):
         def tell(self, trial, ask, seen):
@@ -138,6 +145,24 @@ def test_what_a_searcher_raises_is_the_cause():
     with pytest.raises(UsageError) as caught:
         search("re", oracle(), unit="macs")
     assert str(caught.value) == "an Oracle has its rules; give unit to Oracle.of instead"
+
+
+@pytest.mark.parametrize("place", ["ask", "tell", "incumbent", "__init__"])
+def test_a_call_that_does_not_come_back_is_ended(place, monkeypatch):
+    def loop(self, *arguments):
+        while True:
+            pass
+
+    monkeypatch.setattr(repetition, "PATIENCE", 0.05)
+    stuck = type("Stuck", (Fixed,), {"asks": (1,), "name": "stuck", place: loop})
+    with pytest.raises(SearcherError) as caught:
+        search(stuck, oracle(), repetitions=1)
+    assert str(caught.value) == (
+        "searcher 'stuck' has not come back for 0.05 s from one call; look for a loop that never ends in its ask, tell "
+        "or incumbent"
+    )
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    assert len(search("random", oracle(), repetitions=3)) == 3  # which take longer than one call may
 
 
 def test_workers_give_the_same_bits_and_what_cannot_be_sent_says_so():
