@@ -34,10 +34,19 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, cards: bool = False) -> str:
+    """`cards`: each cell knows its heading, so that a page can show a row as a card on a phone."""
     top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+    def shown(row: Sequence[object]) -> str:
+        if not cards:
+            return "".join(f"<td>{escaped(cell)}</td>" for cell in row)
+        named = zip(head, row, strict=True)
+        return "".join(f'<td data-l="{escaped(name)}">{escaped(cell)}</td>' for name, cell in named)
+
+    body = "".join(f"<tr>{shown(row)}</tr>" for row in rows)
+    kind = ' class="cards"' if cards else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def number(value: float | None, digits: int = 3, *, sign: bool = False, short: bool = False) -> str:

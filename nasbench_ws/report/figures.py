@@ -32,22 +32,57 @@ MANY = 1000  # children, above whose number no single one is drawn beside a box
 LABELS = 16  # operations on edges, above which their names stand upright
 
 
+class Kinds(NamedTuple):
+    """What marks are coloured by: a number for each child, the names of the numbers, and what they are names of."""
+
+    of: npt.NDArray[np.int64]  # (n,)
+    names: Sequence[str]
+    what: str
+
+
 @styled
-def scatter(names: Sequence[str], truth: Array, spread: Array, scores: Array, tied: npt.NDArray[np.bool_]) -> str:
-    """Mean score (I, n) against ground truth; bars are standard deviations, open marks share a score with another."""
+def scatter(
+    names: Sequence[str], truth: Array, spread: Array, scores: Array, tied: npt.NDArray[np.bool_],
+    kinds: Kinds | None = None, tau: float = np.nan,
+) -> str:  # fmt: skip
+    """Mean score (I, n) against ground truth; bars are standard deviations, open marks share a score with another.
+
+    A child far off the others is at the edge as a triangle: the axes are for the rest.
+    """
     canvas = Canvas("scatter", "Score of each child against its ground truth")
     mean = np.nanmean(scores, axis=0) * 100
     over = np.nanstd(scores, axis=0, ddof=1) * 100 if len(scores) > 1 else np.zeros(len(mean))
-    axes = canvas.axes
-    axes.errorbar(truth * 100, mean, xerr=spread * 100, yerr=over, fmt="none", ecolor=FAINT, elinewidth=0.7, alpha=0.6)
+    axes, x = canvas.axes, truth * 100
+    left, below = _beginning(x), _beginning(mean)
+    off = (x < left) | (mean < below)
+    bars: Any = {"fmt": "none", "ecolor": FAINT, "elinewidth": 0.7, "alpha": 0.6}
+    axes.errorbar(x[~off], mean[~off], xerr=spread[~off] * 100, yerr=over[~off], **bars)
     for i, name in enumerate(names):
         if np.isfinite(mean[i]):
-            true = f"{truth[i] * 100:.2f} +- {spread[i] * 100:.2f}"
+            true = f"{x[i]:.2f} +- {spread[i] * 100:.2f}"
             note = f"{name}: score {mean[i]:.2f} +- {over[i]:.2f}, ground truth {true}"
-            _mark(canvas, truth[i] * 100, mean[i], note, filled=not tied[i])
+            colour = FIRST if kinds is None else SERIES[kinds.of[i]]
+            at = max(x[i], left), max(mean[i], below)
+            _mark(canvas, *at, note, filled=not tied[i], colour=colour, shape="<" if off[i] else "o")
+    if off.any():
+        axes.annotate(f" {int(off.sum())} further off", (0.02, 0.02), xycoords="axes fraction", color=FAINT, fontsize=9)
+    if np.isfinite(tau):
+        corner: Any = {"xycoords": "axes fraction", "va": "top", "fontsize": 10}
+        axes.annotate(f"Kendall tau {tau:.2f}", (0.02, 0.98), **corner)
+    for number, name in enumerate(kinds.names if kinds is not None else ()):
+        axes.plot([], [], "o", color=SERIES[number], markersize=5, label=name)
+    if kinds is not None:
+        axes.legend(title=kinds.what, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=8)
     axes.set_xlabel("ground truth: test accuracy trained alone (%)")
     axes.set_ylabel("score: validation accuracy\nin the super-net (%)")
     return canvas.svg()
+
+
+def _beginning(values: Array) -> float:
+    """Where an axis begins: at the least value that is no more than three quartile ranges below the lower quartile."""
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, [0.25, 0.75])
+    return float(known[known >= low - 3 * (high - low)].min())
 
 
 @styled
@@ -64,7 +99,7 @@ def window(taus: Array, bound: float, params: float) -> str:
     canvas.axes.set_xlabel("steps before the end")
     canvas.axes.set_ylabel("Kendall tau")
     if len(taus) > 1:
-        canvas.axes.legend(ncols=3, fontsize=8)
+        canvas.axes.legend(ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
     return canvas.svg()
 
 
@@ -118,8 +153,11 @@ def ranks(names: Sequence[str], truth: Array, ranked: Array) -> str:
 
 
 @styled
-def interference(changes: Array) -> str:
-    """Change of each child's accuracy (column) by steps of another (row), (n, n), in points."""
+def interference(changes: Array, names: Sequence[str], block: int) -> str:
+    """Change of each child's accuracy (column) by steps of another (row), (n, n), in points.
+
+    Every `block` children are alike on the first edge; they are divided by lines, and named by the first of them.
+    """
     canvas = Canvas("interference", "What steps of one child do to the accuracy of all", height=4.8)
     points = changes * 100
     limit = float(np.nanquantile(np.abs(points), 0.98)) or 1.0
@@ -127,7 +165,15 @@ def interference(changes: Array) -> str:
     bar = canvas.axes.figure.colorbar(shown, ax=canvas.axes, shrink=0.8)
     bar.set_label("change of accuracy (points)")
     bar.outline.set_edgecolor(FAINT)
-    canvas.axes.set_xlabel("child scored, in order of index")
+    starts = list(range(0, len(names), max(1, block)))
+    if len(starts) <= LABELS:
+        for start in starts[1:]:
+            canvas.axes.axvline(start - 0.5, color=INK, linewidth=0.6)
+            canvas.axes.axhline(start - 0.5, color=INK, linewidth=0.6)
+        labels = [names[start] for start in starts]
+        canvas.axes.set_xticks(starts, labels)
+        canvas.axes.set_yticks(starts, labels)
+    canvas.axes.set_xlabel("child scored, from the one named on")
     canvas.axes.set_ylabel("child trained")
     return canvas.svg()
 
@@ -275,10 +321,12 @@ def cost(names: Sequence[str], params: Array, truth: Array, what: str = "test ac
     return canvas.svg()
 
 
-def _mark(canvas: Canvas, x: float, y: float, note: str, filled: bool = True) -> None:
+def _mark(
+    canvas: Canvas, x: float, y: float, note: str, filled: bool = True, colour: str = FIRST, shape: str = "o"
+) -> None:
     """A point that says what it is."""
-    face = FIRST if filled else "none"
-    (mark,) = canvas.axes.plot(x, y, "o", color=FIRST, markerfacecolor=face, markersize=5)
+    face = colour if filled else "none"
+    (mark,) = canvas.axes.plot(x, y, shape, color=colour, markerfacecolor=face, markersize=5)
     canvas.note(mark, note)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from nasbench_ws.markup import escaped, paragraph
 from nasbench_ws.provenance import versions
@@ -42,7 +43,7 @@ summary { cursor: pointer; padding: .25rem 0; }
 .board th:first-child, .board td:first-child { min-width: 0; }
 .board .t { text-align: left; } .board .n { white-space: normal; min-width: 7rem; }
 .board .long { display: block; min-width: 11rem; white-space: normal; }
-@media (min-width: 60rem) { .wide:has(.board) { width: 56rem; margin-left: -5rem; } }
+@media (min-width: 60rem) { .filter + .wide { width: 56rem; margin-left: -5rem; } }
 @media (max-width: 30rem) {
   .board thead { display: none; } .board, .board tbody, .board tr { display: block; width: 100%; }
   .board tr[hidden] { display: none; } .board tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
@@ -50,7 +51,12 @@ summary { cursor: pointer; padding: .25rem 0; }
   .board td::before { content: attr(data-l) " "; color: var(--faint); }
   .board td.n { font-weight: 600; font-size: 1rem; } .board td.n::before { content: ""; }
   .board td:first-child { min-width: 0; } .board .long { display: inline; }
-  .board td[data-v=""] { display: none; } }
+  .board td[data-v=""] { display: none; }
+  .cards thead { display: none; } .cards, .cards tbody, .cards tr { display: block; width: 100%; }
+  .cards tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
+  .cards td { display: inline-block; border: 0; padding: 0 .8rem 0 0; text-align: left; white-space: nowrap; }
+  .cards td:first-child { display: block; font-weight: 600; } .cards td:empty { display: none; }
+  .cards td:not(:first-child)::before { content: attr(data-l) " "; color: var(--faint); } }
 nav { font-size: .88rem; margin: .6rem 0; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 a { color: var(--first); }
 .text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
@@ -84,7 +90,8 @@ def page(title: str, sections: Iterable[Section], *, about: str = "", script: st
     links = "".join(
         f'<a href="#{name}">{escaped(s.title)}</a>' for name, s in zip(ids, listed, strict=True)
     ) if len(listed) > 2 else ""  # fmt: skip
-    made = f"Made by nasbench-ws {versions()['nasbench-ws']}."
+    day = date.today()
+    made = f"Made by nasbench-ws {versions()['nasbench-ws']} on {day.day} {day:%B %Y}."
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="generator" content="nasbench-ws {versions()["nasbench-ws"]}">'

@@ -16,14 +16,15 @@ from nasbench_ws.markup import escaped, number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
-from nasbench_ws.report.canvas import prefixed
+from nasbench_ws.report.canvas import SERIES, prefixed
 from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import Comparison, compare, name_of
+from nasbench_ws.results.compare import LOW_IS_GOOD, Comparison, compare, name_of
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import cost_text
+from nasbench_ws.results.text import LABELS, cost_text
 from nasbench_ws.results.truth import GroundTruth, children_of, once
 
 
@@ -46,14 +47,50 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
     for place, result in enumerate(results, start=1):
         sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
     names = ", ".join(sorted({result.assessment.table.name for result in results}))
-    return page(f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}", sections)
+    title = f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}"
+    return page(title, sections, about=_about(results))
+
+
+def _about(results: Sequence[Result]) -> str:
+    """What the page is."""
+    outcome, table = results[0].outcome, results[0].assessment.table
+    if len(results) > 1:
+        return f"{len(results)} ways to rank the {len(outcome.children)} children of {table.name}, side by side."
+    what = f"{outcome.steps:,} steps a super-net, matched in {outcome.match}" if outcome.match else "nothing is trained"
+    return (
+        f"How {name_of(results[0])} ranks the {len(outcome.children)} children of {table.name}: "
+        f"{outcome.instances} instances, {what}."
+    )
 
 
 def _scatter(result: Result, truth: GroundTruth) -> str | None:
     scores = result.scores
     if not np.isfinite(scores).any():
         return None
-    return figures.scatter(_names(truth), truth.truth, _spread(truth), scores, _tied(scores))
+    tau = result.metrics["kendall_tau"].mean if "kendall_tau" in result.metrics else np.nan
+    return figures.scatter(
+        _names(truth), truth.truth, _spread(truth), scores, _tied(scores), _deciding(truth), tau
+    )  # fmt: skip
+
+
+def _deciding(truth: GroundTruth) -> figures.Kinds | None:
+    """The operations of the edge that explains most of the truth's variance; None where colours do not suffice."""
+    children = children_of(truth)
+    space = children[0].space
+    if len(space.operations) > len(SERIES):
+        return None
+    choices = np.array([child.choices for child in children])  # (n, edges)
+    between = [
+        sum(
+            float(own.sum()) * float(truth.truth[own].mean() - truth.truth.mean()) ** 2
+            for number in range(len(space.operations))
+            if (own := choices[:, edge] == number).any()
+        )
+        for edge in range(choices.shape[1])
+    ]
+    most = int(np.argmax(between))
+    a, b = space.edges[most]
+    return figures.Kinds(choices[:, most], space.operations, f"operation on edge {a}-{b}, which decides most")
 
 
 def _ranks(result: Result, truth: GroundTruth) -> str | None:
@@ -93,7 +130,11 @@ def _tuning(result: Result, truth: GroundTruth) -> str | None:
 
 def _interference(result: Result, truth: GroundTruth) -> str | None:
     found = result.outcome.readouts.interference
-    return figures.interference(matrix(found, len(truth))) if found else None
+    if not found:
+        return None
+    children = children_of(truth)
+    alike = [child.choices[0] for child in children].count(children[0].choices[0])
+    return figures.interference(matrix(found, len(truth)), _names(truth), alike)
 
 
 ALIKE = 1.05  # costs within this factor are the same
@@ -105,7 +146,8 @@ HEADINGS = {  # title, what is seen, and why it may not be
     "scatter": (
         "Scores against the ground truth",
         "A point a child; hover for its name. Bars are standard deviations: across, between the table's seeds; up, "
-        "between instances. An open point has the same score as another child in some instance.",
+        "between instances. An open point has the same score as another child in some instance; a triangle at the edge "
+        "is a child far off the others.",
         "every instance diverged",
     ),
     "ranks": (
@@ -142,7 +184,7 @@ HEADINGS = {  # title, what is seen, and why it may not be
 
 def _one(result: Result, truth: GroundTruth | None, before: str, place: int) -> list[Section]:
     """The sections of one result."""
-    sections = [Section(f"{before}Verdict", summary(result.assessment))]
+    sections = [Section(f"{before}Verdict", summary(result.assessment, cards=True))]
     left_out = []
     for name, draw in FIGURES.items():
         title, caption, why = HEADINGS[name]
@@ -185,11 +227,31 @@ def _side_by_side(results: Sequence[Result]) -> Section:
         )
     else:
         body += paragraph("All cost the same within 5 %: there is no front to draw.", "note")
+    body += _metrics([result for result in results if "kendall_tau" in result.metrics])
     try:
         body += _pairs(compare(results))
     except UsageError as error:  # not of one match: the figures stand, a test does not
         body += paragraph(f"No differences: {error}.", "note")
     return Section("Side by side", body)
+
+
+def _metrics(results: Sequence[Result]) -> str:
+    """Every metric of every result; the best of each row is bold, by its direction, where there is one."""
+    known = [name for name in LABELS if all(name in result.metrics for result in results)]
+    columns = [
+        Column("metric", "hover over a name for what it is; up: higher is better, down: lower", text=True),
+        *(Column(name_of(result), f"{result.outcome.instances} instances") for result in results),
+    ]
+    lines = []
+    for name in known:
+        means = [result.metrics[name].mean for result in results]
+        low = name.startswith(LOW_IS_GOOD)
+        best = (min if low else max)(means)
+        arrow = "\N{DOWNWARDS ARROW}" if low else "\N{UPWARDS ARROW}"
+        cells = [Cell(mean, f"<b>{number(mean)}</b>" if mean == best else number(mean)) for mean in means]
+        label = f'<span title="{escaped(name)}">{escaped(LABELS[name])} {arrow}</span>'
+        lines.append(Line([Cell(LABELS[name], label), *cells]))
+    return sortable(columns, lines, name=0)
 
 
 def _beats(a: figures.Row, b: figures.Row) -> bool:
@@ -209,7 +271,7 @@ def _pairs(found: Comparison) -> str:
         "detectable would have been detected with a chance of 80 %."
     )
     head = ["difference", "mean", "95 % interval", "instances", "detectable", "verdict"]
-    return paragraph(note, "note") + table(head, rows)
+    return paragraph(note, "note") + table(head, rows, cards=True)
 
 
 def _made(result: Result) -> str:
@@ -237,7 +299,8 @@ def _made(result: Result) -> str:
 
 
 def _joined(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in ("", None, [], 0))
+    shown = ((key, " and ".join(map(str, x)) if isinstance(x, list | tuple) else x) for key, x in data.items())
+    return ", ".join(f"{key} {value}" for key, value in shown if value not in ("", None, 0))
 
 
 def _row(result: Result) -> figures.Row:

@@ -12,12 +12,12 @@ from nasbench_ws.results.assessment import Assessment, Metric
 from nasbench_ws.results.text import BASELINES, LABELS, gap_text
 
 
-def summary(found: Assessment) -> str:
-    """The verdict and the metrics, as HTML."""
-    return paragraph(found.verdict, "verdict") + _numbers_table(found)
+def summary(found: Assessment, *, cards: bool = False) -> str:
+    """The verdict and the metrics, as HTML; with `cards`, for a page that shows rows as cards on a phone."""
+    return paragraph(found.verdict, "verdict") + _numbers_table(found, cards)
 
 
-def _numbers_table(found: Assessment) -> str:
+def _numbers_table(found: Assessment, cards: bool) -> str:
     def row(label: str, name: str, metrics: Mapping[str, Metric]) -> list[str]:
         one = metrics[name]
         low, high = one.interval
@@ -41,4 +41,4 @@ def _numbers_table(found: Assessment) -> str:
             f"parameter count). Minus parameter count: {gap_text(one.minus_params)}. {text}"
         )
     head = ["metric", "mean", "std", "95 % interval", *BASELINES]
-    return table(head, rows) + paragraph(text, "note")
+    return table(head, rows, cards=cards) + paragraph(text, "note")
