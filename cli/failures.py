@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import os
 import sys
@@ -50,6 +51,8 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
         if error.filename is not None:  # of a file, and a fault of ours: all others are NasbenchErrors by now
             raise
         _discard_output()
+        if error.errno == errno.EPIPE:
+            sys.exit(1)  # as click does: the reader has what it wanted
         said = error.strerror or str(error)
         _show(OutputError(f"standard output cannot be written: {said}; free some space there, or redirect it"))
         sys.exit(OutputError.exit_code)

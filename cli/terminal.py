@@ -1,4 +1,6 @@
-"""stdout as a terminal may be given it: names in tables, results and folders come from strangers.
+"""stdout as a terminal, or whoever reads the answer, may be given it.
+
+Names in tables, results and folders come from strangers, and what a user's code starts or calls may write, too.
 
     with harmless_output():
         click.echo("\\x1b[2J of a name")        # is written out, and clears no screen
@@ -7,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -30,9 +33,40 @@ class _Printable:
 
 @contextlib.contextmanager
 def harmless_output() -> Iterator[None]:
-    """Inside, stdout passes no escape sequence on."""
-    own, sys.stdout = sys.stdout, _Printable(sys.stdout)
+    """Inside, stdout passes no escape sequence on, and is written by this program alone."""
+    own = sys.stdout
+    with _apart(own) as stream:
+        sys.stdout = _Printable(stream)
+        try:
+            yield
+        finally:
+            sys.stdout = own
+
+
+@contextlib.contextmanager
+def _apart(own: Any) -> Iterator[Any]:
+    """The process's standard output by another descriptor; the first is stderr's meanwhile.
+
+    What programs that a user's code starts, and libraries that are not Python's, write to it is no part of the answer.
+    """
     try:
-        yield
+        os.fstat(2)
+        ours = own.fileno() == 1
+    except (OSError, ValueError, AttributeError):  # stderr is closed, or this is no stream of the system
+        ours = False
+    if not ours:
+        yield own
+        return
+    own.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    stream = os.fdopen(kept, "w", encoding=own.encoding, errors=own.errors, newline="\n")
+    try:
+        yield stream
+        stream.flush()
     finally:
-        sys.stdout = own
+        with contextlib.suppress(OSError):
+            own.flush()  # of who kept the stream: to stderr too
+        os.dup2(kept, 1)
+        with contextlib.suppress(OSError):  # which the flush has met already
+            stream.close()

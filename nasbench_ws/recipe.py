@@ -155,11 +155,14 @@ class Recipe:
         >>> Recipe().override("images=folder:cats, dogs,epochs=4").images
         'folder:cats, dogs'
         """
-        changes = self.to_dict()
+        changes, seen = self.to_dict(), set()
         for item in filter(None, (part.strip() for part in re.split(r",(?=\s*(?:[A-Za-z_]\w*\s*=|$))", text))):
             name, equals, value = item.partition("=")
             if not equals:
                 raise UsageError(f"recipe change {item!r} has no '='; write e.g. epochs=4,lr=0.2")
+            if name in seen:
+                raise UsageError(f"recipe {name} is there twice in {text!r}; give it once")
+            seen.add(name)
             default = changes.get(name)
             try:
                 changes[name] = value if default is None or isinstance(default, str) else json.loads(value)

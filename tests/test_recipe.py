@@ -59,3 +59,9 @@ def test_cycles_that_are_none(cycles: str) -> None:
         f"recipe cycles is {cycles!r}; write N or N:M, 1 to 100 cosines of which each is M times as long as the one "
         "before, M at least 1"
     )
+
+
+def test_a_key_that_is_given_twice() -> None:
+    with pytest.raises(UsageError) as caught:
+        Recipe().override("lr=0.1,epochs=4, lr=0.2")
+    assert str(caught.value) == "recipe lr is there twice in 'lr=0.1,epochs=4, lr=0.2'; give it once"

@@ -64,3 +64,18 @@ def test_names_that_no_file_can_have_while_it_is_written_are_refused_before(tmp_
     assert str(caught.value) == f"{path} cannot be written: File name too long; choose a place that can be written"
     check_output(str(tmp_path / ("a" * 236 + ".json")))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["", "1 / 0"])
+def test_what_a_users_code_starts_writes_nothing_into_the_answer(tmp_path: Path, ending: str) -> None:
+    code = (
+        "import os, subprocess, sys\nos.write(1, b'below\\n')\nsubprocess.run(['echo', 'beside'])\n"
+        f"sys.__stdout__.write('around\\n')\ndef key(arch, slot): return None\n{ending}\n"
+    )
+    (tmp_path / "my.py").write_text(code)
+    command = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()", "strategies", "my.py:key"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == (6 if ending else 0)
+    assert done.stdout == "" if ending else done.stdout.startswith("my.py:key on fashion14: one super-net")
+    assert {"below", "beside", "around"} <= set(done.stderr.splitlines())
+    assert not {"below", "beside", "around"} & set(done.stdout.splitlines())
