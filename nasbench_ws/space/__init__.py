@@ -4,7 +4,8 @@
     DEEPER64.architecture("124").hash
 
 cell.py holds spaces and children, names.py reads their texts, registry.py knows spaces by name, isomorphism.py finds
-relabellings, exchange.py speaks to optimisers; macro.py, blocks.py and child.py describe networks.
+relabellings, exchange.py speaks to optimisers; macro.py, blocks.py and child.py describe networks, operations.py what
+is on their edges, torch_modules.py those that are a user's modules.
 """
 
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Edge, Space
@@ -16,10 +17,11 @@ from nasbench_ws.space.isomorphism import (
     representatives,
     same_network_classes,
 )
+from nasbench_ws.space.operations import Layer, register_operation
 from nasbench_ws.space.registry import DEEPER64, SPACES, TOPOLOGY729, get_space, register_space
 
 __all__ = [
-    "DEEPER64", "NO_EDGE", "SPACES", "TOPOLOGY729", "Architecture", "ArchitectureLike", "Edge", "Space", "config_space",
-    "get_space", "isomorphic", "isomorphism_classes", "parameter_names", "register_space", "representatives",
-    "same_network_classes", "space_json",
+    "DEEPER64", "NO_EDGE", "SPACES", "TOPOLOGY729", "Architecture", "ArchitectureLike", "Edge", "Layer", "Space",
+    "config_space", "get_space", "isomorphic", "isomorphism_classes", "parameter_names", "register_operation",
+    "register_space", "representatives", "same_network_classes", "space_json",
 ]  # fmt: skip

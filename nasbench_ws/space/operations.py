@@ -37,7 +37,15 @@ from nasbench_ws.space.torch_modules import drawing, examine, is_module
 class Layer:
     """ReLU (optional), then pooling 3x3, or depthwise and dense convolution; batch norm follows always.
 
-    Kernels are 0 where there is no such convolution. `groups` divides the channels of the dense one.
+    UsageError for one that is both or neither, or whose kernel is even, which would change height and width.
+
+    Args:
+        relu: before it.
+        pool: "max" or "average" for pooling 3x3, "" for none.
+        depthwise: kernel of a depthwise convolution, 0: none.
+        dilation: of the depthwise convolution.
+        conv: kernel of the dense convolution behind it, 0: none.
+        groups: parts that the channels of the dense convolution are divided into.
     """
 
     relu: bool = True
@@ -122,6 +130,9 @@ def register_operation(name: str) -> Callable[[Maker], Maker]:
 
     In a file with a space that uses it (`--space my.py:SPACE`) it is known in every process that works on that space.
     A name keeps its meaning: one that is built in is refused.
+
+    Args:
+        name: of the operation, as spaces list it.
     """
 
     def register(make: Maker) -> Maker:
