@@ -20,6 +20,7 @@ One of a user's own is such layers, or a torch module as it is (torch_modules.py
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -191,6 +192,15 @@ def _called(operation: str, make: Callable[[], object]) -> Any:
             return make()
         except Exception as error:
             raise UsageError(f"the operation {operation} raised {raised(error)}") from error
+
+
+def content(operation: str, macro: Macro) -> object:
+    """What two names of one operation have alike, and other operations have not: layers, or a module drawn from 0."""
+    layers = layers_of(operation, macro)
+    if not (layers and isinstance(layers[0], Module)):
+        return layers
+    with drawing(0):
+        return pickle.dumps(module_of(operation, macro))
 
 
 def module_of(operation: str, macro: Macro) -> Any:

@@ -21,7 +21,7 @@ from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.plugins import Plugins
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import SMALL
-from nasbench_ws.space.operations import layers_of
+from nasbench_ws.space.operations import content
 
 DEEPER64 = Space("deeper64", 2, ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_5x5"))
 TOPOLOGY729 = Space("topology729", 3, ("none", "skip_connect", "sep_conv_3x3"))
@@ -31,7 +31,12 @@ SPACES: dict[str, Space] = {space.name: space for space in (DEEPER64, TOPOLOGY72
 
 
 def register_space(space: Space) -> Space:
-    """Make `space` known to `get_space`. A name keeps its meaning: another space under it is refused."""
+    """Make `space` known to `get_space`. A name keeps its meaning: another space under it is refused.
+
+    UsageError too where there is nothing to rank: one operation alone, or two names of the same one.
+    """
+    if space.name not in SPACES:
+        _check_children(space)
     known = SPACES.setdefault(space.name, space)
     if known != space:
         raise UsageError(
@@ -67,7 +72,6 @@ def _of_a_file(name: str) -> Space:
         found = _PLUGINS.find(where if Path(path).is_file() else name)
         if not isinstance(found, Space):
             raise UsageError(f"{name} is {type(found).__name__} {str(found)[:60]!r}, and must be a Space(...)")
-        _check_children(found)
         space = register_space(found)
         vars(space)["made_again"] = get_space, (where,)
         _files[where] = space
@@ -87,13 +91,13 @@ def _check_children(space: Space) -> None:
     names: dict[object, str] = {}
     for operation in space.operations:
         try:
-            layers = tuple(layers_of(operation, macro) for macro in _MACROS)
+            layers = tuple(content(operation, macro) for macro in _MACROS)
         except UsageError:  # it is not for networks of that size, or wrong: a network says which
             continue
         other = names.setdefault(layers, operation)
         if other != operation:
             raise UsageError(
-                f"the operations {other} and {operation} of {space.name} are the same layers, so that every network "
+                f"the operations {other} and {operation} of {space.name} are the same, so that every network "
                 "has several names and is trained as often; leave one of them out"
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from nasbench_ws.cli import group
+from nasbench_ws.results.result import Result
 from nasbench_ws.space import operations, registry
 from nasbench_ws.space.operations import OPERATIONS
 from nasbench_ws.space.registry import SPACES
@@ -104,10 +105,12 @@ def test_from_a_file_to_a_leaderboard(folder: Path) -> None:
         text = said(*evaluate, "--workers", "1", "-o", f"{name}.json")
         if chosen() is not TORCH:
             assert "7 of 8 children by torch" in " ".join(text.split())
-    result = json.loads((folder / "full.json").read_text())
-    assert np.isfinite([result["scores"][mode] for mode in result["scores"]]).all()
-    assert "operation gated" in result["versions"]
-    assert said("leaderboard", "full.json", "pairs.json", *TABLE).count(" >") == 8
+    outcome = Result.load("full.json").outcome
+    assert list(outcome.scores) == modes[1::2]
+    assert all(np.isfinite(scores).all() for scores in outcome.scores.values())
+    assert "operation gated" in outcome.versions
+    board = said("leaderboard", "full.json", "pairs.json", *TABLE)
+    assert len(re.findall(r"^ *> *\d+ (?:full|pairs) ", board, re.MULTILINE)) == 8
     assert "full" in said("compare", "full.json", "pairs.json")
     assert "Pairs the wrong way round" in said("why", "full.json", *TABLE)
     assert "mine" in said("show", "212", *TABLE)
@@ -115,7 +118,7 @@ def test_from_a_file_to_a_leaderboard(folder: Path) -> None:
         assert "KiB" in said(*what)
     assert "random" in said("search", "re", "random", *TABLE, "--repetitions", "20")
     assert "own.h5" in said("data", "card", *TABLE)
-    said("export", "mine.csv", *TABLE)
+    said("export", "-o", "mine.csv", *TABLE)
     assert len((folder / "mine.csv").read_text().splitlines()) == 1 + 8 * 2 * 2
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.space import operations
+from nasbench_ws.space import operations, registry
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.space.operations import OPERATIONS, layers_of, register_operation
 
@@ -165,6 +166,19 @@ REFUSED = {
 @pytest.fixture(autouse=True)
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "OPERATIONS", dict(OPERATIONS))
+
+
+def test_two_names_of_one_module_are_one_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "SPACES", dict(registry.SPACES))
+    for name, dropped in (("one", 0.1), ("two", 0.1), ("other", 0.2)):
+        register_operation(name)(lambda macro, dropped=dropped: nn.Dropout(dropped))
+    assert registry.register_space(Space("fine", 1, ("one", "other"))).name == "fine"
+    with pytest.raises(UsageError) as caught:
+        registry.register_space(Space("same", 1, ("other", "one", "two")))
+    assert str(caught.value) == (
+        "the operations one and two of same are the same, so that every network has several names and is trained as "
+        "often; leave one of them out"
+    )
 
 
 @pytest.mark.parametrize("fault", REFUSED)

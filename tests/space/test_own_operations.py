@@ -106,12 +106,12 @@ def test_what_is_no_space(mine: Path, name: str, message: str) -> None:
         ),
         (
             ("wide_conv", "twin", "skip_connect"),
-            "the operations wide_conv and twin of odd are the same layers, so that every network has several names and "
+            "the operations wide_conv and twin of odd are the same, so that every network has several names and "
             "is trained as often; leave one of them out",
         ),
         (
             ("conv_3x3", "nor_conv_3x3"),
-            "the operations conv_3x3 and nor_conv_3x3 of odd are the same layers, so that every network has several "
+            "the operations conv_3x3 and nor_conv_3x3 of odd are the same, so that every network has several "
             "names and is trained as often; leave one of them out",
         ),
     ],
