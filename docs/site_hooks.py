@@ -41,6 +41,19 @@ def notebook_page(path: Path) -> str:
     return "\n\n".join([title, f"[Download this notebook]({path.name})", rest, *cells[1:]]) + "\n"
 
 
+def on_page_content(html: str, *, page: Any, **_: Any) -> str:
+    """In the reference of commands: no default where there is none, and examples a line each."""
+    if page.file.src_uri != "commands.md":
+        return html
+
+    def listed(match: re.Match[str]) -> str:
+        lines = "\n".join(line.strip() for line in match[2].splitlines() if line.strip())
+        return f"<p>{match[1]}</p>\n<pre><code>{lines}</code></pre>"
+
+    without = re.sub(r"<code>(?:Sentinel\.UNSET|None|False)</code>", "", html)
+    return re.sub(r"<p>(Examples?:|Completion of [^<]*?:|Exit codes:)\n([^<]*)</p>", listed, without)
+
+
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Links to the files of `data/`, from a page of docs/, become links to the pages that include them."""
     up = "../" * page.file.src_uri.count("/")

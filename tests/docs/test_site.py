@@ -32,6 +32,10 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     commands = (tmp_path / "site" / "commands" / "index.html").read_text()
     assert "nasbench-ws evaluate" in commands
     assert "--end-lr" in commands
+    assert "UNSET" not in commands  # click's word for no default
+    assert "<pre><code>nasbench-ws build runs --seeds 0-2 --recipe epochs=8\n" in commands
+    assert (tmp_path / "site" / "notebooks" / "strategy" / "index.html").is_file()
+    assert (tmp_path / "site" / "notebooks" / "strategy.ipynb").is_file()
 
 
 def test_what_counts_as_loading() -> None:
