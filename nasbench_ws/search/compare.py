@@ -300,7 +300,7 @@ def _verdict(difference: float, p_value: float) -> str:
 
 def _check_comparable(result: SearchResult, baseline: SearchResult) -> None:
     here, there = (dict(identity(r.header)) for r in (result, baseline))
-    ignored = ("searcher", "table.name", "epochs", "rules.repeats", "tasks")
+    ignored = ("searcher", "table.name", "epochs", "rules.repeats", "tasks", "code")
     differing = [key for key in sorted({*here, *there}) if key not in ignored and here.get(key) != there.get(key)]
     if differing:
         key = differing[0]

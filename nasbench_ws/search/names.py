@@ -8,10 +8,13 @@ A built-in one's file is imported when it is asked for. Not here: what they do. 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from numpy.random import Generator
@@ -118,6 +121,28 @@ def resolve_tasks(name: str) -> MakeTasks:
             "multitask:coevolution and multitask:ctr search all at once"
         )
     return partial(_of_tasks, make, arguments)
+
+
+def code_of(make: str | Make) -> str | None:
+    """SHA-256 of the file that a searcher of a user's own is in, or of the ranking that `then` has; None where neither.
+
+    What was kept of a search is not gone on with when this has changed.
+    """
+    name = make if isinstance(make, str) else ""
+    name = name.partition(":")[2] if is_multitask(name) else name
+    head, _, rest = name.partition(":")
+    try:
+        if head == "then":
+            then = importlib.import_module("nasbench_ws.search.then")
+            path = then.ranking_file(rest.rpartition(":")[0])
+        elif head in BUILT_IN:
+            return None
+        else:
+            own: Any = _found(name)[0] if name else make
+            path = inspect.getsourcefile(own)
+        return None if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (TypeError, OSError):  # of what was made without a file
+        return None
 
 
 def _found(name: str) -> tuple[Any, tuple[Any, ...]]:

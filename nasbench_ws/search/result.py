@@ -49,7 +49,8 @@ class SearchResult:
     Args:
         header: searcher, table (name, digest), space, rules, budget, evaluation (mean cost of a full training),
             epochs, best (truth of the best child that may be chosen), versions; networks, where some children are the
-            same; sizes, where `macs` are not multiply-adds; tasks, where one search was on several tables.
+            same; sizes, where `macs` are not multiply-adds; tasks, where one search was on several tables; code, a
+            digest of a user's own file, or of a ranking.
         repetitions: (R,) their numbers; two searchers' repetition r met the same world.
         child: (R, T) what was trained; or, where run is -1, what a ranker said before anything was.
         point: (R, T) up to which of the table's epochs.

@@ -24,7 +24,7 @@ import numpy as np
 from nasbench_ws.errors import SearcherError, UsageError
 from nasbench_ws.limits import MOST_EVALUATIONS, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
-from nasbench_ws.search.names import is_multitask, resolve_searcher, resolve_tasks
+from nasbench_ws.search.names import code_of, is_multitask, resolve_searcher, resolve_tasks
 from nasbench_ws.search.oracle import Oracle, Rules
 from nasbench_ws.search.repetition import alone, together
 from nasbench_ws.search.result import SearchResult, check_same, stack
@@ -253,7 +253,7 @@ def _check_sendable(make: str | Make) -> None:
 
 
 def _header(make: str | Make, oracle: Oracle, beside: Sequence[Oracle]) -> dict[str, Any]:
-    space = oracle.space
+    space, code = oracle.space, code_of(make)
     return {
         "searcher": name_of(make),
         "table": {"name": oracle.name, "digest": oracle.digest},
@@ -269,6 +269,7 @@ def _header(make: str | Make, oracle: Oracle, beside: Sequence[Oracle]) -> dict[
         **({} if oracle.truth_name == "test_accuracy" else {"truth": oracle.truth_name}),
         **({} if oracle.sizes == "macs" else {"sizes": oracle.sizes}),
         **({} if oracle.first is None else {"networks": list(oracle.first)}),
+        **({} if code is None else {"code": code}),
         **({} if len(beside) == 1 else {"tasks": [[one.name, one.digest] for one in beside]}),
     }
 

@@ -10,7 +10,6 @@ multiply-adds. No torch.
 from __future__ import annotations
 
 import functools
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -75,19 +74,29 @@ class Then:
         return self._best
 
 
+def ranking_file(ranker: str) -> Path | None:
+    """The result's; None for what counts. SearcherError where there is none of that name."""
+    if ranker in COUNTS:
+        return None
+    path = Path(ranker)
+    if path.is_file():
+        return path
+    folder = Path(str(files("nasbench_ws.data"))) / "results"
+    path = folder / f"{ranker}.json"
+    if not path.is_file():
+        known = [*COUNTS, *sorted(one.relative_to(folder).with_suffix("").as_posix() for one in folder.rglob("*.json"))]
+        raise SearcherError(
+            f"there is no ranking {ranker!r}{near_misses(ranker, known)}: neither params or macs, nor a file of "
+            "`nasbench-ws evaluate --out`, nor a shipped result's name"
+        )
+    return path
+
+
 @functools.lru_cache(maxsize=8)
 def rankings(ranker: str) -> tuple[NDArray[np.float64], float, int]:
     """(instances, children) scores, the multiply-adds of training one instance, and how many images score a child."""
-    path = Path(ranker)
-    if not path.is_file():
-        folder = Path(str(files("nasbench_ws.data"))) / "results"
-        path = folder / f"{ranker}.json"
-        if not path.is_file():
-            known = [*COUNTS, *sorted(Path(name).stem for name in os.listdir(folder))]
-            raise SearcherError(
-                f"there is no ranking {ranker!r}{near_misses(ranker, known)}: neither params or macs, nor a file of "
-                "`nasbench-ws evaluate --out`, nor a shipped result's name"
-            )
+    path = ranking_file(ranker)
+    assert path is not None
     result = Result.load(path)
     usable = result.scores[np.isfinite(result.scores).any(axis=1)]
     if not len(usable):

@@ -216,6 +216,23 @@ def test_a_search_goes_on_where_it_was_interrupted(tmp_path, monkeypatch):
     )
 
 
+def test_what_is_kept_of_other_code_is_not_gone_on_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = "class Mine:\n    def __init__(self, setting, rng):\n        pass\n    def ask(self):\n        return {}\n" \
+        "    def tell(self, trial, ask, seen):\n        pass\n"  # fmt: skip
+    for child in (3, 4):
+        (tmp_path / "my.py").write_text(own.format(child))
+        if child == 3:
+            before = search("my.py:Mine", oracle(), repetitions=2, out="mine.npz")
+            assert search("my.py:Mine", oracle(), repetitions=2, out="mine.npz").same(before)
+            continue
+        with pytest.raises(ResultError, match=r"^what mine.npz holds and what is asked for are not .*: code "):
+            search("my.py:Mine", oracle(), repetitions=2, out="mine.npz")
+    assert "code" not in search("re", oracle(), repetitions=1).header
+    assert "code" not in search("then:params:3", oracle(), repetitions=1).header
+    assert len(search("then:shuffle:3", load("fashion14"), unit="macs", repetitions=1).header["code"]) == 64
+
+
 def test_a_file_is_whole_or_says_what_is_wrong(tmp_path):
     result, path = search("random", oracle(holes=0.2), repetitions=3), tmp_path / "a.npz"
     result.save(path)
