@@ -17,7 +17,7 @@ from nasbench_ws.search.exact import regret
 from nasbench_ws.tables.table import load
 
 REPETITIONS = 500
-HEAVY = ("optuna", "nevergrad", "smac", "then")
+HEAVY = ("optuna", "nevergrad", "smac", "pymoo", "then", "multitask")
 SEARCHERS = [*(name for name in BUILT_IN if name not in HEAVY), "then:params:8", "then:shuffle:8"]
 
 

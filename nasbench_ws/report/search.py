@@ -289,7 +289,7 @@ def _made(baseline: SearchResult, lines: Mapping[str, float]) -> str:
     rules = ", ".join(f"{key} {value}" for key, value in header["rules"].items() if value is not None)
     return facts({
         "table": f"{header['table']['name']}, {header['table']['digest']}",
-        "children": _children(baseline),
+        "children": children_of(baseline),
         "repetitions": f"{len(baseline)}, the same worlds for all",
         "budget": f"{baseline.budget:.6g} {UNITS[header['rules']['unit']]}",
         "rules": rules,
@@ -300,7 +300,7 @@ def _made(baseline: SearchResult, lines: Mapping[str, float]) -> str:
     })  # fmt: skip
 
 
-def _children(result: SearchResult) -> str:
+def children_of(result: SearchResult) -> str:
     """How many, how many networks these are, and how many of them may be chosen."""
     names, networks, chosen = len(result.truth), len(np.unique(result.networks)), int(result.candidates.sum())
     said = f"{names:,}"

@@ -7,7 +7,7 @@ import pytest
 from small import oracle
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.report.search import search_page
+from nasbench_ws.report.search import children_of
 from nasbench_ws.search import Oracle, Rules, search
 from nasbench_ws.search.compare import compare, steps
 from nasbench_ws.search.exact import exhaustive, possible, regret
@@ -83,6 +83,7 @@ def test_figures_are_of_what_may_be_chosen(limited):
     assert not possible(limited, 10)  # nothing may have been chosen by then
     count = int(limited.allowed.sum())
     text = render(comparison, [re], lines)
+    assert children_of(re) == f"64; {count} within the limit"
     assert f"choices of at most {limited.rules.limit:.4g} multiply-adds ({count} networks)" in text
 
 
@@ -162,8 +163,7 @@ def test_networks_of_several_names_are_met_counted_and_ranked_once(topology):
     order = sorted(set(firsts.tolist()), key=lambda child: -topology.truth[child])
     assert row.rank == np.mean([1 + order.index(child) for child in re.incumbent[:, -1].tolist()])
     assert steps(re)[1][0, 0] == pytest.approx(topology.best - topology.truth.mean())  # names are what is drawn
-    page = search_page([re], baseline, compare([re], baseline), exhaustive(topology))
-    assert "729 names of 99 networks, each of which is met, counted and ranked once" in page
+    assert children_of(re) == "729 names of 99 networks, each of which is met, counted and ranked once"
 
 
 def test_exhaustive_search_visits_each_network_once(topology):
