@@ -1,4 +1,4 @@
-"""A table as a pandas frame, or as an xarray data set.
+"""A table as a pandas frame, as an xarray data set, or as the few lines of HTML that a notebook shows.
 
 load("fashion14").to_frame("seed")             # extra [pandas]
 load("fashion14").to_xarray()                  # extra [xarray]
@@ -57,3 +57,16 @@ def to_xarray(table: Table) -> xr.Dataset:
         variables[name] = (column.axes, values, {"units": column.units, "long_name": column.meaning})
     coordinates = {"architecture": table.column("hash"), "seed": table.seeds, "epoch": table.epochs}
     return xr.Dataset(variables, coordinates, {"table": table.name, "digest": table.digest})
+
+
+def to_html(table: Table) -> str:
+    """What it is, and its five best children."""
+    from nasbench_ws.markup import number, paragraph
+    from nasbench_ws.markup import table as rows_of
+
+    rows = [
+        (entry.name, number(entry.truth.mean, 4), number(entry.truth.std, 4), f"{entry.params or 0:,}")
+        for entry in map(table.query, np.argsort(-table.column("truth"), kind="stable")[:5])
+    ]
+    name = table.truth_name.replace("_", " ")
+    return paragraph(repr(table)) + rows_of(["best children", name, "std of seeds", "parameters"], rows)

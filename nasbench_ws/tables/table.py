@@ -278,14 +278,9 @@ class Table:
         return to_xarray(self)
 
     def _repr_html_(self) -> str:
-        from nasbench_ws.markup import number, paragraph, table
+        from nasbench_ws.tables.frames import to_html
 
-        rows = [
-            (entry.name, number(entry.truth.mean, 4), number(entry.truth.std, 4), f"{entry.params or 0:,}")
-            for entry in map(self.query, np.argsort(-self.column("truth"), kind="stable")[:5])
-        ]
-        name = self.truth_name.replace("_", " ")
-        return paragraph(repr(self)) + table(["best children", name, "std of seeds", "parameters"], rows)
+        return to_html(self)
 
     def statistic(self, name: str, index: int) -> Statistic:
         """A column of one child at the last epoch, by seed."""
