@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from timing import machine, seconds_of
+from timing import cpu_seconds_of, machine
 from torch.nn import functional as F
 
 from nasbench_ws.images.dataset import Images, Split
@@ -70,7 +70,7 @@ def test_score_ratio(benchmark, preset):
     accuracy, loss = one_by_one()
     np.testing.assert_allclose(merged.loss, loss, rtol=0, atol=1e-5 * max(1.0, float(loss.max())))
     assert np.abs(merged.accuracy - accuracy).max() <= 1 / len(images.valid) + 1e-9  # an image on the fence
-    rounds = [(seconds_of(lambda: scorer.score(net)), seconds_of(one_by_one)) for _ in range(3)]
+    rounds = [(cpu_seconds_of(lambda: scorer.score(net)), cpu_seconds_of(one_by_one)) for _ in range(3)]
     own, plain = np.median(rounds, axis=0)
     benchmark.extra_info.update(
         machine(net.backend.description(net.macro.channels)),

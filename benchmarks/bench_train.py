@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from timing import cpu_seconds_of, machine, seconds_of
+from timing import cpu_seconds_of, machine
 from torch.nn import functional as F
 
 from nasbench_ws.recipe import Recipe
@@ -62,7 +62,7 @@ def test_train_ratio(benchmark):
     times: dict[int, list[list[float]]] = {0: [], 1: []}
     for _ in range(ROUNDS):
         for side in (0, 1):
-            times[side].append([seconds_of(steps[side]) for steps in sides])
+            times[side].append([cpu_seconds_of(steps[side]) for steps in sides])
     own, plain_time = (
         statistics.mean(statistics.median(row[i] for row in times[side]) for i in range(len(STRATIFIED))) / BATCH
         for side in (0, 1)
