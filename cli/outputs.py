@@ -94,6 +94,8 @@ def check_output(path: str | None, force: bool = False, marks: tuple[bytes, ...]
     """
     if path is None:
         return
+    if not path:
+        raise OutputError("the name of the file to write is empty; give one")
     target = Path(path)
     if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise OutputError(f"{path} is a folder; name a file in it")

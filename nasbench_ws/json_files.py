@@ -66,6 +66,7 @@ SCHEMA_VERSION = 1
 OURS, HEAD_BYTES = b"nasbench-ws", 4096  # what a record has among its first bytes: the name of its format
 BEGINNING = b'{"format":"nasbench-ws'
 REMEDY = "delete it, and run the command that wrote it again"
+LONGEST_WHOLE = 19  # digits of one in a file: those of 64 bits
 ENVELOPE = ("format", "schema_version", "digest")
 
 
@@ -94,7 +95,7 @@ def read_record(
     """
     text = bytes_of(path, error_type, f"name the file of a {kind}")
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_int=_whole)
         if not isinstance(data, dict):
             raise ValueError(f"a JSON {type(data).__name__}")
     except (ValueError, RecursionError) as error:
@@ -109,10 +110,19 @@ def read_record(
         found = data.get("schema_version")
         raise error_type(f"{path} has schema {found}, this package reads {SCHEMA_VERSION}; {remedy}")
     stated = data.pop("digest", None)
-    found = digest(data)
+    try:
+        found = digest(data)
+    except ValueError as error:
+        raise error_type(f"{path} holds a number that is not finite, and JSON has none such; {remedy}") from error
     if stated != found:
         raise error_type(f"{path} is damaged: its contents have SHA-256 {found}, and it states {stated}; {remedy}")
     return {key: value for key, value in data.items() if key not in ENVELOPE}
+
+
+def _whole(text: str) -> int:
+    if len(text.lstrip("-")) > LONGEST_WHOLE:
+        raise ValueError(f"the whole number {text[:LONGEST_WHOLE]}... is larger than any count")
+    return int(text)
 
 
 def without_nan(value: Any) -> Any:
@@ -127,8 +137,9 @@ def without_nan(value: Any) -> Any:
 
 
 def digest(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """SHA-256 of the canonical JSON: sorted keys, no blanks, ASCII. ValueError of a number that is not finite."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -24,7 +24,8 @@ DATA = {"name": "one", "values": [0.1, None, 3], "inside": {"b": True, "a": "é"
 REMEDY = "delete it, and run the command that wrote it again"
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -257,6 +258,21 @@ def test_a_file_of_another_kind(tmp_path: Path, content: bytes, reason: str) -> 
     path = tmp_path / "thing.json"
     path.write_bytes(content)
     assert refused(path) == f"{path} is no {KIND} ({reason}); name a file that nasbench-ws wrote"  # and delete nothing
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_a_number_that_is_not_finite(path: Path, number: str) -> None:
+    """Python writes the first three, and reads all five; with a digest that fits too."""
+    path.write_text(path.read_text().replace("{", '{"a":' + number + ",", 1))
+    assert refused(path) == f"{path} holds a number that is not finite, and JSON has none such; {REMEDY}"
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "1" + 400 * "0", "1" + 10_000 * "0"])
+def test_a_whole_number_without_end(path: Path, number: str) -> None:
+    path.write_text(path.read_text().strip().removesuffix("}") + f',"a":{number}}}')
+    assert refused(path) == (
+        f"{path} is not a whole file of a {KIND} (the whole number {number[:19]}... is larger than any count); {REMEDY}"
+    )
 
 
 def test_a_file_nested_without_end(tmp_path: Path) -> None:

@@ -146,6 +146,10 @@ def _contradictions(file: FileForm) -> Iterator[str]:
     instances, children = file.instances, len(file.children)
     if len(file.seeds) != instances or not instances:
         yield f"it has {len(file.seeds)} seeds and {instances} instances"
+    for what, names in (("seed", file.seeds), ("child", file.children)):
+        twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+        if twice is not None:
+            yield f"it has the {what} {twice} twice"
     for name, scores in _all_scores(file):
         if len(scores) != instances or {len(row) for row in scores} != {children}:
             yield f"{name} are not of {instances} instances and {children} children"

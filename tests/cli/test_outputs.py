@@ -27,6 +27,12 @@ def refused(path: Path, force: bool) -> str:
     return str(caught.value)
 
 
+def test_a_file_without_a_name() -> None:
+    with pytest.raises(OutputError) as caught:
+        check_output("")
+    assert str(caught.value) == "the name of the file to write is empty; give one"
+
+
 def test_a_file_of_ours_needs_force_and_a_foreign_one_is_never_overwritten(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "434.svg", tmp_path / "notes.txt"
     assert run("show", "434", "-o", str(ours)).exit_code == 0
