@@ -206,13 +206,19 @@ def anytime(result: SearchResult, baseline: SearchResult) -> Estimate:
     """Area under the regret curve over the baseline's, in the same worlds."""
     one, other = area(result), area(baseline.only(result.repetitions.tolist()))
     if (result.instance >= 0).any():
-        each = means(one, result.instance) / means(other, result.instance)
+        each = _over(means(one, result.instance), means(other, result.instance))
         low, high = interval(each, np.arange(len(each)))
-        return Estimate(float(one.mean() / other.mean()), float(low), float(high))
+        return Estimate(float(_over(one.mean(), other.mean())), float(low), float(high))
     drawn = weights(len(one))
-    ratios = (drawn @ one) / (drawn @ other)
+    ratios = _over(drawn @ one, drawn @ other)
     low, high = np.quantile(ratios, [LEVEL / 2, 1 - LEVEL / 2])
-    return Estimate(float(one.mean() / other.mean()), float(low), float(high))
+    return Estimate(float(_over(one.mean(), other.mean())), float(low), float(high))
+
+
+def _over(one: Any, other: Any) -> Array:
+    """The ratio; NaN where the other is 0, as of a table so small that the baseline finds its best at once."""
+    ratio: Array = np.divide(one, other, out=np.full(np.shape(other), np.nan), where=np.asarray(other) > 0)
+    return ratio
 
 
 def ert(result: SearchResult, delta: float) -> float:

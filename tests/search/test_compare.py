@@ -37,6 +37,13 @@ def test_before_the_first_trial_regret_is_a_random_childs_and_then_a_step(result
     np.testing.assert_array_equal(values[:, 2:], result.regret[:, [0, 0, 1, 63, 63]])
 
 
+def test_a_ratio_to_nothing_is_no_number(results, monkeypatch):
+    """On a table so small that the baseline finds its best at once; without a warning."""
+    monkeypatch.setattr("nasbench_ws.search.compare.area", lambda result: np.zeros(len(result)))
+    found = anytime(results["re"], results["random-without"])
+    assert all(map(math.isnan, (found.mean, found.low, found.high)))
+
+
 def test_the_area_is_the_integral_of_the_step_function(results):
     for result in results.values():
         costs = np.geomspace(1, 64, 20_001)

@@ -56,7 +56,7 @@ class Dynas:
 def powers(params: Array) -> Array:
     """c(a) of each child, linear in log parameters: GAMMA where they are fewest, 1 / GAMMA where most.
 
-    >>> powers(np.array([100.0, 1000.0, 10000.0])).tolist()
+    >>> powers(np.array([100.0, 1000.0, 10000.0])).round(9).tolist()
     [4.0, 2.125, 0.25]
     """
     size = np.log(np.asarray(params, dtype=np.float64))
