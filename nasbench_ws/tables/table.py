@@ -8,8 +8,7 @@
 The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
 run is missing or diverged, unless `skip_missing` says to leave it out. In a table that others made, where nothing can
 be added, means are over the runs that there are, and what it does not know is NaN (docs/tables.md). Every array is
-read-only. Not here: files (tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/rank.py,
-metrics/intervals.py).
+read-only. Not here: files (tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/).
 """
 
 from __future__ import annotations
@@ -247,7 +246,8 @@ class Table:
 
         Args:
             by: an accuracy or a loss.
-            n: how many; with `clip` fewer, where there are not so many.
+            n: how many.
+            clip: fewer, where there are not so many.
         """
         if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
             self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
