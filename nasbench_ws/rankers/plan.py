@@ -202,6 +202,6 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """For JSON. What came later than the first files is left out where it is not asked for, as it is there."""
         later = {"end_lr": None, "valid_images": 0, "quick": False, "score_every": 0}
-        data = dataclasses.asdict(self)
+        data = {**dataclasses.asdict(self), "recipe": self.recipe.to_dict()}
         return {key: value for key, value in data.items() if key not in later or value != later[key]}
 

@@ -104,8 +104,11 @@ def _verdict(one: Finding, adjusted: float) -> str:
 
 
 def overall(found: Sequence[Finding], claim: int) -> str:
-    """The one verdict on a claim."""
-    verdicts = {one.verdict for one in found if one.claim == claim and one.verdict}
+    """The one verdict on a claim: where most of its tests are not testable, few others do not speak for it."""
+    each = [one.verdict for one in found if one.claim == claim and one.verdict]
+    if 2 * each.count(UNTESTABLE) > len(each):
+        return UNTESTABLE
+    verdicts = set(each)
     deciding = verdicts & {HOLDS, NOT}
     if len(deciding) == 2:
         return MIXED

@@ -4,7 +4,8 @@
 
 A match says what is equal (rankers/plan.py). The positive control of a match with a fixed total is every child alone:
 the paper's reaches a tau of .80, and where ours, trained as often as within its groups, does not rank at all, the
-budget has decided what less sharing is worth before anything was shared. Of m times the steps it is full sharing with
+budget has decided what less sharing is worth before anything was shared: similar groups cost unlike, and random ones
+alike, so that it decides between these too. Of m times the steps it is full sharing with
 as many. A result whose random groups are one partition says nothing of random groups: it is shown, and not counted.
 """
 
@@ -92,7 +93,8 @@ def _against_random(result: Result, results: Mapping[str, Result]) -> list[Findi
         for mode in (mode for mode in result.outcome.scores if mode in other.outcome.scores):
             text = f"GT-Tau of {m} similar groups minus {theirs}, {where}, {mode}"
             told = between(result, other, mode)
-            found.append(asked(4, text, f"{gap:+.2f}", gap, told, ONE_PARTITION if one else ""))
+            fails = _control_fails(result, mode, results) if match in EQUAL else ""
+            found.append(asked(4, text, f"{gap:+.2f}", gap, told, ONE_PARTITION if one else fails))
     return found
 
 
