@@ -15,12 +15,13 @@ from nasbench_ws.results.truth import GroundTruth
 WIDTH = 100
 RULE = (
     "A test asks whether our figure lies on the side of 0 where the paper's lies; where the paper has none, on the "
-    "side that the claim says. Its p value is Holm's, corrected over all tests of this page that can be made: at .05 a "
-    "test holds on the paper's side and does not hold on the other; between, it is undecided. A test whose control "
-    "fails is not testable at this scale, and the reason stands beside it; a claim is not where most of its tests are "
-    "not. Otherwise it holds where every test that decides holds, does not hold where every one says so, and is mixed "
-    "where they disagree. Strategies are compared unpaired, with variances drawn towards those that are usual, at every "
-    "match and way of batch norm that was run. Each test that was made has the difference that it could have told, with a chance of 80 % and before the correction."
+    "side that the claim says. Its p value is Holm's, corrected over all tests of this page that can be made: at .05 "
+    "a test holds on the paper's side and does not hold on the other; between, it is undecided. A test whose control "
+    "fails is not testable at this scale, and the reason stands beside it; a claim is not where most of its tests "
+    "are not. Otherwise it holds where every test that decides holds, does not hold where every one says so, and is "
+    "mixed where they disagree. Strategies are compared unpaired, with variances drawn towards those that are usual, "
+    "at every match and way of batch norm that was run. Each test that was made has the difference that it could "
+    "have told, with a chance of 80 % and before the correction."
 )
 
 
