@@ -155,6 +155,8 @@ def where_to_run(dask: str | None, workers: int | None) -> Iterator[tuple[Execut
 
         yield None, workers or available_cpus()
         return
+    if not dask:  # an unset variable of a shell: not a wish to work here
+        raise UsageError("--dask is empty; give a scheduler's address, or its file")
     from nasbench_ws.workers.dask import dask_executor, threads
 
     with dask_executor(dask) as executor:

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from nasbench_ws.cli import group
+from nasbench_ws.cli.options import where_to_run
 from nasbench_ws.cli.outputs import check_output
-from nasbench_ws.errors import OutputError, ResultError
+from nasbench_ws.errors import OutputError, ResultError, UsageError
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.evaluation.named import read_result
 from nasbench_ws.results.text import LABELS, metric_name
@@ -31,6 +32,12 @@ def test_a_file_without_a_name() -> None:
     with pytest.raises(OutputError) as caught:
         check_output("")
     assert str(caught.value) == "the name of the file to write is empty; give one"
+
+
+def test_a_scheduler_without_an_address() -> None:
+    with pytest.raises(UsageError) as caught, where_to_run("", None):
+        pass
+    assert str(caught.value) == "--dask is empty; give a scheduler's address, or its file"
 
 
 def test_a_file_of_ours_needs_force_and_a_foreign_one_is_never_overwritten(tmp_path: Path) -> None:
