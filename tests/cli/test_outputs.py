@@ -34,6 +34,11 @@ def test_a_file_without_a_name() -> None:
     assert str(caught.value) == "the name of the file to write is empty; give one"
 
 
+def test_a_folder_without_a_name() -> None:
+    done = CliRunner().invoke(group, ["build", "", "--seeds", "0"], standalone_mode=False)
+    assert str(done.exception) == "the name of the folder is empty; give one"
+
+
 def test_a_scheduler_without_an_address() -> None:
     with pytest.raises(UsageError) as caught, where_to_run("", None):
         pass
