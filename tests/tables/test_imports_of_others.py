@@ -283,6 +283,10 @@ def test_the_command(tmp_path: Path) -> None:
     size = "64 children x 2 seeds x 1 epochs, deeper64"
     assert result.output == f"Table('mine.h5': {size}), truth test_accuracy, digest {table.digest}\n"
     assert table.content.attributes["source"] == "imported from mine.csv"
+    for i, way in enumerate((["--csv", words[2]], [f"--csv={words[2]}"])):
+        again = [words[0], "-o", str(tmp_path / f"{i}.h5"), *way, *words[5:]]
+        assert CliRunner().invoke(group, again, catch_exceptions=False).exit_code == 0
+        assert load(tmp_path / f"{i}.h5").digest == table.digest
     for more, text in (
         (["nats201", "x"], "there is no kind 'nats201' (did you mean nats or nasbench201?); it is one of csv, "
          "nasbench201, nats, nasbench-macro, transnas, before the file"),
