@@ -153,7 +153,7 @@ def test_what_python_would_take_for_numbers_is_refused(tmp_path: Path, what: str
 def test_values_of_any_kind_are_refused_in_our_words(tmp_path: Path, what: str, value: Any) -> None:
     path = run_path(tmp_path, CHILD.hash, 3)
     write_record(path, FORMAT, record().to_dict() | {what: value})
-    with pytest.raises(TableError, match="is not a valid run: "):
+    with pytest.raises(TableError, match=r"is not a valid run: |is larger than any count"):
         read_run(path)
 
 
