@@ -11,7 +11,6 @@ or in the kernels before anything is written: no argument may end the process.
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,7 +25,8 @@ from nasbench_ws.space.blocks import IMAGE, Network
 from nasbench_ws.training.checks import check_batch, check_count, check_gradient, check_labels
 from nasbench_ws.training.kernels.criterion import CALLBACK, Asked, Criterion
 from nasbench_ws.training.kernels.known import check_network
-from nasbench_ws.training.kernels.library import available, function, library, real
+from nasbench_ws.training.kernels.lanes import lanes
+from nasbench_ws.training.kernels.library import available, function, real
 from nasbench_ws.training.kernels.memory import Arena, working_memory
 from nasbench_ws.training.weights import Statistics, Weights
 from nasbench_ws.workers.threads import threads_now
@@ -39,19 +39,6 @@ POOLS = ("", "max", "average")  # as the kernels number them
 _NO_MEMORY, _BAD_LABEL, _STOPPED = 1, 2, 3  # what a run returns (kernels.cpp)
 _INT64: TypeAlias = npt.NDArray[np.int64]
 _FLOATS: TypeAlias = npt.NDArray[np.float64]
-
-
-def lanes(channels: int, dtype: torch.dtype) -> int:
-    """Width of the vectors used for networks of that many channels, in numbers; 0 without the kernels."""
-    found = library()
-    if found is None:
-        return 0
-    if dtype == torch.float64:
-        return 4
-    widest = int(found.nbws_lanes())
-    while widest > 4 and channels % widest and channels < widest:
-        widest //= 2
-    return widest if platform.machine() == "x86_64" else 4
 
 
 @dataclass(frozen=True)
