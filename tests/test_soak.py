@@ -78,7 +78,11 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seeds", "nap"), [(3, 1, 0.05), pytest.param(100, 32, 0.05, marks=pytest.mark.slow)]
+    ("kills", "seeds", "nap"),
+    [
+        pytest.param(3, 1, 0.05, marks=pytest.mark.slow, id="few"),  # CI runs it
+        pytest.param(100, 32, 0.05, marks=pytest.mark.slow),
+    ],
 )
 def test_a_build_killed_again_and_again(
     tmp_path: Path, environment: dict[str, str], kills: int, seeds: int, nap: float

@@ -173,6 +173,7 @@ def test_show_tells_a_child_and_draws_it(run, tmp_path):
     assert list(found["curve"].values())[-1] == table.query("434").valid_accuracy.mean
 
 
+@pytest.mark.slow  # CI runs it
 def test_report_writes_a_page_or_a_figure(run, tmp_path):
     assert run("evaluate", "full", *QUICK, "--out", "full.json")[0] == 0
     code, out, _ = run("report", "full.json", "--table", "small.h5", "-o", "full.html")
@@ -322,6 +323,7 @@ def test_build_merge_verify_query_and_train(run):
     assert "mine.h5 gives no ground truth: it lacks" in err
 
 
+@pytest.mark.slow  # CI runs it
 def test_an_interrupted_build_keeps_what_is_finished(tmp_path):
     words = ["build", "runs", "--seeds", "0-9", "--workers", "1", *FAST_BUILD]
     child = process(*words, cwd=tmp_path)

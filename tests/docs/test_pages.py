@@ -12,9 +12,7 @@ from installed import clone
 from pages import HEAVY, PAGES, ROOT, Page
 
 WITH_BLOCKS = [
-    pytest.param(
-        page, id=page.path.relative_to(ROOT).as_posix(), marks=[pytest.mark.slow] * (page.path.name != "README.md")
-    )
+    pytest.param(page, id=page.path.relative_to(ROOT).as_posix(), marks=pytest.mark.slow)
     for page in (Page(path) for path in PAGES)
     if page.runs
 ]

@@ -298,7 +298,7 @@ def test_pieces_come_together_in_their_places() -> None:
 CHANGES: dict[str, Any] = {
     "strategy": "none", "recipe": Recipe(lr=0.2), "steps": 640, "match": "steps", "schedule": "cycle",
     "batch_norm": ("batch",), "last": 3, "last_images": 7, "average": 0.9, "fine_tune": (1, 2), "interference": 1,
-    "extra_lr": 0.1, "end_lr": 0.5, "valid_images": 9, "quick": True,
+    "extra_lr": 0.1, "end_lr": 0.5, "valid_images": 9, "quick": True, "score_every": 8,
 }  # fmt: skip
 
 

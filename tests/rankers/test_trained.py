@@ -38,6 +38,9 @@ VARIANTS = (
 )  # fmt: skip  # every built-in way, and each of its flags
 
 
+EACH = [pytest.param(name, marks=[pytest.mark.slow] * (":" in name)) for name in VARIANTS]  # CI runs flags too
+
+
 def test_every_way_is_among_these() -> None:
     assert {name.partition(":")[0] for name in VARIANTS} == set(ROWS)
 
@@ -56,7 +59,7 @@ def ended(tiny: Any) -> Any:
     return ended
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EACH)
 def test_what_is_spent_is_the_budget_and_at_most_an_iteration_more(ended: Any, name: str) -> None:
     """L17, to the multiply-add: what a run counts is the sum of its iterations' costs."""
     run, _ = ended(name)
@@ -73,7 +76,7 @@ def test_darts_spends_two_relaxed_steps_an_iteration(tiny: Any) -> None:
         assert (run.meter.weight_steps, run.meter.gate_steps, run.meter.images) == (1, 1, passes * 64)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EACH)
 def test_it_starts_as_full_sharing_and_leaves_global_randomness_alone(tiny: Any, name: str) -> None:
     """L18."""
     state, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]
@@ -88,7 +91,7 @@ def test_it_starts_as_full_sharing_and_leaves_global_randomness_alone(tiny: Any,
     assert np.array_equal(numbers, np.random.get_state()[1])  # type: ignore[index]
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EACH)
 def test_operations_in_another_order_give_the_same_children_the_same(tiny: Any, ended: Any, name: str) -> None:
     """L16: nothing depends on where an operation stands in the space's list."""
     order = [2, 0, 3, 1]
@@ -115,7 +118,7 @@ def test_operations_in_another_order_give_the_same_children_the_same(tiny: Any, 
         assert torch.allclose(values, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EACH)
 def test_readouts_give_every_child_a_score_and_change_nothing(ended: Any, name: str) -> None:
     """L18."""
     run, way = ended(name)
@@ -314,6 +317,6 @@ def test_a_name_that_is_not_written_so(name: str, text: str) -> None:
 
 
 @pytest.mark.slow  # a process for each
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EACH)
 def test_the_suites_own_ways_are_checked_as_yours_would_be(name: str) -> None:
     check_ranker(name)

@@ -60,6 +60,7 @@ def pages(make: Any, tiny: Any, tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / f"{name}.html" for name in made}
 
 
+@pytest.mark.slow  # CI runs it
 def test_pages_in_a_browser(browser: Any, pages: dict[str, Path]) -> None:
     for name, path in pages.items():
         for device, width in WIDTHS.items():
@@ -144,6 +145,7 @@ ASKED = {  # the column to sort by, what is then on top and below; the words to 
 }
 
 
+@pytest.mark.slow  # CI runs it
 def test_tables_sort_and_filter_and_do_without_scripts(browser: Any, boards: dict[str, Path]) -> None:
     for name, path in boards.items():
         column, top, last, words, choice, value, left = ASKED[name]

@@ -111,6 +111,7 @@ def test_what_is_missing_is_left_out_with_a_word(make: Make, tiny: Any) -> None:
     assert "Scores against the ground truth: every instance diverged." in results_page([diverged], tiny.table)
 
 
+@pytest.mark.slow  # CI runs it
 def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny: Any) -> None:
     close = make(strategy="close", scores={"running": np.vstack([tiny.table.truth] * 2) + scored() / 50})
     html = results_page([everything, close], tiny.table)

@@ -171,7 +171,7 @@ def test_standalone_runs_repeat_and_differ_by_seed(tiny) -> None:
     first, again, other = (run.curves["train_loss"] for run in runs)
     assert first == again != other
     assert runs[0].status == "ok"
-    assert runs[0].device.endswith(", torch")
+    assert runs[0].device.endswith(", 1 of 1 children by torch")
 
 
 def test_drawn_values_are_the_storages_own(tiny) -> None:
