@@ -63,7 +63,10 @@ def _line(row: Row, width: int) -> str:
 
 
 def _interval(value: Estimate, scale: float, digits: int) -> str:
-    return f"{scale * value.mean:.{digits}f} [{scale * value.low:.{digits}f}, {scale * value.high:.{digits}f}]"
+    mean, low, high = (
+        "-" if math.isnan(one) else f"{scale * one:.{digits}f}" for one in (value.mean, value.low, value.high)
+    )
+    return f"{mean} [{low}, {high}]"
 
 
 def _mark(verdict: str) -> str:
