@@ -11,6 +11,7 @@ from typing import Any
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.result import Result
 from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import SPACES
@@ -57,3 +58,14 @@ def misfit(recipe: Mapping[str, Any], table: Table) -> str | None:
     if ours.space != table.space.name:
         return "space"
     return Problem.of(ours, table.space).difference(Problem.of(table.recipe, table.space))
+
+
+def belongs(one: Result, table: Table) -> bool:
+    """Is that of the table's images and networks, and scored on all validation images?
+
+    What no recipe trained, as a proxy, is of the table that it was measured on.
+    """
+    outcome = one.outcome
+    if outcome.valid_images or outcome.quick or misfit(outcome.recipe, table) is not None:
+        return False
+    return bool(outcome.recipe) or one.assessment.table.digest == table.digest

@@ -24,7 +24,7 @@ from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.evaluation.board_plot import BoardPlot
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
-from nasbench_ws.evaluation.fit import misfit, problem_of
+from nasbench_ws.evaluation.fit import belongs, problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number, paragraph
 from nasbench_ws.markup import table as table_of
@@ -256,7 +256,7 @@ def leaderboard(
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     where = shipped_results(truth.space.name) if folder is None else Path(folder)
     there = {path.stem: Result.load(path) for path in sorted(where.glob("*.json"))}
-    found = {name: one for name, one in there.items() if _belongs(one, truth)}
+    found = {name: one for name, one in there.items() if belongs(one, truth)}
     others = len(there) - len(found)
     found = {name: one for name, one in found.items() if match in matches(one) or not one.outcome.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
@@ -292,11 +292,6 @@ def leaderboard(
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, left_out=others
     )
-
-
-def _belongs(one: Result, table: Table) -> bool:
-    """Is that of the table's images and networks, and scored on all validation images?"""
-    return misfit(one.outcome.recipe, table) is None and not (one.outcome.valid_images or one.outcome.quick)
 
 
 def _alike(results: Mapping[str, Result]) -> list[dict[str, Result]]:
