@@ -54,13 +54,13 @@ def report(
     if not results:
         if table is None or figure is not None or folder is not None:
             raise UsageError("there is nothing to report; give a result's file, or --table for the page of a table")
-        from nasbench_ws.evaluation.reference import shipped_full, shipped_on
+        from nasbench_ws.evaluation.reference import full_of, shipped_on
         from nasbench_ws.report.table import table_page
 
         opened_table = load(table)
         say_missing(opened_table, allow_missing)
-        net, others = shipped_full(opened_table), shipped_on(opened_table)
-        text = table_page(opened_table, net, results=others, allow_missing=allow_missing)
+        others = shipped_on(opened_table)
+        text = table_page(opened_table, full_of(others), results=others, allow_missing=allow_missing)
     else:
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page

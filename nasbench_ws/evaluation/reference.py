@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from nasbench_ws.errors import UsageError
@@ -48,8 +48,12 @@ def shipped_on(table: Table) -> list[Result]:
 
 def shipped_full(table: Table) -> Result | None:
     """The shipped result of full sharing on that very table; None where none ships."""
-    found = (one for _, one in shipped("full", table.space.name) if unusual(one) == "full")
-    return next((one for one in found if one.assessment.table.digest == table.digest), None)
+    return full_of(shipped_on(table))
+
+
+def full_of(results: Iterable[Result]) -> Result | None:
+    """The first of full sharing as it is usual; None where there is none."""
+    return next((one for one in results if unusual(one) == "full"), None)
 
 
 def shipped_reference(result: Result) -> Result | None:

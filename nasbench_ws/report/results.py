@@ -17,6 +17,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
 from nasbench_ws.report.canvas import SERIES, prefixed
+from nasbench_ws.report.frontier import ALIKE
 from nasbench_ws.report.page import Section, facts, figure, page
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
@@ -137,7 +138,6 @@ def _interference(result: Result, truth: GroundTruth) -> str | None:
     return figures.interference(matrix(found, len(truth)), _names(truth), alike)
 
 
-ALIKE = 1.05  # costs within this factor are the same
 FIGURES: Mapping[str, Callable[[Result, GroundTruth], str | None]] = {
     "scatter": _scatter, "ranks": _ranks, "window": _window, "progress": _progress, "tuning": _tuning,
     "interference": _interference,

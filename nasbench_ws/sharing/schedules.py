@@ -9,15 +9,17 @@ of your own with that signature.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
-from nasbench_ws.plugins import Plugins, raised, users_code
+from nasbench_ws.plugins import Plugins, meant_here, raised, users_code
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.cell import Architecture
 
@@ -107,6 +109,20 @@ def get_schedule(name: str | Schedule) -> Schedule:
             f"unknown schedule {name!r}{near_misses(name, SCHEDULES)}; known are {', '.join(SCHEDULES)}, and your own "
             "is FILE.py:FUNCTION"
         )
+    if meant_here(name) is not None:
+        return _own(name)
+    file = Path(name.partition(":")[0])
+    state = file.stat() if file.is_file() else None
+    return _kept(name, (state.st_mtime_ns, state.st_size) if state else (0, 0))
+
+
+@functools.lru_cache(maxsize=8)
+def _kept(name: str, state: tuple[int, int]) -> Schedule:
+    """Made once for a state of its file: every part of an evaluation asks for it, and the file is code."""
+    return _own(name)
+
+
+def _own(name: str) -> Schedule:
     found, arguments = PLUGINS.found(name)
     schedule = PLUGINS.make(name, found, arguments)
     if not callable(schedule):

@@ -74,15 +74,14 @@ def _groups(arguments: list[str], space: Space, macro: Macro) -> Key:
 
 
 def _edge(arguments: list[str], space: Space, macro: Macro) -> Key:
-    return keys.edge(_edge_of(arguments[0], space), space)
+    return keys.edge(_edge_of(arguments[0]), space)
 
 
-def _edge_of(text: str, space: Space) -> Edge:
+def _edge_of(text: str) -> Edge:
     parts = re.split("->|-", text)  # a shell takes an unquoted > for a redirection
     if len(parts) != 2:
         raise StrategyError(f"edge {text!r}; write source-target, for example 0-1")
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
-    keys.check_edge(which, space)
     return which
 
 
@@ -107,7 +106,8 @@ def _curriculum(arguments: list[str], space: Space, macro: Macro) -> tuple[tuple
 
 def _operation_groups(arguments: list[str], space: Space, macro: Macro) -> Key:
     """`0-1` and `13+24`: on that edge, the first and third operation of the space here, the others there."""
-    which = _edge_of(arguments[0], space)
+    which = _edge_of(arguments[0])
+    keys.check_edge(which, space)
     listed = [part.split(",") if "," in part else list(part) for part in re.split(r"[+|]", arguments[1])]
     count = len(space.operations)
     if sorted(one for part in listed for one in part) != sorted(str(o + 1) for o in range(count)) or len(listed) < 2:

@@ -108,8 +108,9 @@ def test_a_schedule_of_a_file(run: Callable[..., Result], tmp_path: Path, parts_
         "import itertools\n\n\ndef mine(children, rng):\n"
         "    return itertools.cycle([(i,) for i in sorted(range(len(children)), key=lambda i: children[i].index)])\n"
     )
-    file.write_text(body)
+    file.write_text(body + f"with open({str(tmp_path / 'ran')!r}, 'a') as file:\n    file.write('.')\n")
     result = run("full", schedule=f"{file}:mine", folder=folder)
+    assert (tmp_path / "ran").read_text() == "."  # the file is run once, whoever asks
     assert result.scores.tobytes() == run("full", schedule="cycle").scores.tobytes()
     assert result.outcome.schedule == f"{file}:mine"
     assert len(parts_run) == 2
