@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 from timing import machine
 
-from nasbench_ws.building.builder import build
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space import operations
@@ -29,6 +28,7 @@ from nasbench_ws.space.registry import DEEPER64, SPACES
 from nasbench_ws.tables.columns import CURVES
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import RunRecord
+from nasbench_ws.training.building.builder import build
 
 POINTS, IN_FLIGHT = 10, 256
 FIFTH = "dil_conv_3x3"  # so that 15,625 children can be had; as dil_conv_5x5 with another kernel

@@ -86,8 +86,8 @@ def build(
     recipe, indices, part = recipe_of(get_space(space_name).name).override(changes), seeds(seed_text), shard(shard_text)
     require("torch")
 
-    from nasbench_ws.building.builder import Progress, build_together
-    from nasbench_ws.building.builder import build as run
+    from nasbench_ws.training.building.builder import Progress, build_together
+    from nasbench_ws.training.building.builder import build as run
     from nasbench_ws.workers.progress import disk_mib
 
     fetch(recipe.images, data_root, download)
@@ -164,8 +164,8 @@ def train(
             "build it"
         )
 
-    from nasbench_ws.building.standalone import train_run
     from nasbench_ws.json_files import without_nan
+    from nasbench_ws.training.building.standalone import train_run
 
     fetch(opened.recipe.images, data_root, download)
     images = load_images(opened.recipe.images, SPLITS, data_root)

@@ -9,7 +9,7 @@ MATCHES = ("child-updates", "group-compute", "steps")  # rankers/plan.py
 SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # sharing/schedules.py
 FIGURES = ("scatter", "ranks", "window", "progress", "tuning", "interference")  # report/results.py
 SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py
-CLAIMS = 4  # reproduction/claims.py
+CLAIMS = 4  # evaluation/reproduction/claims.py
 METRICS = (  # results/text.py
     "kendall_tau", "spearman", "pearson", "weighted_tau", "sparse_tau", "T1R", "T3R", "P@top5", "P@bottom5",
     "regret@1", "NDCG@5", "partial_tau",

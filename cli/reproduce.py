@@ -68,8 +68,8 @@ def reproduce(
       nasbench-ws reproduce --scale standard -o claims.html
     """
     from nasbench_ws.cli.experiments import run_into
-    from nasbench_ws.reproduction import SCALES as DEFINED
-    from nasbench_ws.reproduction import experiments, findings, page, render
+    from nasbench_ws.evaluation.reproduction import SCALES as DEFINED
+    from nasbench_ws.evaluation.reproduction import experiments, findings, page, render
     from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load
 
@@ -87,7 +87,7 @@ def reproduce(
     judge = judged(truth, allow_missing)
     found = findings(results, judge)
     if output is not None:
-        from nasbench_ws.reproduction.claims_page import claims_page
+        from nasbench_ws.evaluation.reproduction.claims_page import claims_page
 
         write_page(output, claims_page(found, scale, judge))
     if as_json:

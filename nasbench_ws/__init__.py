@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench_ws import metrics
-    from nasbench_ws.building.builder import build
     from nasbench_ws.errors import NasbenchError
     from nasbench_ws.evaluation.evaluate import evaluate
     from nasbench_ws.evaluation.leaderboard import leaderboard
@@ -34,13 +33,14 @@ if TYPE_CHECKING:
     from nasbench_ws.tables.file import verify
     from nasbench_ws.tables.merge import merge
     from nasbench_ws.tables.table import Entry, Table, load
+    from nasbench_ws.training.building.builder import build
     from nasbench_ws.training.module import loader
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "assess": "results.assess",
-    "build": "building.builder",
+    "build": "training.building.builder",
     "compare": "results.compare",
     "NasbenchError": "errors",
     "evaluate": "evaluation.evaluate",

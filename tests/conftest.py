@@ -36,7 +36,7 @@ from nasbench_ws.tables.checks import blank_columns, root_attributes
 from nasbench_ws.tables.columns import CURVES, Content
 from nasbench_ws.tables.table import Table
 
-FOLDERS = ("", "building", "cli", "docs", "images", "metrics", "rankers", "search", "tables", "workers")
+FOLDERS = ("", "training/building", "cli", "docs", "images", "metrics", "rankers", "search", "tables", "workers")
 TESTS_PATH = os.pathsep.join(str(Path(__file__).parent / folder) for folder in FOLDERS)  # for processes of their own
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
 

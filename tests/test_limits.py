@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasbench_ws.building.builder import plan as plan_build
 from nasbench_ws.cli.options import seeds, shard
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.evaluate import prepare
@@ -21,6 +20,7 @@ from nasbench_ws.search.run import search
 from nasbench_ws.space.macro import SMALL
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.batches import Augmentation, Batches
+from nasbench_ws.training.building.builder import plan as plan_build
 
 HUGE = 10**11
 

@@ -25,7 +25,6 @@ from small_builds import DIGEST, FEW, RECIPE, quick, tiny
 from test_cli import QUICK, write_small_table
 from test_images import write_originals
 
-from nasbench_ws.building.builder import build
 from nasbench_ws.errors import OutputError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.json_files import read_record
@@ -35,11 +34,12 @@ from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import finished, read_runs, run_paths
 from nasbench_ws.tables.table import verify
+from nasbench_ws.training.building.builder import build
 
 BUILD = """
 import sys
 from small_builds import RECIPE, brief, tiny
-from nasbench_ws.building.builder import build
+from nasbench_ws.training.building.builder import build
 if __name__ == "__main__":
     build(RECIPE, range(int(sys.argv[2])), sys.argv[1], train=brief, load=tiny, workers=2)
 """

@@ -1,1 +1,1 @@
-"""One ranker against a table, named experiments, and the leaderboard."""
+"""One ranker against a table, named experiments, the leaderboard, and the paper's claims on them."""

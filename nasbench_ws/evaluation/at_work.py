@@ -7,7 +7,7 @@
 
 A shared lock of flock(2) on the folder itself: the system releases it with its process, however that ends. Where a
 file system has no such locks, every evaluation takes itself to be alone. Not here: what is kept (evaluate.py), and
-builders' claims, which exclude one another (building/claims.py).
+builders' claims, which exclude one another (training/building/claims.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A folder of such files is what a build leaves behind and what `merge` makes a table of. A file is JSON with a
 digest of its contents (json_files.py); NaN is null. Files spread over 256 subfolders, as in
 `FOLDER/24/242129d7f03546ee-0.json`, so that tens of thousands stay quick to list. Not here: training
-(training/loop.py), the order of the work (building/builder.py).
+(training/loop.py), the order of the work (training/building/builder.py).
 
     path = write_run(folder, record)       # temporary name, fsync, rename
     read_run(path) == record

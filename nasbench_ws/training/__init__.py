@@ -1,1 +1,1 @@
-"""Training and scoring of super-nets and children. Everything here needs torch."""
+"""Training and scoring of super-nets and children: needs torch, but for the files of a build."""

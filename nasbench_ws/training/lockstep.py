@@ -3,7 +3,7 @@
 Each run has its own weights, batches and statistics, as alone; an operation is called once for all the runs that
 have it at that place, their channels side by side: (B, runs * C, H, W). So the number of calls does not grow with
 the runs. In float64 the results are those of `train_run`. Images stay on the device as bytes; a step sends it
-the place of each crop. Not here: which runs, and their files (building/builder.py).
+the place of each crop. Not here: which runs, and their files (training/building/builder.py).
 
     records = train_together(recipe, [(arch, 0) for arch in DEEPER64], images, device="cuda")     # RunRecords
 

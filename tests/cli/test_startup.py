@@ -95,9 +95,9 @@ def test_a_question_imports_neither_torch_nor_scipy(words, tmp_path):
 
 def test_choices_are_those_of_the_package():
     from nasbench_ws.evaluation.catalogue import SCALES
+    from nasbench_ws.evaluation.reproduction.claims import CLAIMS
     from nasbench_ws.rankers.plan import MATCHES
     from nasbench_ws.report.results import FIGURES
-    from nasbench_ws.reproduction.claims import CLAIMS
     from nasbench_ws.search.costs import Unit
     from nasbench_ws.search.oracle import Signal
     from nasbench_ws.sharing.schedules import SCHEDULES

@@ -32,7 +32,7 @@ CUT = {  # what is appended to a command so that it takes little time; the last 
     "search": "--repetitions 5 --workers 1",
     "leaderboard -o": "--top 3",
 }
-INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; tests/reproduction runs it
+INSTEAD = {"reproduce": "reproduce --help"}  # minutes even when cut down; tests/evaluation/reproduction runs it
 DASK = ("dask scheduler --scheduler-file", "dask worker --scheduler-file")  # tests/workers starts them for real
 WHOLE = "mine.json"  # a result that later blocks compare with those that ship
 NOT_OURS = ("pip install", "pytest", "mkdocs")

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench_ws.building.standalone import train_run
 from nasbench_ws.errors import DataError, OutputError, ResultError, StrategyError, TableError, UsageError
 from nasbench_ws.evaluation import evaluate as module
 from nasbench_ws.evaluation.evaluate import evaluate
@@ -46,6 +45,7 @@ from nasbench_ws.tables import table as table_module
 from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table
 from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.building.standalone import train_run
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import SuperNet
 

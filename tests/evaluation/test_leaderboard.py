@@ -193,7 +193,7 @@ def _of_one_division(one: Experiment) -> Experiment:
 
 
 def _standard(table: Any) -> list[Experiment]:
-    from nasbench_ws.reproduction import SCALES, experiments
+    from nasbench_ws.evaluation.reproduction import SCALES, experiments
 
     return experiments(table, SCALES["standard"])
 

@@ -14,12 +14,12 @@ from nasbench_ws.cli import group
 from nasbench_ws.errors import ResultError, TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.leaderboard import leaderboard
+from nasbench_ws.evaluation.reproduction.claims import findings
 from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.report.card import card
 from nasbench_ws.report.results import results_page
 from nasbench_ws.report.table import table_page
-from nasbench_ws.reproduction.claims import findings
 from nasbench_ws.results.compare import compare
 from nasbench_ws.results.join import join
 from nasbench_ws.results.outcome import Window

@@ -150,7 +150,7 @@ def test_a_run_trained_again_is_judged_by_what_the_table_has(
     path = tmp_path / "own.h5"
     write_table(path, small(2, seeds=1, equal=True).content)
     record = SimpleNamespace(status=status, epochs=(1.0,), curves=dict.fromkeys(CURVES, (now,)))
-    monkeypatch.setattr("nasbench_ws.building.standalone.train_run", lambda *_, **__: record)
+    monkeypatch.setattr("nasbench_ws.training.building.standalone.train_run", lambda *_, **__: record)
     monkeypatch.setattr("nasbench_ws.images.loaders.load_images", lambda *_: None)
     done = CliRunner().invoke(group, ["train", "1", "--table", str(path)], standalone_mode=False)
     assert (str(done.exception) if status == "diverged" else done.stdout).endswith(said)

@@ -16,11 +16,11 @@ from small import NINE, oracle
 from nasbench_ws.evaluation.board_page import board_page
 from nasbench_ws.evaluation.catalogue import SCALES
 from nasbench_ws.evaluation.leaderboard import Leaderboard, Row
+from nasbench_ws.evaluation.reproduction.claims_page import claims_page
+from nasbench_ws.evaluation.reproduction.finding import Finding
 from nasbench_ws.report.results import results_page
 from nasbench_ws.report.search import search_page
 from nasbench_ws.report.table import table_page
-from nasbench_ws.reproduction.claims_page import claims_page
-from nasbench_ws.reproduction.finding import Finding
 from nasbench_ws.search.compare import compare
 from nasbench_ws.search.exact import exhaustive
 from nasbench_ws.search.run import search_all

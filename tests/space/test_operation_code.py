@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from small_builds import Here
 
-from nasbench_ws.building.builder import build
-from nasbench_ws.building.standalone import train_run
 from nasbench_ws.errors import NasbenchError, TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate, prepare
 from nasbench_ws.rankers.plan import Plan
@@ -20,6 +18,8 @@ from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.operations import OPERATIONS
 from nasbench_ws.space.registry import SPACES, get_space
 from nasbench_ws.tables.merge import merge
+from nasbench_ws.training.building.builder import build
+from nasbench_ws.training.building.standalone import train_run
 
 MINE = """
 from nasbench_ws.space import Space

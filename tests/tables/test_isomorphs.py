@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasbench_ws.building.builder import build
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.registry import register_space
 from nasbench_ws.tables.isomorphs import copied
 from nasbench_ws.tables.merge import extract_runs, merge
 from nasbench_ws.tables.run import read_runs, write_run
 from nasbench_ws.tables.table import Table, load, verify
+from nasbench_ws.training.building.builder import build
 
 SPACE = Space("isomorphs27", 2, ("none", "skip_connect", "conv_1x1"))
 CLASSES = 9  # as tests/space/test_same_network.py writes them out

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench_ws.building import standalone as alone
-from nasbench_ws.building.builder import BuildInterrupted, build_together
-from nasbench_ws.building.together import train_together
 from nasbench_ws.errors import UsageError
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.tables.run import read_runs
+from nasbench_ws.training.building import standalone as alone
+from nasbench_ws.training.building.builder import BuildInterrupted, build_together
+from nasbench_ws.training.building.together import train_together
 from nasbench_ws.training.lockstep import Lockstep
 from nasbench_ws.training.supernet import SuperNet
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench_ws.building.standalone import train_run
 from nasbench_ws.provenance import versions
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.groups import groups
@@ -27,6 +26,7 @@ from nasbench_ws.tables.columns import CURVES, METRICS
 from nasbench_ws.tables.run import RunRecord, read_run, write_run
 from nasbench_ws.training.backend import TORCH, Backend, chosen, usable
 from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.building.standalone import train_run
 from nasbench_ws.training.loop import children_seed, make_batches, one_thread, train
 from nasbench_ws.training.scoring import Scorer
 from nasbench_ws.training.supernet import StepOutcome, SuperNet

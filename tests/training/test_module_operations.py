@@ -10,8 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from nasbench_ws.building.standalone import train_run
-from nasbench_ws.building.together import train_together
 from nasbench_ws.errors import UsageError
 from nasbench_ws.sharing.keys import full, none
 from nasbench_ws.space import operations
@@ -21,6 +19,8 @@ from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.operations import OPERATIONS, Layer, register_operation
 from nasbench_ws.training.backend import chosen
 from nasbench_ws.training.batch_norm import BatchNorm
+from nasbench_ws.training.building.standalone import train_run
+from nasbench_ws.training.building.together import train_together
 from nasbench_ws.training.mixed import MixedNet
 from nasbench_ws.training.module import SuperNetModule
 from nasbench_ws.training.reference import TORCH

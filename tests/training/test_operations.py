@@ -10,8 +10,6 @@ import torch
 from torch.nn import functional as F
 from written_out import WrittenOut
 
-from nasbench_ws.building import standalone as alone
-from nasbench_ws.building.together import train_together
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full
@@ -22,6 +20,8 @@ from nasbench_ws.space.operations import OPERATIONS, Layer, register_operation
 from nasbench_ws.space.registry import NASBENCH201, TOPOLOGY729
 from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.training.backend import chosen, usable
+from nasbench_ws.training.building import standalone as alone
+from nasbench_ws.training.building.together import train_together
 from nasbench_ws.training.module import SuperNetModule
 from nasbench_ws.training.reference import TORCH
 from nasbench_ws.training.supernet import SuperNet

@@ -18,8 +18,6 @@ from click.testing import CliRunner
 from conftest import TESTS_PATH
 from test_cli import QUICK, write_small_table
 
-from nasbench_ws.building.builder import Progress, build
-from nasbench_ws.building.standalone import train_run
 from nasbench_ws.cli import group
 from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.images.dataset import Images
@@ -28,6 +26,8 @@ from nasbench_ws.space.cell import Architecture
 from nasbench_ws.tables.columns import METRICS
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import RunRecord, read_runs
+from nasbench_ws.training.building.builder import Progress, build
+from nasbench_ws.training.building.standalone import train_run
 from nasbench_ws.workers import dask as cluster
 from nasbench_ws.workers.dask import dask_executor, threads
 

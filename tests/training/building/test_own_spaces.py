@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 from small_builds import RECIPE, Here, quick, tiny
 
-from nasbench_ws.building.builder import Progress, build
 from nasbench_ws.cli import group
 from nasbench_ws.errors import NasbenchError, TableError, UsageError
 from nasbench_ws.json_files import read_record, write_record
@@ -19,6 +18,7 @@ from nasbench_ws.space.registry import SPACES
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import FORMAT, read_runs
 from nasbench_ws.tables.table import load, verify
+from nasbench_ws.training.building.builder import Progress, build
 
 OPERATIONS = ("max_pool_3x3", "sep_conv_3x3")
 OWN, SWAPPED = Space("own8", 2, OPERATIONS), Space("own8", 2, OPERATIONS[::-1])

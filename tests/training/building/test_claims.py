@@ -17,11 +17,11 @@ import pytest
 from filelock import FileLock
 from small_builds import FEW, Here, builder, made
 
-from nasbench_ws.building.builder import Progress
-from nasbench_ws.building.claims import Claims
 from nasbench_ws.errors import OutputError
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.run import read_runs, run_path
+from nasbench_ws.training.building.builder import Progress
+from nasbench_ws.training.building.claims import Claims
 from nasbench_ws.workers import pool
 
 
@@ -58,7 +58,7 @@ def test_a_claim_holds_while_its_builder_lives(tmp_path: Path) -> None:
 CLAIMANT = """
 import sys, time
 from pathlib import Path
-from nasbench_ws.building.claims import Claims
+from nasbench_ws.training.building.claims import Claims
 claims = Claims(Path(sys.argv[1]))
 assert claims.take("abc", 0)
 print("taken", flush=True)

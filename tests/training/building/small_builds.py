@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from nasbench_ws.building.builder import Progress, build
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.tables.columns import CURVES
 from nasbench_ws.tables.run import RunRecord
+from nasbench_ws.training.building.builder import Progress, build
 
 RECIPE = Recipe(epochs=2.0)
 MACRO = build_macro(RECIPE, 14, 14, 1, 10)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nasbench_ws.building.claims import Claims
 from nasbench_ws.errors import RunError, UsageError
 from nasbench_ws.json_files import clear_leftovers, differences
 from nasbench_ws.provenance import versions
@@ -23,6 +22,7 @@ from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.tables.merge import Source, runs_of
 from nasbench_ws.tables.run import RunRecord, finished, is_written, read_run, run_path, write_run
+from nasbench_ws.training.building.claims import Claims
 from nasbench_ws.workers.pool import Readiness, TaskError
 
 LONGEST_ERROR = 4000  # characters kept of a failed run's traceback: its end

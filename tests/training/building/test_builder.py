@@ -33,7 +33,6 @@ from small_builds import (
     tiny,
 )
 
-from nasbench_ws.building.builder import BuildInterrupted, Job, Progress, build, plan
 from nasbench_ws.errors import ArchitectureError, OutputError, RunError, TableError, UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe, recipe_of
@@ -42,6 +41,7 @@ from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.merge import merge
 from nasbench_ws.tables.run import finished, read_runs, run_path, write_run
 from nasbench_ws.tables.table import verify
+from nasbench_ws.training.building.builder import BuildInterrupted, Job, Progress, build, plan
 
 
 def refused(kind: type[BaseException], action: Callable[[], object]) -> str:
@@ -383,7 +383,7 @@ def test_a_signal_while_a_run_is_being_written_loses_nothing(
 SCRIPT = """
 import sys
 sys.path[:0] = sys.argv[1].split(":")
-from nasbench_ws.building.builder import BuildInterrupted
+from nasbench_ws.training.building.builder import BuildInterrupted
 from small_builds import made, slow
 if __name__ == "__main__":
     try:
@@ -439,7 +439,7 @@ def test_jobs_of_one_child_and_seed_are_the_same() -> None:
 
 def test_torch_is_left_to_the_workers() -> None:
     code = (
-        "import sys, nasbench_ws.building.builder; "
+        "import sys, nasbench_ws.training.building.builder; "
         "print([name for name in ('torch', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)

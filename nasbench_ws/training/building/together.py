@@ -13,13 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nasbench_ws.building.standalone import record_of
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import macro_for
 from nasbench_ws.tables.run import RunRecord
+from nasbench_ws.training.building.standalone import record_of
 from nasbench_ws.training.lockstep import Feed, Lockstep
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from nasbench_ws.evaluation.catalogue import Scale
+from nasbench_ws.evaluation.reproduction.claims import CLAIMS
+from nasbench_ws.evaluation.reproduction.finding import Finding, overall
 from nasbench_ws.markup import number
-from nasbench_ws.reproduction.claims import CLAIMS
-from nasbench_ws.reproduction.finding import Finding, overall
 from nasbench_ws.results.truth import GroundTruth
 
 WIDTH = 100

@@ -10,9 +10,9 @@ text.py shows it. No torch until something runs.
 
 from nasbench_ws.evaluation.catalogue import SCALES, Scale, experiments
 from nasbench_ws.evaluation.experiment import Experiment, run
-from nasbench_ws.reproduction.claims import CLAIMS, findings
-from nasbench_ws.reproduction.finding import Finding, overall
-from nasbench_ws.reproduction.text import page, render
+from nasbench_ws.evaluation.reproduction.claims import CLAIMS, findings
+from nasbench_ws.evaluation.reproduction.finding import Finding, overall
+from nasbench_ws.evaluation.reproduction.text import page, render
 
 __all__ = [
     "CLAIMS", "SCALES", "Experiment", "Finding", "Scale", "experiments", "findings", "overall", "page", "render", "run",

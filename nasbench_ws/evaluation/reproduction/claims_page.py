@@ -11,12 +11,12 @@ import math
 from collections.abc import Sequence
 
 from nasbench_ws.evaluation.catalogue import Scale
+from nasbench_ws.evaluation.reproduction.claims import CLAIMS
+from nasbench_ws.evaluation.reproduction.finding import Finding, overall
+from nasbench_ws.evaluation.reproduction.text import RULE
 from nasbench_ws.markup import escaped, number, paragraph
 from nasbench_ws.report.page import Section, facts, page
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
-from nasbench_ws.reproduction.claims import CLAIMS
-from nasbench_ws.reproduction.finding import Finding, overall
-from nasbench_ws.reproduction.text import RULE
 from nasbench_ws.results.truth import GroundTruth
 
 COLUMNS = (

@@ -17,12 +17,12 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import stats
 
+from nasbench_ws.evaluation.reproduction import paper
+from nasbench_ws.evaluation.reproduction.finding import Finding, asked, figure, jackknifed, known
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.corrections import best_of
 from nasbench_ws.metrics.estimates import Difference, difference, exact
 from nasbench_ws.metrics.rank import kendall_tau
-from nasbench_ws.reproduction import paper
-from nasbench_ws.reproduction.finding import Finding, asked, figure, jackknifed, known
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import usual_of
 from nasbench_ws.results.truth import GroundTruth

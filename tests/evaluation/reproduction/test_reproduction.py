@@ -18,22 +18,22 @@ from nasbench_ws.errors import MetricError, ResultError, UsageError
 from nasbench_ws.evaluation import evaluate as evaluation
 from nasbench_ws.evaluation.catalogue import EQUAL
 from nasbench_ws.evaluation.experiment import hours, lacking
+from nasbench_ws.evaluation.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run
+from nasbench_ws.evaluation.reproduction.claims import _by_distance
+from nasbench_ws.evaluation.reproduction.finding import Finding, asked, decided, from_zero, jackknifed, overall
+from nasbench_ws.evaluation.reproduction.sharing import _spreads
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.corrections import holm
 from nasbench_ws.metrics.estimates import difference, estimate, exact
 from nasbench_ws.metrics.rank import stability_tau
 from nasbench_ws.metrics.top import survival
-from nasbench_ws.reproduction import CLAIMS, SCALES, Scale, experiments, findings, page, paper, render, run
-from nasbench_ws.reproduction.claims import _by_distance
-from nasbench_ws.reproduction.finding import Finding, asked, decided, from_zero, jackknifed, overall
-from nasbench_ws.reproduction.sharing import _spreads
 from nasbench_ws.results.effort import drawing
 from nasbench_ws.results.join import join
 from nasbench_ws.results.outcome import Divergence
 from nasbench_ws.results.result import Result
 from nasbench_ws.tables.table import load
 
-CLAIMS_PAGE = Path(__file__).parents[2] / "data" / "CLAIMS.md"
+CLAIMS_PAGE = Path(__file__).parents[3] / "data" / "CLAIMS.md"
 TINY = Scale("tiny", 2, 64, 2, 32, False, 16, (4,), (4,), (0, 1), (0, 2), 1, "For a test.")
 
 

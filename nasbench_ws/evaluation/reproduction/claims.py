@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbench_ws.evaluation.reproduction import paper
+from nasbench_ws.evaluation.reproduction.finding import Finding, asked, decided, figure, from_zero, jackknifed
+from nasbench_ws.evaluation.reproduction.sharing import sharing, stability, taus
 from nasbench_ws.metrics.rank import kendall_tau, measure, stability_tau
 from nasbench_ws.metrics.top import survival
 from nasbench_ws.metrics.values import rankable
-from nasbench_ws.reproduction import paper
-from nasbench_ws.reproduction.finding import Finding, asked, decided, figure, from_zero, jackknifed
-from nasbench_ws.reproduction.sharing import sharing, stability, taus
 from nasbench_ws.results.assess import rankable_taus
 from nasbench_ws.results.interference import by_distance, matrix, while_training
 from nasbench_ws.results.outcome import Window

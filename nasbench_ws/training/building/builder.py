@@ -30,7 +30,6 @@ from functools import partial
 from pathlib import Path
 from typing import SupportsIndex
 
-from nasbench_ws.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
 from nasbench_ws.images.loaders import Load, load_images
@@ -45,12 +44,13 @@ from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.registry import SPACES, get_space, register_space
 from nasbench_ws.tables.merge import Source, space_of
 from nasbench_ws.tables.run import RunRecord
+from nasbench_ws.training.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.workers import pool
 from nasbench_ws.workers.pool import Task, execute
 from nasbench_ws.workers.processes import sigterm_as_interrupt, uninterrupted
 from nasbench_ws.workers.progress import training_seconds
 
-STANDALONE = "nasbench_ws.building.standalone"  # needs torch, which is left to the workers
+STANDALONE = "nasbench_ws.training.building.standalone"  # needs torch, which is left to the workers
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
 
 
@@ -209,7 +209,7 @@ def build_together(
     """
     if together < 1:
         raise UsageError(f"{together} runs together; give at least 1")
-    from nasbench_ws.building.together import train_together  # torch, which `build` leaves to its workers
+    from nasbench_ws.training.building.together import train_together  # torch, which `build` leaves to its workers
 
     images, jobs, shelf = _prepared(
         recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
