@@ -14,6 +14,7 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import full, none
 from nasbench_ws.space.macro import SMALL
 from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.training import compiled
 from nasbench_ws.training.backend import chosen
 from nasbench_ws.training.module import SuperNetModule
 from nasbench_ws.training.reference import TORCH
@@ -125,6 +126,32 @@ def test_step_by_channels(benchmark, channels):
     assert net.step([0], images, labels, lr=0.01).loss > 0
     benchmark.extra_info.update(machine(net.backend.description(channels)))
     benchmark.pedantic(lambda: net.step([0], images, labels, 0.01), rounds=5)
+
+
+@pytest.mark.parametrize("channels", [8, 16, 32])
+def test_step_by_lanes(benchmark, monkeypatch, channels):
+    """CPU time an image of a step by the width of the vectors, each as wide as this processor has them."""
+    macro = replace(SMALL, stem=(channels,), channels=channels)
+    weights = Weights(macro, [DEEPER64.architecture("234")], full, seed=0)
+    images, labels = _batch(macro, BATCH)
+    widths = [width for width in (4, 8, 16) if width <= compiled.lanes(64, torch.float32)]
+    steps, gradients = {}, {}
+    for width in widths:
+        monkeypatch.setattr(compiled, "lanes", lambda channels, dtype, width=width: width)
+        learner, gradient = compiled.Engine(weights.network([0]), weights, keep=True), torch.zeros_like(weights.values)
+        learner.learn(images, labels, gradient, 0.0)
+        gradients[width] = gradient.clone()
+        steps[width] = lambda learner=learner, gradient=gradient: learner.learn(images, labels, gradient, 0.0)
+    for gradient in gradients.values():
+        torch.testing.assert_close(gradient, gradients[4], rtol=1e-3, atol=1e-4)
+    times = {width: [] for width in widths}
+    for _ in range(3 * ROUNDS):
+        for width, step in steps.items():
+            times[width].append(cpu_seconds_of(step) / BATCH * 1e6)
+    benchmark.extra_info.update(
+        machine("compiled kernels"), **{f"x{width}_microseconds_an_image": min(spent) for width, spent in times.items()}
+    )
+    benchmark.pedantic(steps[widths[-1]], rounds=3)
 
 
 @pytest.mark.parametrize("children", [2, 16, 64])

@@ -7,7 +7,8 @@ the place of each crop. Not here: which runs, and their files (training/building
 
     records = train_together(recipe, [(arch, 0) for arch in DEEPER64], images, device="cuda")     # RunRecords
 
-On a CPU the compiled kernels are several times faster, one run at a time: there this is for tests.
+On a CUDA device a step is captured as a graph after the first few, and replayed from then on: its thousand calls are
+one. On a CPU the compiled kernels are several times faster, one run at a time: there this is for tests.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from nasbench_ws.training.reference import pooled
 from nasbench_ws.training.weights import Weights
 
 SCORED_BYTES = 2**26  # of one block's results while scoring, all runs together
+EAGER_STEPS = 3  # before a step is captured: libraries choose their algorithms and take their memory in the first ones
 _DEPTH = {"stem": 0, "preprocess": 1, "edge": 2}  # order of a cell's parts
 
 
@@ -86,12 +88,19 @@ class Lockstep:
                 blocks.setdefault(block.bn, block)
                 self._members.setdefault(block.bn, []).append(run)
         every = [Weights(macro, [arch], none, seed, dtype) for arch, seed in runs]
-        self.parameters: list[Tensor] = []
+        self._values = torch.empty(sum(len(weights.values) for weights in every), dtype=dtype, device=device)
+        self._momentum = torch.zeros_like(self._values)
+        self.parameters: list[Tensor] = []  # views of the values, one behind the other
 
         def stacked(slot: Slot, members: Sequence[int]) -> list[Tensor]:
             views = [every[run].views(every[run].values, every[run].number(0, slot)) for run in members]
-            tensors = [torch.stack(same).to(device).requires_grad_() for same in zip(*views, strict=True)]
-            self.parameters += tensors
+            tensors = []
+            for same in zip(*views, strict=True):
+                initial = torch.stack(same)
+                at = sum(parameter.numel() for parameter in self.parameters)
+                place = self._values[at : at + initial.numel()].view_as(initial).copy_(initial)
+                tensors.append(place.detach().requires_grad_())
+                self.parameters.append(tensors[-1])
             return tensors
 
         self.places: dict[Slot, Place] = {}
@@ -108,9 +117,8 @@ class Lockstep:
         every_run = range(len(runs))
         self._outputs = self._terms(every_run, lambda run: self._networks[run].heads[0].inputs)
         self._classifier = stacked(self._networks[0].heads[0].linear, every_run)
-        self._optimizer = torch.optim.SGD(
-            self.parameters, lr=0.0, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-        )
+        self._lr = torch.zeros((), dtype=dtype, device=device)
+        self._step = _Captured(self._update) if self.device.type == "cuda" else self._update
 
     def _block_of(self, run: int, slot: Slot) -> Block[Slot]:
         return next(block for block in self._networks[run].blocks if block.bn == slot)
@@ -176,14 +184,18 @@ class Lockstep:
 
     def step(self, images: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """One update of every run: images (B, runs, C, H, W), labels (B, runs). Mean loss and accuracy, (runs,)."""
+        self._lr.fill_(lr)
+        return self._step(images, labels)
+
+    def _update(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.logits(images, training=True)
         loss = _cross_entropy(logits, labels).mean(dim=0)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.sum().backward()  # type: ignore[no-untyped-call]  # a run's gradient comes from its own loss alone
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.step()
-        return loss.detach(), (logits.detach().argmax(dim=2) == labels).to(self.dtype).mean(dim=0)
+        gradients = torch.autograd.grad(loss.sum(), self.parameters)  # a run's come from its own loss alone
+        with torch.no_grad():  # stochastic gradient descent as torch's, of all parameters at once
+            gradient = torch.cat([one.flatten() for one in gradients])
+            gradient.add_(self._values, alpha=self.recipe.weight_decay)
+            self._values.sub_(self._momentum.mul_(self.recipe.momentum).add_(gradient) * self._lr)
+            return loss.detach(), (logits.argmax(dim=2) == labels).to(self.dtype).mean(dim=0)
 
     @torch.no_grad()
     def score(self, pixels: Tensor, labels: Tensor, scale: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,6 +213,41 @@ class Lockstep:
             correct += (logits.argmax(dim=2) == right).sum(dim=0)
         loss, accuracy = loss / len(pixels), correct / len(pixels)
         return loss, torch.where(torch.isfinite(loss), accuracy, math.nan)
+
+
+class _Captured:
+    """A function of tensors on a CUDA device, called as it is at first, and then as a graph of its calls.
+
+    Shapes stay as they are. What it returns holds until the next call.
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+        self._function, self._calls = function, 0
+        self._given: tuple[Tensor, Tensor]
+        self._made: tuple[Tensor, Tensor]
+        self._graph: torch.cuda.CUDAGraph
+
+    def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        self._calls += 1
+        if self._calls <= EAGER_STEPS:
+            return self._aside(images, labels)
+        if self._calls == EAGER_STEPS + 1:
+            self._given, self._graph = (images.clone(), labels.clone()), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):  # records, and computes nothing
+                self._made = self._function(*self._given)
+        for here, given in zip(self._given, (images, labels), strict=True):
+            here.copy_(given)
+        self._graph.replay()
+        return self._made
+
+    def _aside(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """On a stream of its own, as a graph is captured."""
+        stream = torch.cuda.Stream(images.device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(images.device))
+        with torch.cuda.stream(stream):
+            made = self._function(images, labels)
+        torch.cuda.current_stream(images.device).wait_stream(stream)
+        return made
 
 
 def _order(slot: Slot) -> tuple[int, int, int, int, int, str]:
@@ -270,14 +317,17 @@ class Feed:
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         """Images (B, runs, C, H, W) and labels (B, runs)."""
-        first, flip, labels = [], [], []
-        for stream in self._draws:
+        drawn = np.empty((3, len(self._draws), self._size), dtype=np.int64)
+        for run, stream in enumerate(self._draws):
             whole, mirrored, start, right = next(stream)
-            first.append(whole[start : start + self._size])
-            flip.append(mirrored[start : start + self._size])
-            labels.append(right)
-        at = torch.from_numpy(np.stack(first, axis=1)).to(self._device)[..., None, None]  # (B, runs, 1, 1)
-        mirror = torch.from_numpy(np.stack(flip, axis=1)).to(self._device)[..., None, None]
+            drawn[0, run] = whole[start : start + self._size]
+            drawn[1, run] = mirrored[start : start + self._size]
+            drawn[2, run] = right
+        sent = torch.from_numpy(drawn)
+        if self._device.type == "cuda":  # the next batch is drawn while this one is computed
+            sent = sent.pin_memory().to(self._device, non_blocking=True)
+        first, flip, labels = sent.transpose(1, 2)  # (B, runs)
+        at, mirror = first[..., None, None], flip[..., None, None] != 0
         pixels = self._bytes[at + torch.where(mirror, self._offsets[1], self._offsets[0])]  # (B, runs, H, W * C)
         numbers = _numbers(pixels.view(*pixels.shape[:2], *self._shape), self.scale, self.offset)
-        return numbers.permute(0, 1, 4, 2, 3), torch.stack(labels, dim=1).to(self._device)
+        return numbers.permute(0, 1, 4, 2, 3), labels
