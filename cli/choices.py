@@ -7,6 +7,7 @@ from __future__ import annotations
 
 MATCHES = ("child-updates", "group-compute", "steps")  # rankers/plan.py
 SCHEDULES = ("cycle", "order", "shuffle", "uniform", "similar", "fair")  # sharing/schedules.py
+MIXED = ("mixed:params", "mixed:macs", "mixed:FILE.json")  # sharing/schedules.py
 FIGURES = ("scatter", "ranks", "window", "progress", "tuning", "interference")  # report/results.py
 SCALES = ("smoke", "standard", "paper")  # evaluation/catalogue.py
 CLAIMS = 4  # evaluation/reproduction/claims.py

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasbench_ws.cli.choices import MATCHES, SCHEDULES
+from nasbench_ws.cli.choices import MATCHES, MIXED, SCHEDULES
 from nasbench_ws.cli.options import (
     NO_WORKERS,
     complete_schedules,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
 @click.option(
     "--schedule", metavar="NAME", shell_complete=complete_schedules,
-    help=f"Which child trains when: {', '.join(SCHEDULES)}, or FILE.py:FUNCTION.  [the strategy's own]",
+    help=f"Which child trains when: {', '.join((*SCHEDULES, *MIXED))}, or FILE.py:FUNCTION.  [the strategy's own]",
 )  # fmt: skip
 @mode_option(
     "Statistics while scoring: running, batch[:n], recalibrate[:n], private; or probe[:n]. Repeatable, the first is "

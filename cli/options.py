@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nasbench_ws.cli.choices import METRICS, MODES, SCHEDULES
+from nasbench_ws.cli.choices import METRICS, MIXED, MODES, SCHEDULES
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def complete_schedules(context: click.Context, parameter: click.Parameter, incom
     """Built-in schedules, and files."""
     from click.shell_completion import CompletionItem
 
-    names = [CompletionItem(name) for name in SCHEDULES if name.startswith(incomplete)]
+    names = [CompletionItem(name) for name in (*SCHEDULES, *MIXED[:2]) if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]
 
 

@@ -142,7 +142,7 @@ def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> 
     children = list(space)
     for members in components(macro, children, strategy.key):
         own = [children[i] for i in members]
-        realise(get_schedule(strategy.schedule), own, 40 * len(own), seed=1)  # which refuses one that differs
+        realise(get_schedule(strategy.schedule, macro), own, 40 * len(own), seed=1)  # which refuses one that differs
 
 
 def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.sharing.mixed import RULES
 from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
 from nasbench_ws.space.code import OURS, imports_of
 
@@ -48,6 +49,8 @@ def file_of(thing: Any) -> Path | None:
     head, _, rest = thing.partition(":")
     if head in BUILT_IN:
         return Path(rest.partition(":")[2]) if rest.startswith("file:") else None
+    if head == "mixed":  # a schedule
+        return None if rest in RULES else Path(rest)
     if head.endswith(".py"):
         return Path(head)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):

@@ -222,6 +222,17 @@ def _regret(truths: Truths, scores: Array, k: int) -> Array:
     return _expected_least(truths.y.max(axis=1, keepdims=True) - truths.y, _chosen(scores, k))
 
 
+def _p_random(truths: Truths, scores: Array, k: int) -> Array:
+    """A child has ranks[0] - 1 children strictly better, and n - ranks[1] strictly worse."""
+    best, worst = truths.ranks
+    n, chosen = len(scores), _chosen(scores, k)
+    if n == 1:
+        return np.full(len(best), np.nan)
+    above = ((n - worst) + (worst - best) / 2) / (n - 1)  # of the others: worse, and half of its equals
+    total: Array = above[:, chosen.sure].sum(axis=1) + above[:, chosen.tied].mean(axis=1) * chosen.drawn
+    return total / k
+
+
 def _precision(rank: Array, scores: Array, k: int) -> Array:
     chosen = _chosen(scores, k)
     hit = rank <= k
@@ -269,6 +280,7 @@ TOP: dict[str, Callable[[Truths, Array, int], Array]] = {
     "precision_at_top": _precision_at_top,
     "precision_at_bottom": _precision_at_bottom,
     "regret": _regret,
+    "p_random": _p_random,
     "ndcg": _ndcg,
 }
 

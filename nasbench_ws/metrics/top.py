@@ -113,6 +113,24 @@ def regret(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     return single(f"regret@{checked_index(k)}", scores, truth)
 
 
+def p_random(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int = 1) -> float:
+    """The chance that a child chosen by its score is truly better than another one drawn at random, in [0, 1].
+
+    Of K children scored highest, the mean; an equal truth counts half. (n - rank) / (n - 1) of the one chosen where
+    nothing ties; .5 of scores that know nothing. Source: Yu et al., "Evaluating the search phase of neural
+    architecture search", ICLR 2020 (probability to surpass random search).
+
+    Args:
+        scores: (n,), higher is better.
+        truth: (n,) ground truth, in the same order.
+        k: how many children are chosen, from 1 to n.
+
+    >>> p_random([0.9, 0.8, 0.7], [0.6, 0.7, 0.5]), p_random([1, 1, 1], [0.6, 0.7, 0.5])
+    (0.5, 0.5)
+    """
+    return single(f"p_random@{checked_index(k)}", scores, truth)
+
+
 def ndcg(scores: npt.ArrayLike, truth: npt.ArrayLike, k: int) -> float:
     """NDCG@K: sum over places p = 1..K of gain / log2(p + 1), divided by its largest value; in [0, 1].
 

@@ -55,7 +55,7 @@ def run_part(
     macro = macro_for(recipe, images)
     started, cpu_started = time.perf_counter(), time.process_time()
     scorers = {mode: Scorer(images, "valid", BatchNorm.parse(mode)) for mode in plan.batch_norm}
-    schedule = get_schedule(plan.schedule or strategy.schedule)
+    schedule = get_schedule(plan.schedule or strategy.schedule, macro)
     asks = hooks is not None and hooks.has("next_children")
     sequence = None if asks else realise(schedule, own, part.steps, children_seed("schedule", own, seed))
     net = SuperNet(recipe, macro, own, strategy.key, seed)

@@ -24,6 +24,7 @@ from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.limits import MOST_STEPS, check_most
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import components
+from nasbench_ws.sharing.mixed import Mixed
 from nasbench_ws.sharing.schedules import SCHEDULES, get_schedule, realise, takes_over
 from nasbench_ws.sharing.strategies import Strategy
 from nasbench_ws.space.cell import Architecture
@@ -183,7 +184,10 @@ class Plan:
 
     def width(self, own: Sequence[Architecture], strategy: Strategy) -> int:
         """Children that one step of the schedule trains."""
-        first = realise(get_schedule(self.schedule or strategy.schedule), own, 1, 0, check=False)
+        schedule = get_schedule(self.schedule or strategy.schedule)
+        if isinstance(schedule, Mixed):
+            return 1
+        first = realise(schedule, own, 1, 0, check=False)
         return int(first.shape[1])
 
     @property

@@ -67,7 +67,8 @@ class WeightSharing(Asked):
         return plan
 
     def sources(self) -> Sequence[Any]:
-        own = [self.asked.schedule] if ":" in (self.asked.schedule or "") else []  # of a file or a module
+        schedule = self.asked.schedule or getattr(self.thing, "schedule", None)
+        own = [schedule] if isinstance(schedule, str) and ":" in schedule else []  # of a file or a module
         return [self.name if self.thing is None else self.thing, *own]
 
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
@@ -76,7 +77,7 @@ class WeightSharing(Asked):
             Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
         macro = macro_for(plan.recipe, images)
         for strategy, alike in self._by_strategy(problem, images, seeds):
-            schedule = get_schedule(plan.schedule or strategy.schedule)
+            schedule = get_schedule(plan.schedule or strategy.schedule, macro)
             for part in plan.parts(problem.children, macro, strategy):
                 own = [problem.space[i] for i in part.children]
                 for seed in alike if self.scheduled else ():

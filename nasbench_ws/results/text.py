@@ -7,7 +7,7 @@ print(render_scores("mine.csv", assess(scores, table), len(scores)))
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from nasbench_ws.cost import Cost
 from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.curves import alc
 from nasbench_ws.results.assessment import Assessment, Gap
 from nasbench_ws.results.gates import remarks
 from nasbench_ws.results.outcome import Outcome
@@ -176,7 +177,7 @@ def _readouts(outcome: Outcome, found: Assessment) -> list[str]:
         lines.append(f"averaged weights, batch norm {mode}: GT-Tau {_average(taus)}")
     for mode, by_steps in found.readouts.fine_tune.items():
         taus_text = ", ".join(f"{steps} steps {_average(taus)}" for steps, taus in by_steps.items())
-        lines += _wrap(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}")
+        lines += _wrap(f"fine-tuned, batch norm {mode}: GT-Tau after {taus_text}{_area(by_steps)}")
     for name, taus in found.readouts.other.items():
         lines += _wrap(f"{name}: GT-Tau {_average(taus)}")
     for mode, metrics in found.other_batch_norm.items():
@@ -186,6 +187,14 @@ def _readouts(outcome: Outcome, found: Assessment) -> list[str]:
         else:
             lines.append(f"{labelled(mode)}: Kendall tau {_short(one.mean)} {_interval(one.interval)}")
     return lines
+
+
+def _area(by_steps: Mapping[str, Array]) -> str:
+    """The mean over instances of the area under tau against steps, where that is a curve."""
+    if len(by_steps) < 2:
+        return ""
+    areas = [alc(list(map(int, by_steps)), taus) for taus in np.transpose(list(by_steps.values()))]
+    return f"; area under this curve, over doublings of 1 + steps, {_average(np.array(areas))}"
 
 
 def _average(values: Array) -> str:

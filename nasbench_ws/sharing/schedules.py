@@ -21,7 +21,9 @@ import numpy.typing as npt
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
 from nasbench_ws.plugins import Plugins, meant_here, raised, users_code
 from nasbench_ws.sharing.keys import Key
+from nasbench_ws.sharing.mixed import Mixed
 from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.macro import Macro
 
 Children = Sequence[Architecture]
 MOST_A_STEP = 65_536
@@ -89,14 +91,17 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+MIXED = "mixed:"
+USAGES = ("mixed:params", "mixed:macs", "mixed:FILE.json")
 PLUGINS = Plugins("schedule", "nasbench_ws.schedules", UsageError, SCHEDULES, list(SCHEDULES), "nasbench-ws evaluate")
 
 
-def get_schedule(name: str | Schedule) -> Schedule:
+def get_schedule(name: str | Schedule, macro: Macro | None = None) -> Schedule:
     """The schedule of that name, or the function itself.
 
     Args:
-        name: as `shuffle`, or `FILE.py:FUNCTION` and `MODULE:FUNCTION` of a function of your own.
+        name: as `shuffle`, `mixed:params`, or `FILE.py:FUNCTION` and `MODULE:FUNCTION` of a function of your own.
+        macro: the network around a cell, in which `mixed:params` and `mixed:macs` count.
 
     UsageError lists the known names, or says what is wrong with the file.
     """
@@ -104,10 +109,12 @@ def get_schedule(name: str | Schedule) -> Schedule:
         return name
     if name in SCHEDULES:
         return SCHEDULES[name]
+    if name.startswith(MIXED):
+        return Mixed(name.removeprefix(MIXED), macro)
     if ":" not in name:
         raise UsageError(
-            f"unknown schedule {name!r}{near_misses(name, SCHEDULES)}; known are {', '.join(SCHEDULES)}, and your own "
-            "is FILE.py:FUNCTION"
+            f"unknown schedule {name!r}{near_misses(name, [*SCHEDULES, *USAGES])}; known are "
+            f"{', '.join([*SCHEDULES, *USAGES])}, and your own is FILE.py:FUNCTION"
         )
     if meant_here(name) is not None:
         return _own(name)

@@ -100,12 +100,12 @@ def test_choices_are_those_of_the_package():
     from nasbench_ws.report.results import FIGURES
     from nasbench_ws.search.costs import Unit
     from nasbench_ws.search.oracle import Signal
-    from nasbench_ws.sharing.schedules import SCHEDULES
+    from nasbench_ws.sharing.schedules import SCHEDULES, USAGES
 
     assert get_args(Unit) == choices.UNITS
     assert get_args(Signal) == choices.SIGNALS
     assert choices.MATCHES == MATCHES
-    assert tuple(SCHEDULES) == choices.SCHEDULES
+    assert (tuple(SCHEDULES), USAGES) == (choices.SCHEDULES, choices.MIXED)
     assert tuple(FIGURES) == choices.FIGURES
     assert tuple(SCALES) == choices.SCALES
     assert list(range(1, choices.CLAIMS + 1)) == list(CLAIMS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from nasbench_ws import load, metrics
 from nasbench_ws.errors import MetricError
@@ -98,3 +98,32 @@ def test_pairs_at_their_limits():
     with pytest.raises(MetricError) as error:
         Pairs(2, np.array([0]), np.array([1])).accuracy([1, 2, 3])
     assert str(error.value) == "scores are of 3 children and the pairs of 2: give one for each"
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=7), k=st.integers(1, 3))
+def test_the_chance_to_surpass_random_is_that_of_all_ways_to_choose_and_to_draw(data, k):
+    scores, truth = np.array(data, dtype=float).T
+    k = min(k, len(scores))
+    best = np.sort(scores)[::-1][:k].sum()
+    ways = [way for way in itertools.combinations(range(len(scores)), k) if scores[list(way)].sum() == best]
+    chances = [
+        np.mean([np.mean([(np.sign(truth[i] - truth[j]) + 1) / 2 for j in range(len(truth)) if j != i]) for i in way])
+        for way in ways
+    ]
+    assert metrics.p_random(scores, truth, k) == pytest.approx(np.mean(chances))
+
+
+def test_the_area_under_a_learning_curve_is_scipys_and_of_a_constant_the_constant():
+    steps, taus = np.array([0, 16, 64, 640]), np.array([0.3, 0.5, 0.6, 0.55])
+    log = np.log2(1 + steps)
+    assert metrics.alc(steps, taus) == pytest.approx(integrate.trapezoid(taus, log) / (log[-1] - log[0]))
+    assert metrics.alc(steps, np.full(4, 0.7)) == pytest.approx(0.7)
+    assert math.isnan(metrics.alc([0, 1], [math.nan, 1]))
+    for wrong, text in (
+        ([0], "1 steps and values of shape (1,); give one of each for two points at least"),
+        ([1, 1], "steps are [1.0, 1.0]; they begin at 0 or later, and each is larger than the one before"),
+    ):
+        with pytest.raises(MetricError) as caught:
+            metrics.alc(wrong, np.ones(len(wrong)))
+        assert str(caught.value) == text

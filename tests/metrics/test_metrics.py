@@ -22,7 +22,7 @@ CORRELATIONS = {
     "pearson": stats.pearsonr,
     "weighted_tau": stats.weightedtau,
 }
-TOP = ["top_rank", "best_rank", "worst_rank", "precision_at_top", "precision_at_bottom", "regret", "ndcg"]
+TOP = ["top_rank", "best_rank", "worst_rank", "precision_at_top", "precision_at_bottom", "regret", "ndcg", "p_random"]
 
 # Few different values make ties; floats of any size make sure nothing is subtracted that should be compared.
 tied = st.integers(-3, 3).map(lambda i: i / 7)
@@ -179,6 +179,10 @@ def by_hand(name, order, truth, k):
         return sum(from_bottom[i] <= k for i in order[-k:]) / k
     if name == "regret":
         return max(truth) - max(truth[i] for i in chosen)
+    if name == "p_random":
+        rest = {i: [other for j, other in enumerate(truth) if j != i] for i in chosen}
+        better = [[(truth[i] > other) + (truth[i] == other) / 2 for other in rest[i]] for i in chosen]
+        return np.mean(better) if len(truth) > 1 else math.nan
     gain = [value - min(truth) for value in truth]
     best = sorted(gain, reverse=True)
     if not best[0]:
@@ -291,7 +295,7 @@ def test_equal_scores_that_do_not_sum_exactly_are_still_equal():
 nan, inf = float("nan"), float("inf")
 ALLOWED = (
     "known are kendall_tau, spearman, pearson, weighted_tau, sparse_tau, partial_tau, top_rank@K, best_rank@K, "
-    "worst_rank@K, precision_at_top@K, precision_at_bottom@K, regret@K, ndcg@K"
+    "worst_rank@K, precision_at_top@K, precision_at_bottom@K, regret@K, p_random@K, ndcg@K"
 )
 ERRORS = [
     (lambda: metrics.top_rank([1, 2, 3], [1, 2, 3], 4), "K=4 of 3 children cannot be taken: K must be from 1 to 3"),

@@ -196,7 +196,7 @@ def test_an_unknown_schedule() -> None:
         parts("full", schedule="suffle")
     assert str(caught.value) == (
         "unknown schedule 'suffle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair, "
-        "and your own is FILE.py:FUNCTION"
+        "mixed:params, mixed:macs, mixed:FILE.json, and your own is FILE.py:FUNCTION"
     )
 
 

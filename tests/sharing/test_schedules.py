@@ -158,7 +158,7 @@ def test_an_unknown_name():
         get_schedule("shufle")
     assert str(caught.value) == (
         "unknown schedule 'shufle' (did you mean shuffle?); known are cycle, order, shuffle, uniform, similar, fair, "
-        "and your own is FILE.py:FUNCTION"
+        "mixed:params, mixed:macs, mixed:FILE.json, and your own is FILE.py:FUNCTION"
     )
 
 
