@@ -104,7 +104,8 @@ def group() -> None:
     Exit codes: 0 done; 1 a fault of this program; 2 a wrong option or recipe;
     3 no such architecture; 4 a table missing or broken; 5 images absent or
     damaged; 6 a strategy that cannot be used; 7 a path that cannot be written;
-    8 a run that failed for good; 9 a broken result file; 130 interrupted.
+    8 a run that failed for good; 9 a broken result file; 130 interrupted by
+    Ctrl-C, 143 by SIGTERM.
 
     \b
     Completion of commands, options, tables and strategies, for bash (zsh, fish):
@@ -113,5 +114,5 @@ def group() -> None:
 
 
 def main() -> None:
-    """The entry point: errors of this package become messages and exit codes."""
+    """All but the start (__main__.py): errors of this package become messages and exit codes."""
     guarded(group)

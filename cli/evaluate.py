@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import MATCHES, MIXED, SCHEDULES
+from nasbench_ws.cli.failures import interrupted_says
 from nasbench_ws.cli.options import (
     NO_WORKERS,
     complete_schedules,
@@ -44,6 +45,7 @@ from nasbench_ws.json_files import cache_folder
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.evaluate import Evaluation
+    from nasbench_ws.results.result import Result
     from nasbench_ws.workers.pool import Progress
 
 
@@ -148,22 +150,29 @@ def evaluate(
         )  # fmt: skip
     say_missing(truth, allow_missing)
     noun = "super-nets" if ready.ranker.match else "rankings"
-    with Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
+    again = f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"
+    with interrupted_says(again), Bar(f"evaluate {ranker}") as bar, where_to_run(dask, workers) as (executor, count):
 
         def on_progress(p: Progress) -> None:
             text = f"{p.done} of {p.total} {noun}{NO_WORKERS if p.idle else ''}"
             bar.show(p.fraction, text, p.seconds_left, at_once=p.idle)
 
-        try:
-            here = quick and executor is None  # a worker would take longer to start than to work
-            with threads_here(count if here else 1):
-                result = ready.run(workers=None if here else count, executor=executor, on_progress=on_progress)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"super-nets that were finished are kept in {ready.kept}; run the same command again to go on"
-            ) from None
+        here = quick and executor is None  # a worker would take longer to start than to work
+        with threads_here(count if here else 1):
+            result = ready.run(workers=None if here else count, executor=executor, on_progress=on_progress)
     copy = Path(output) if output else cache_folder() / "results" / f"{_label(ready)}.json"
-    result.save(copy)
+    with interrupted_says(again):
+        result.save(copy)
+    with interrupted_says(f"the result is saved, and `nasbench-ws show {copy}` prints it"):
+        _show(result, as_json, as_csv)
+        sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
+        if output is None:
+            click.echo(f"The result is kept in {copy}", err=True)
+        if not work:
+            ready.forget()
+
+
+def _show(result: Result, as_json: bool, as_csv: bool) -> None:
     if as_json:
         print_json(result.to_dict())
     elif as_csv:
@@ -177,11 +186,6 @@ def evaluate(
         line = beside_full(result)
         if line is not None:
             click.echo(f"\n{line}")
-    sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
-    if output is None:
-        click.echo(f"The result is kept in {copy}", err=True)
-    if not work:
-        ready.forget()
 
 
 def _counts(text: str) -> tuple[int, ...]:

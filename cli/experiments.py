@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nasbench_ws.cli.failures import interrupted_says
 from nasbench_ws.cli.options import fetch, where_to_run
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.evaluation.experiment import Experiment, hours, lacking, run
@@ -40,10 +41,8 @@ def _run(
         def on_progress(name: str, place: int, of: int, p: Progress) -> None:
             bar.show((place - 1 + p.fraction) / of, f"{name}, {place} of {of}", None)
 
-        try:
+        with interrupted_says(f"what is finished is kept in {folder}; the same command goes on"):
             return run(
                 table, wanted, folder, shipped=shipped, workers=count, executor=executor, root=root,
                 on_progress=on_progress, allow_missing=allow_missing,
             )  # fmt: skip
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"what is finished is kept in {folder}; the same command goes on") from None

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,15 @@ import click
 
 import nasbench_ws
 from nasbench_ws.cli.terminal import harmless_output
-from nasbench_ws.errors import INTERRUPTED, NasbenchError, OutputError, StrategyError, UsageError
+from nasbench_ws.errors import NasbenchError, OutputError, StrategyError, UsageError
 from nasbench_ws.markup import printable
+from nasbench_ws.workers.signals import sigterm_as_interrupt, stopped_by
 
 LIBRARIES = {  # of ours that a look-up does without, and who brings each
     "torch": "torch", "torchvision": "torchvision", "scipy": "scipy", "PIL": "torchvision",
 }  # fmt: skip
+
+AGAIN = "run the same command again"
 
 
 def guarded(command: Callable[..., Any], *arguments: Any) -> None:
@@ -29,7 +32,7 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
     try:
         if sys.stdout is None:  # as `>&-` leaves it; click would drop the answer
             raise OutputError("standard output is closed, and the answer goes there; redirect it, perhaps to /dev/null")
-        with harmless_output():
+        with sigterm_as_interrupt(), harmless_output():
             status = command(*arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -38,7 +41,7 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
         _interrupted(error)
-        sys.exit(INTERRUPTED)
+        sys.exit(128 + stopped_by())  # as shells count them: 130, or 143 for SIGTERM
     except NasbenchError as error:
         _show(error)
         sys.exit(error.exit_code)
@@ -57,6 +60,15 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
         _show(OutputError(f"standard output cannot be written: {said}; free some space there, or redirect it"))
         sys.exit(OutputError.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextlib.contextmanager
+def interrupted_says(message: str) -> Iterator[None]:
+    """An interruption inside says this: what is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(message) from None
 
 
 def needs(error: ModuleNotFoundError) -> str:
@@ -109,7 +121,5 @@ def _discard_output() -> None:
 def _interrupted(error: BaseException) -> None:
     if isinstance(error, click.Abort) and error.__cause__ is not None:  # click's own name for Ctrl-C
         error = error.__cause__
-    message = getattr(error, "message", None)
-    if not message and isinstance(error, KeyboardInterrupt) and error.args:
-        message = str(error)
-    click.echo(f"\nInterrupted{': ' + message.removeprefix('interrupted: ') if message else '.'}", err=True)
+    message = str(error) if isinstance(error, KeyboardInterrupt) else ""
+    click.echo(f"Interrupted: {message.removeprefix('interrupted: ') or AGAIN}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import SIGNALS, UNITS
+from nasbench_ws.cli.failures import interrupted_says
 from nasbench_ws.cli.options import dask_option, quiet_option, table_option, where_to_run, workers_option
 from nasbench_ws.cli.outputs import (
     check_output,
@@ -136,7 +137,8 @@ def search(
         names = list(dict.fromkeys(PLUGINS.whole_name(one) for one in searchers))
         everyone = list(dict.fromkeys([*names, BASELINE]))
         files = {(name, place): own / _file_name(name) for place, own in enumerate(folders) for name in everyone}
-        with where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
+        again = "the same command " + ("begins anew; --keep goes on" if keep is None else f"goes on from {keep}")
+        with interrupted_says(again), where_to_run(dask, workers) as (executor, count), Bar("search") as bar:
 
             def on_progress(p: Progress) -> None:
                 of = f" on {len(tables)} tables" if len(tables) > 1 else ""

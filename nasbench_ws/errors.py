@@ -12,8 +12,8 @@
     ├── RunError                          8  a run that failed for good, or workers that died
     └── ResultError                       9  a result file that is broken or of another schema
 
-An interrupted command (Ctrl-C) exits with 130. Every message says what was wrong, the value
-met, what is allowed, and the next step.
+An interrupted command exits with 130 (Ctrl-C) or 143 (SIGTERM). Every message says what was wrong,
+the value met, what is allowed, and the next step.
 """
 
 from __future__ import annotations
@@ -83,8 +83,6 @@ class ResultError(NasbenchError):
 
     exit_code = 9
 
-
-INTERRUPTED = 130
 
 
 def near_misses(word: str, known: Iterable[str], n: int = 3) -> str:

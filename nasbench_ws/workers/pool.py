@@ -23,8 +23,9 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from nasbench_ws.errors import NasbenchError, RunError
-from nasbench_ws.workers.processes import Processes, one_thread_a_process, sigterm_as_interrupt, tell, uninterrupted
+from nasbench_ws.workers.processes import Processes, one_thread_a_process, tell
 from nasbench_ws.workers.progress import Meter, OnProgress, Progress
+from nasbench_ws.workers.signals import sigterm_as_interrupt, uninterrupted
 
 __all__ = ["OnProgress", "Progress", "Readiness", "Task", "TaskError", "execute"]
 Id = TypeVar("Id", bound=Hashable)

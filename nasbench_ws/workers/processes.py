@@ -1,12 +1,12 @@
 """Worker processes: started afresh with one thread each, ended at once on request, and never left behind.
 
-    with sigterm_as_interrupt(), one_thread_a_process():
+    with one_thread_a_process():
         workers = Processes(2)
         workers.submit(function, argument).result()
         workers.told()                                # what they said by tell(...), since the last time
         workers.stop()
 
-Not here: which tasks, in which order, and what becomes of them (workers/pool.py).
+Not here: which tasks, in which order, and what becomes of them (workers/pool.py), and what interrupts (signals.py).
 
 Every place is an executor of one process: a process that dies breaks its own executor and ends its own task, so that a
 death has one cause. A worker has one thread, which beats threads while there are tasks for all workers; then those at
@@ -22,6 +22,7 @@ does without.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -29,14 +30,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from typing import Any
 
 from nasbench_ws.errors import RunError, UsageError
+from nasbench_ws.workers.signals import hear, unheard
 from nasbench_ws.workers.threads import obey
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that become KeyboardInterrupt
 _STARTED = "started"  # a worker's first word
 
 _parent: Any = None  # in a worker: the pipe to its parent
@@ -65,10 +67,12 @@ class Processes:
                 "this is a worker process, which imports the script that started it, and the script starts workers "
                 "again; it must start them under `if __name__ == '__main__':` alone"
             )
+        resource_tracker.ensure_running()  # which lifts any mask of signals when it starts (`unheard`)
         context: BaseContext = multiprocessing.get_context("spawn")
         if preload and sys.platform == "linux":
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(list(preload))
+            _start_server()
         self._threads: Any = context.RawValue("i", 1)
         self._places = [_Place(context, self._threads) for _ in range(count)]
 
@@ -115,13 +119,14 @@ class _Place:
         return self.future is None or self.future.done()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        try:
-            self.future = self._executor.submit(function, *arguments)
-        except BrokenExecutor:  # by its latest task, or since
-            self.close()
-            self._open()
-            self.future = self._executor.submit(function, *arguments)
-        (self._process,) = self._executor._processes.values()
+        with unheard():  # it starts a process, which nothing would end if it were interrupted
+            try:
+                self.future = self._executor.submit(function, *arguments)
+            except BrokenExecutor:  # by its latest task, or since
+                self.close()
+                self._open()
+                self.future = self._executor.submit(function, *arguments)
+            (self._process,) = self._executor._processes.values()
         return self.future
 
     def told(self) -> Iterator[Any]:
@@ -137,11 +142,7 @@ class _Place:
         list(self.told())
         self._process.join()
         if not self._started and self._process.exitcode >= 0:  # below 0: killed by a signal, for want of memory perhaps
-            raise UsageError(
-                f"a worker process ended with status {self._process.exitcode} while it started; its error is printed "
-                "above. Workers import the script that starts them, so it must start them under "
-                "`if __name__ == '__main__':` alone"
-            )
+            raise _ended_early(self._process.exitcode)
 
     def kill(self) -> None:
         if self._process is not None and self._process.is_alive():
@@ -152,6 +153,34 @@ class _Place:
         self._ear.close()
 
 
+@functools.cache
+def _start_server() -> None:
+    """Have Python's server of forks run, and wait until it has imported what it shall. UsageError as of a worker.
+
+    It never hears of an interruption, and ends with this process. The wait is for a first process that does nothing: if
+    it is interrupted, no worker has been asked for, which the server would start when this process is gone.
+    """
+    with unheard():
+        forkserver.ensure_running()
+    first = multiprocessing.get_context("forkserver").Process()
+    try:
+        first.start()
+        first.join()
+    except KeyboardInterrupt:  # it would import for seconds more, with this one's stderr in its hand
+        server: Any = forkserver._forkserver
+        os.kill(server._forkserver_pid, signal.SIGKILL)
+        raise
+    if first.exitcode and first.exitcode > 0:
+        raise _ended_early(first.exitcode)
+
+
+def _ended_early(status: int) -> UsageError:
+    return UsageError(
+        f"a worker process ended with status {status} while it started; its error is printed above. Workers import the "
+        "script that starts them, so it must start them under `if __name__ == '__main__':` alone"
+    )
+
+
 def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:
     global _parent
     _parent = mouth
@@ -160,6 +189,7 @@ def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:
         del os.environ[name]
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear()
     starter = multiprocessing.parent_process()
     assert starter is not None
 
@@ -184,47 +214,3 @@ def one_thread_a_process() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-@contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM, which batch systems send at the end of the time, becomes KeyboardInterrupt."""
-    with _handling({signal.SIGTERM: _interrupt}):
-        yield
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C and SIGTERM off until the block has ended: what is finished is written. A second one ends it at once.
-
-    Only what would become KeyboardInterrupt is put off; other handlers, and ignored signals, stay as they are.
-    """
-    pending: list[int] = []
-
-    def note(number: int, frame: object) -> None:
-        if pending:
-            raise KeyboardInterrupt
-        pending.append(number)
-
-    ours = (signal.default_int_handler, _interrupt)
-    with _handling({number: note for number in SIGNALS if signal.getsignal(number) in ours}):
-        yield
-    if pending:
-        raise KeyboardInterrupt
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _handling(handlers: dict[signal.Signals, Callable[[int, Any], Any]]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # where Python forbids handlers, and none runs
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

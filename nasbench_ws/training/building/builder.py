@@ -47,8 +47,8 @@ from nasbench_ws.tables.run import RunRecord
 from nasbench_ws.training.building.folder import Job, Shelf, status_of, take_over
 from nasbench_ws.workers import pool
 from nasbench_ws.workers.pool import Task, execute
-from nasbench_ws.workers.processes import sigterm_as_interrupt, uninterrupted
 from nasbench_ws.workers.progress import training_seconds
+from nasbench_ws.workers.signals import sigterm_as_interrupt, uninterrupted
 
 STANDALONE = "nasbench_ws.training.building.standalone"  # needs torch, which is left to the workers
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
