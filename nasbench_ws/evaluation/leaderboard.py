@@ -22,6 +22,7 @@ import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.evaluation.board_plot import BoardPlot
+from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, two, usual
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import belongs, problem_of
@@ -47,26 +48,6 @@ if TYPE_CHECKING:
 
 SCALE, INSTANCES = SCALES["standard"], 5
 MODES = ("running", f"recalibrate:{SCALE.calibration}")  # as what ships was run
-
-
-@dataclass(frozen=True)
-class Row:
-    """A strategy under one way of batch norm, or a ranker ("ranker"); `macs` of training an instance of it."""
-
-    place: int
-    name: str
-    kind: str  # "super-net" or "ranker"
-    batch_norm: str
-    mean: float
-    std: float
-    interval: tuple[float, float]
-    n: int
-    s_tau: float
-    macs: float
-    partial_tau: float = math.nan  # given parameter count
-    ensemble: float = math.nan  # Kendall tau of the mean score over instances
-    given: bool = False  # a result of the caller's
-    files: tuple[str, ...] = ()  # in `results`: those with these scores
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,8 +107,8 @@ class Leaderboard:
                 lines.append(f"{place:>3} {row.name}")
                 place, title = "", f"{'':13}{row.batch_norm:17}"
             lines.append(
-                f"{place:>3} {title}{_two(row.mean):>5}  {_interval(row):14}{_count(row):>2}"
-                f"{_two(row.partial_tau):>6}{_two(row.s_tau):>6}{_two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
+                f"{place:>3} {title}{two(row.mean):>5}  {interval_text(row):14}{count_text(row):>2}"
+                f"{two(row.partial_tau):>6}{two(row.s_tau):>6}{two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
             )
         return "\n".join(lines)
 
@@ -141,29 +122,30 @@ class Leaderboard:
 
     def _repr_html_(self) -> str:
         rows = [
-            [row.place, row.name, row.batch_norm, number(row.mean), _interval(row), _count(row), _two(row.partial_tau)]
+            [
+                row.place, row.name, row.batch_norm, number(row.mean), interval_text(row), count_text(row),
+                two(row.partial_tau),
+            ]
             for row in self.rows
         ]
         head = ["", "strategy", "batch norm", self.metric, "95 %", "n", "partial tau"]
         return paragraph(self.caption()) + table_of(head, rows)
 
     def markdown(self) -> str:
-        """For a README: a strategy a line, its ways of batch norm side by side; a ranker has one value."""
-        modes = list(dict.fromkeys(row.batch_norm for row in sorted(self.rows, key=_mode) if row.batch_norm))
-        heads = [part for mode in modes for part in (mode, "partial")]
+        """For a README: a strategy a line, ways to read it that most have side by side, the rest in a column."""
+        modes, rest = usual(self.rows)
+        heads = [*(part for mode in modes for part in (mode, "partial")), *(["other readouts"] if rest else [])]
         lines = [self.caption(), "", f"| | {' | '.join(heads)} | n | cost |", "|---" * (len(heads) + 3) + "|"]
         for name in dict.fromkeys(row.name for row in self.rows):
             own = {row.batch_norm: row for row in self.rows if row.name == name}
             some = next(iter(own.values()))
             shown = [own.get(mode, some if some.kind == "ranker" else None) for mode in modes]
-            cells = [
-                cell
-                for row in shown
-                for cell in ((f"{_two(row.mean)} {_interval(row)}".strip(), _two(row.partial_tau)) if row else ("", ""))
-            ]
+            cells = [cell for row in shown for cell in ((mean_text(row), two(row.partial_tau)) if row else ("", ""))]
+            if rest:
+                cells.append("; ".join(f"{mode} {mean_text(row)}" for mode, row in own.items() if mode in rest))
             title = f"`{name}`" if some.kind == "super-net" else f"*{name}*"
             title = f"**{title}**" if some.given else title
-            lines.append(f"| {' | '.join((title, *cells, _count(some), f'{some.macs / 1e12:.1f}'))} |")
+            lines.append(f"| {' | '.join((title, *cells, count_text(some), f'{some.macs / 1e12:.1f}'))} |")
         return "\n".join(lines)
 
     def caption(self) -> str:
@@ -181,24 +163,6 @@ class Leaderboard:
     def _without(self) -> str:
         count = self.left_out
         return f"\nOf other images or networks, or some images: {count} results, left out." if count else ""
-
-
-def _mode(row: Row) -> tuple[bool, str]:
-    """Recalibrated statistics first."""
-    return not row.batch_norm.startswith("recalibrate"), row.batch_norm
-
-
-def _interval(row: Row) -> str:
-    return "" if math.isnan(row.interval[0]) else f"[{_two(row.interval[0])}, {_two(row.interval[1])}]"
-
-
-def _count(row: Row) -> str:
-    """Instances; of what does not vary, or has a distribution of its own, none."""
-    return str(row.n) if row.kind == "super-net" else ""
-
-
-def _two(value: float) -> str:
-    return "" if math.isnan(value) else number(value, 2)
 
 
 def entries(table: Table) -> list[Experiment]:

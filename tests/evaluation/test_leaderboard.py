@@ -16,6 +16,8 @@ from scipy import stats
 import nasbench_ws
 from nasbench_ws import metrics
 from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.board_figure import forest
+from nasbench_ws.evaluation.board_row import mean_text
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
@@ -133,6 +135,11 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
     with_rankers = leaderboard(both, tiny.table, folder=folder)
     rows = {(row.name, row.batch_norm): row for row in with_rankers.rows if row.given}
     assert rows.keys() == {("darts", "logp"), ("darts", "running"), ("random", "")}
+    lines = with_rankers.markdown().splitlines()
+    assert "| | recalibrate:1024 | partial | running | partial | other readouts | n | cost |" in lines
+    (line,) = [line for line in lines if line.startswith("| **`darts`**")]
+    assert line.split(" | ")[5] == f"logp {mean_text(rows['darts', 'logp'])}"
+    assert "triangles: other readouts" in forest(with_rankers)
     assert rows["random", ""].kind == "ranker"
     assert np.isnan(rows["random", ""].ensemble)
     assert with_rankers.steps == 6400
