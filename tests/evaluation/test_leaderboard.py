@@ -136,9 +136,9 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
     rows = {(row.name, row.batch_norm): row for row in with_rankers.rows if row.given}
     assert rows.keys() == {("darts", "logp"), ("darts", "running"), ("random", "")}
     lines = with_rankers.markdown().splitlines()
-    assert "| | recalibrate:1024 | partial | running | partial | other readouts | n | cost |" in lines
+    assert any(line.endswith("| running | partial | other readouts | n | cost |") for line in lines), lines[5]
     (line,) = [line for line in lines if line.startswith("| **`darts`**")]
-    assert line.split(" | ")[5] == f"logp {mean_text(rows['darts', 'logp'])}"
+    assert line.split(" | ")[-3] == f"logp {mean_text(rows['darts', 'logp'])}"
     assert "triangles: other readouts" in forest(with_rankers)
     assert rows["random", ""].kind == "ranker"
     assert np.isnan(rows["random", ""].ensemble)
