@@ -7,6 +7,7 @@ Not here: the trace itself (outcome.py), and the bound (metrics/additive.py).
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,8 @@ from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.truth import GroundTruth
 
 UNDECIDED = 0.98  # entropy over children, as a part of the most, above which nothing was decided
-COLLAPSED = 2 / 3  # of the edges, on which one operation has the largest gate
+COLLAPSED = 2 / 3  # of the edges, on which one operation has the largest gate ...
+RARE = 0.05  # ... where blind choices give that with smaller odds: on three edges they agree on two in .625
 
 
 def best_additive(table: GroundTruth) -> float:
@@ -30,9 +32,22 @@ def _best(choices: tuple[tuple[int, ...], ...], truth: tuple[float, ...]) -> flo
     return additive_bound(np.array(choices), np.array(truth)).best
 
 
+def by_chance(count: int, edges: int, operations: int) -> float:
+    """Odds, at most, that some operation has `count` of the edges where each edge chooses blindly.
+
+    The operations' odds are added up, which is exact for more than half of the edges.
+
+    >>> by_chance(2, 3, 4), round(by_chance(6, 9, 4), 3)
+    (0.625, 0.04)
+    """
+    part = 1 / operations
+    one = sum(math.comb(edges, k) * part**k * (1 - part) ** (edges - k) for k in range(count, edges + 1))
+    return min(1.0, operations * one)
+
+
 def remarks(outcome: Outcome, bound: float | None) -> list[str]:
     """Sentences on the end of training, means over instances; `bound` is of additive scores, None where none is."""
-    found, trace = [], outcome.trace
+    found, trace, last = [], outcome.trace, 0.0
     if bound is not None and np.isfinite(bound):
         names = outcome.plan["additive"]
         verb = "adds" if len(names) == 1 else "add"
@@ -44,10 +59,12 @@ def remarks(outcome: Outcome, bound: float | None) -> list[str]:
         decided = ": it has not decided" if last > UNDECIDED else ""
         found.append(f"entropy of the gates at the end: {last:.3f} of the most{decided}")
     names = outcome.plan.get("operations", ())
-    if "gates" in trace and names:
+    if "gates" in trace and names and last <= UNDECIDED:
         winners = trace["gates"][:, -1].argmax(axis=-1)  # (instances, edges)
         shares = np.bincount(winners.ravel(), minlength=len(names)) / winners.size
         first = int(shares.argmax())
         if shares[first] >= COLLAPSED:
-            found.append(f"it collapses to {names[first]}: its gate is the largest on {shares[first]:.0%} of the edges")
+            said = f"{names[first]} has the largest gate on {shares[first]:.0%} of the edges"
+            odds = by_chance(round(shares[first] * winners.size), winners.size, len(names))
+            found.append(f"it collapses: {said}" if odds < RARE else f"{said}, which chance does too ({odds:.2f})")
     return [one.replace("%", " %") for one in found]
