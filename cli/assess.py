@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.options import missing_option, table_option
+from nasbench_ws.cli.options import missing_option, quiet_option, table_option
 from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
+from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import ResultError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @missing_option
 @click.option("--unique", is_flag=True, help="Of children that compute the same, the first alone.")
 @table_option
+@quiet_option
 @csv_option
 @json_option
 def assess(
@@ -71,7 +73,9 @@ def assess(
     if lacking:
         names = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
         click.echo(f"no score for {len(lacking)} of {len(some)} children ({names}): ranked last", err=True)
-    report = assess_scores(found.values, truth)
+    with Bar("assess", after=2.0) as bar:
+        bar.show(None, "measuring", None)
+        report = assess_scores(found.values, truth)
     if as_json:
         print_json({
             "scores": scores, "columns": without_nan(found.columns), **derived_json(report), "table": truth.digest,

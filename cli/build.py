@@ -217,6 +217,7 @@ def train(
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
 @force_option
 @space_option
+@quiet_option
 @json_option
 def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, as_json: bool) -> None:
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
@@ -230,12 +231,16 @@ def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, a
 
     get_space(space_name)  # which makes one of a file known
     check_output(output, force)
-    say_table(output, run(sources, output), as_json)
+    with Bar("merge", after=2.0) as bar:
+        bar.show(None, "reading runs", None)
+        table = run(sources, output)
+    say_table(output, table, as_json)
 
 
 @click.command()
 @click.argument("table")
 @space_option
+@quiet_option
 @json_option
 def verify(table: str, space_name: str, as_json: bool) -> None:
     """Check a table: digest, shapes, hashes, counts, ranges and statuses.
@@ -250,7 +255,9 @@ def verify(table: str, space_name: str, as_json: bool) -> None:
 
     get_space(space_name)  # which makes one of a file known
     path = locate(table)
-    problems = check(path)
+    with Bar("verify", after=2.0) as bar:
+        bar.show(None, f"reading {path.name}", None)
+        problems = check(path)
     if as_json:
         print_json({"table": str(path), "problems": problems})
     elif not problems:

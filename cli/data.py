@@ -101,13 +101,17 @@ def _say_images(what: str, images: Images, as_json: bool) -> None:
 @data.command()
 @click.argument("name")
 @click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or shall be put.")
+@quiet_option
 @json_option
 def download(name: str, data_root: str, as_json: bool) -> None:
     """Fetch a data set through torchvision: cifar10, cifar100 or fashion-mnist."""
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
 
-    _say_images(name, load_images(name, SPLITS, data_root, download=True), as_json)
+    with Bar("data download", after=2.0) as bar:
+        bar.show(None, f"fetching {name}", None)
+        images = load_images(name, SPLITS, data_root, download=True)
+    _say_images(name, images, as_json)
 
 
 @data.command()
@@ -115,6 +119,7 @@ def download(name: str, data_root: str, as_json: bool) -> None:
 @output_option(help="The images to write.", metavar="IMAGES.h5", default="fashion14-images.h5", show_default=True)
 @click.option("--download", "fetch", is_flag=True, help="Let torchvision fetch the originals first.")
 @force_option
+@quiet_option
 @json_option
 def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: bool) -> None:
     """Make the shipped images from Fashion-MNIST's original files.
@@ -124,13 +129,17 @@ def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: boo
     from nasbench_ws.images.prepare import prepare as run
 
     check_output(output, force, (HDF5,))
-    _say_images(output, run(originals, Path(output), fetch), as_json)
+    with Bar("data prepare", after=2.0) as bar:
+        bar.show(None, "pooling images", None)
+        images = run(originals, Path(output), fetch)
+    _say_images(output, images, as_json)
 
 
 @data.command()
 @table_option
 @click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
 @missing_option
+@quiet_option
 @json_option
 def card(table: str, against: tuple[str, ...], allow_missing: bool, as_json: bool) -> None:
     """A table's card: what it is and its first numbers, as Markdown."""
@@ -141,7 +150,9 @@ def card(table: str, against: tuple[str, ...], allow_missing: bool, as_json: boo
     opened = load(table)
     say_missing(opened, allow_missing)
     others = [load(other) for other in against]
-    text = write(opened, others, shipped_full(opened), allow_missing=allow_missing)
+    with Bar("data card", after=2.0) as bar:
+        bar.show(None, "measuring", None)
+        text = write(opened, others, shipped_full(opened), allow_missing=allow_missing)
     if as_json:
         print_json({"table": opened.digest, "markdown": text})
     else:
@@ -175,6 +186,7 @@ def published(mean: Path, std: Path, output: str, force: bool, as_json: bool) ->
 
 
 @click.command()
+@quiet_option
 @json_option
 def doctor(as_json: bool) -> None:
     """Versions, processor, and which path computes.
@@ -188,17 +200,23 @@ def doctor(as_json: bool) -> None:
     from nasbench_ws.tables.table import load, shipped
     from nasbench_ws.workers.processes import available_cpus
 
-    lines = {**versions(), "processors": str(available_cpus())}
-    try:
-        from nasbench_ws.training.diagnosis import diagnosis
-    except ModuleNotFoundError as error:
-        lines["training"] = needs(error)
-    else:
-        lines |= diagnosis()
+    with Bar("doctor", after=2.0) as bar:
+        bar.show(None, "loading torch", None)
+        lines = {**versions(), "processors": str(available_cpus())}
+        try:
+            from nasbench_ws.training.diagnosis import diagnosis
+        except ModuleNotFoundError as error:
+            lines["training"] = needs(error)
+        else:
+            lines |= diagnosis()
+        tables = {}
+        for place, name in enumerate(names := list(shipped())):
+            bar.show(place / len(names), f"{place} of {len(names)} tables", None)
+            tables[name] = load(name)
     if as_json:
-        print_json({**lines, "tables": {name: summary(load(name)) for name in shipped()}})
+        print_json({**lines, "tables": {name: summary(table) for name, table in tables.items()}})
         return
     for name, text in lines.items():
         click.echo(f"{name:16}{text}")
-    for name in shipped():
-        click.echo(f"{'table':16}{load(name)}")
+    for table in tables.values():
+        click.echo(f"{'table':16}{table}")

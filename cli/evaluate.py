@@ -205,6 +205,7 @@ def _label(ready: Evaluation) -> str:
 @click.command()
 @results_argument()
 @metric_option("A metric of the results.")
+@quiet_option
 @csv_option
 @json_option
 def compare(results: tuple[str, ...], metric: str, as_csv: bool, as_json: bool) -> None:
@@ -222,7 +223,9 @@ def compare(results: tuple[str, ...], metric: str, as_csv: bool, as_json: bool) 
     from nasbench_ws.results.compare import compare as run
 
     named = read_results(results)
-    comparison = run([one.result for one in named], metric)
+    with Bar("compare", after=2.0) as bar:
+        bar.show(None, "measuring", None)
+        comparison = run([one.result for one in named], metric)
     if as_json:
         print_json(comparison.to_dict())
     elif as_csv:

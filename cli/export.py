@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from nasbench_ws.cli.options import table_option
+from nasbench_ws.cli.options import quiet_option, table_option
 from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_written
+from nasbench_ws.cli.progress import Bar
 
 MARKS = (b"name,O", b'"hyperparameters"', b"configurations.npy")  # of files that do not name this package
 FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackbox.npz"}
@@ -21,6 +22,7 @@ FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackb
     "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Of the file."
 )
 @force_option
+@quiet_option
 @json_option
 def export(output: str, table: str, format_: str, force: bool, as_json: bool) -> None:
     """A table as a file for other people's optimisers.
@@ -41,11 +43,13 @@ def export(output: str, table: str, format_: str, force: bool, as_json: bool) ->
 
     check_output(output, force, MARKS)
     opened = load(table)
-    if format_ == "syne-tune":
-        stream = io.BytesIO()
-        export_arrays(opened, stream)
-        data = stream.getvalue()
-    else:
-        data = (export_csv(opened) if format_ == "csv" else space_json(opened.space) + "\n").encode()
+    with Bar("export", after=2.0) as bar:
+        bar.show(None, f"writing out {len(opened):,} children", None)
+        if format_ == "syne-tune":
+            stream = io.BytesIO()
+            export_arrays(opened, stream)
+            data = stream.getvalue()
+        else:
+            data = (export_csv(opened) if format_ == "csv" else space_json(opened.space) + "\n").encode()
     write_atomic(Path(output), data)
     say_written(output, len(data), as_json, table=opened.digest)

@@ -30,6 +30,7 @@ from nasbench_ws.cli.outputs import (
     print_json,
     write_page,
 )
+from nasbench_ws.cli.progress import Bar, counted
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.experiment import Experiment
@@ -90,15 +91,20 @@ def leaderboard(
     say_missing(truth, allow_missing)
     read = read_results(results, truth.space.name)
     given = {one.label: one.result for one in read if not one.ships or folder is not None}
-    whole = order(
-        given, truth, match=match, metric=metric, batch_norm=batch_norm, folder=folder, allow_missing=allow_missing
-    )
-    board = whole.only(top=top, kind=kind, strategy=strategy)
-    if output is not None:
-        from nasbench_ws.evaluation.board_page import board_page
-        from nasbench_ws.results.truth import judged
+    asked: Any = {"metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing}
+    chosen: Any = {"top": top, "kind": kind, "strategy": strategy}
+    with Bar("leaderboard", after=2.0) as bar:
+        bar.show(None, "measuring", None)
+        board = order(given, truth, match=match, **asked).only(**chosen)
+        if output is not None:
+            from nasbench_ws.evaluation.board_page import board_page
+            from nasbench_ws.results.truth import judged
 
-        write_page(output, board_page(board, judged(truth, allow_missing)))
+            matches: Any = [one for one in MATCHES if one != match]
+            others = [order({}, truth, match=one, **asked).only(**chosen) for one in matches]
+            page = board_page(board, judged(truth, allow_missing), others, on_figure=counted(bar, "figures"))
+    if output is not None:
+        write_page(output, page)
     if as_json:
         print_json(board.to_dict())
     elif as_csv:

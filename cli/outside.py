@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasbench_ws.cli.options import quiet_option
 from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_table
+from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError, near_misses
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class _Import(click.Command):
 @click.option("--source", metavar="TEXT", help="Of csv: where its numbers come from.")
 @click.option("--licence", default="", metavar="TEXT", help="Of csv.")
 @click.option("--citation", default="", metavar="TEXT", help="Of csv.")
+@quiet_option
 @json_option
 def import_(
     kind: str, file: Path | None, output: str, force: bool, space: str, images: str, truth: str,
@@ -74,18 +77,20 @@ def import_(
         )
     if file is None:
         raise UsageError(f"{kind} needs its file; see `nasbench-ws import --help`")
-    if kind == "csv":
-        from nasbench_ws.space.registry import get_space
-        from nasbench_ws.tables.outside.csv_file import Asked, from_csv
+    with Bar("import", after=2.0) as bar:
+        bar.show(None, f"reading {file.name}", None)
+        if kind == "csv":
+            from nasbench_ws.space.registry import get_space
+            from nasbench_ws.tables.outside.csv_file import Asked, from_csv
 
-        asked = Asked(truth, percent, columns, params, macs, partial, epochs)
-        said = source or f"imported from {'standard input' if str(file) == '-' else file.name}"
-        content = from_csv(
-            str(file), get_space(space), asked, source=said, images=images, licence=licence, citation=citation
-        )
-    else:
-        content = _known(kind, file, images, metric, partial)
-    write_table(Path(output), content)
+            asked = Asked(truth, percent, columns, params, macs, partial, epochs)
+            said = source or f"imported from {'standard input' if str(file) == '-' else file.name}"
+            content = from_csv(
+                str(file), get_space(space), asked, source=said, images=images, licence=licence, citation=citation
+            )
+        else:
+            content = _known(kind, file, images, metric, partial)
+        write_table(Path(output), content)
     say_table(output, load(output), as_json)
 
 

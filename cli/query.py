@@ -12,7 +12,7 @@ from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_js
 from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
-    from nasbench_ws.tables.table import Entry
+    from nasbench_ws.tables.table import Entry, Table
 
 TOP = 10  # children, where nothing is said
 
@@ -47,8 +47,9 @@ def tables(as_csv: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("architecture")
 @table_option
+@csv_option
 @json_option
-def query(architecture: str, table: str, as_json: bool) -> None:
+def query(architecture: str, table: str, as_csv: bool, as_json: bool) -> None:
     """What a table knows of one child.
 
     ARCHITECTURE is a digit for each edge, an index, a hash or a unique prefix
@@ -67,6 +68,10 @@ def query(architecture: str, table: str, as_json: bool) -> None:
     if as_json:
         print_json(entry.to_dict())
         return
+    if as_csv:
+        columns = {name: opened.statistic(name, entry.index).values for name in _accuracies(opened)}
+        print_csv({"seed": seed, **{n: c[i] for n, c in columns.items()}} for i, seed in enumerate(opened.seeds))
+        return
     truth = opened.column("truth")
     own, truth = truth[entry.index], truth[opened.firsts]
     rank, of = 1 + int((truth > own).sum()), int((truth == truth).sum())
@@ -75,8 +80,7 @@ def query(architecture: str, table: str, as_json: bool) -> None:
         click.echo(f"  {edge[0]} -> {edge[1]}  {entry.architecture.operation(edge)}")
     if opened.has("params") or opened.has("macs"):
         click.echo(size(entry))
-    shown = [name for name in ("valid_accuracy", "test_accuracy") if opened.has(name)]
-    for name in shown if opened.truth_name in shown else [*shown, opened.truth_name]:
+    for name in _accuracies(opened):
         mean, std, values = opened.statistic(name, entry.index)
         values = tuple(value for value in values if value == value or not opened.foreign)
         seeds = f"{len(values)} seed{'' if len(values) == 1 else 's'}"
@@ -89,6 +93,12 @@ def query(architecture: str, table: str, as_json: bool) -> None:
         click.echo(f"{'the same as':20}{opened.space[first].name}")
     if entry.sees_image is False:
         click.echo(f"{'the image':20}does not reach its output: it answers alike to every image")
+
+
+def _accuracies(table: Table) -> list[str]:
+    """Columns that it has of a child's seeds: accuracies, and what its truth is."""
+    shown = [name for name in ("valid_accuracy", "test_accuracy") if table.has(name)]
+    return shown if table.truth_name in shown else [*shown, table.truth_name]
 
 
 def label(name: str) -> str:

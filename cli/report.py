@@ -11,7 +11,7 @@ import click
 from nasbench_ws.cli.choices import FIGURES
 from nasbench_ws.cli.options import TABLE_HELP, missing_option, quiet_option, results_argument, say_missing
 from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, print_json, say_written
-from nasbench_ws.cli.progress import Bar
+from nasbench_ws.cli.progress import Bar, counted
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,11 @@ def report(
         opened_table = load(table)
         say_missing(opened_table, allow_missing)
         others = shipped_on(opened_table)
-        text = table_page(opened_table, full_of(others), results=others, allow_missing=allow_missing)
+        with Bar("report", after=2.0) as bar:
+            text = table_page(
+                opened_table, full_of(others), results=others, allow_missing=allow_missing,
+                on_figure=counted(bar, "parts", alike=False),
+            )  # fmt: skip
     else:
         from nasbench_ws.report.results import FIGURES as DRAWN
         from nasbench_ws.report.results import results_page
@@ -71,12 +75,17 @@ def report(
         if folder is not None:
             makers = _paper(opened, truth, folder, force)
             with Bar("report", after=2.0) as bar:
+                on_file = counted(bar, "files")
                 for place, (path, make) in enumerate(makers.items()):
-                    bar.show(place / len(makers), f"{place} of {len(makers)} files", None)
+                    on_file(place, len(makers))
                     write_atomic(Path(path), make())
             _say_paper(list(makers), as_json)
             return
-        text = results_page(opened, truth) if figure is None else _alone(DRAWN[figure], figure, opened, truth)
+        with Bar("report", after=2.0) as bar:
+            if figure is None:
+                text = results_page(opened, truth, on_figure=counted(bar, "figures"))
+            else:
+                text = _alone(DRAWN[figure], figure, opened, truth)
     data = text.encode()
     write_atomic(Path(output), data)
     say_written(output, len(data), as_json)

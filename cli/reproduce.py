@@ -28,6 +28,7 @@ from nasbench_ws.cli.outputs import (
     print_json,
     write_page,
 )
+from nasbench_ws.cli.progress import Bar
 
 
 @click.command()
@@ -85,7 +86,9 @@ def reproduce(
     )  # fmt: skip
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
-    found = findings(results, judge)
+    with Bar("reproduce", after=2.0) as bar:
+        bar.show(None, "testing the claims", None)
+        found = findings(results, judge)
     if output is not None:
         from nasbench_ws.evaluation.reproduction.claims_page import claims_page
 

@@ -163,12 +163,15 @@ def _show(
     from nasbench_ws.search.exact import exhaustive
     from nasbench_ws.search.text import render
 
-    compared = [(results, baseline, compare(results, baseline), exhaustive(o)) for results, baseline, o in parts]
-    if output is not None:
-        from nasbench_ws.report.search import OnTable, search_page, tables_page
+    with Bar("search", after=2.0) as bar:
+        bar.show(None, "comparing", None)
+        compared = [(results, baseline, compare(results, baseline), exhaustive(o)) for results, baseline, o in parts]
+        if output is not None:
+            from nasbench_ws.report.search import OnTable, search_page, tables_page
 
-        page = search_page(*compared[0]) if len(parts) == 1 else tables_page([OnTable(*one) for one in compared])
-        write_atomic(Path(output), page.encode())
+            bar.show(None, "drawing the page", None)
+            page = search_page(*compared[0]) if len(parts) == 1 else tables_page([OnTable(*one) for one in compared])
+            write_atomic(Path(output), page.encode())
     if as_json:
         answers = [
             without_nan({

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from nasbench_ws.cli.options import table_option
-from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, print_json
+from nasbench_ws.cli.outputs import (
+    check_output,
+    csv_option,
+    force_option,
+    json_option,
+    output_option,
+    print_csv,
+    print_json,
+)
 from nasbench_ws.errors import UsageError
 from nasbench_ws.markup import number
 
@@ -22,8 +30,9 @@ if TYPE_CHECKING:
 @table_option
 @output_option(help="Draw the child's cell, as SVG.", old=("--svg",))
 @force_option
+@csv_option
 @json_option
-def show(what: str, table: str, output: str | None, force: bool, as_json: bool) -> None:
+def show(what: str, table: str, output: str | None, force: bool, as_csv: bool, as_json: bool) -> None:
     """A child: its cell, its curve, and its neighbours one operation away. Or a result.
 
     RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
@@ -48,6 +57,10 @@ def show(what: str, table: str, output: str | None, force: bool, as_json: bool) 
             raise UsageError(f"--output draws the cell of a child, and {what} is a result; leave it out")
         if as_json:
             print_json(result.to_dict())
+        elif as_csv:
+            from nasbench_ws.results.text import metric_rows
+
+            print_csv(metric_rows(result.assessment))
         else:
             click.echo(_result_text(result))
         return
@@ -64,6 +77,10 @@ def show(what: str, table: str, output: str | None, force: bool, as_json: bool) 
             "curve": {f"{epoch:g}": value for epoch, value in zip(opened.epochs, curve, strict=True)},
             "neighbours": {other.name: other.test_accuracy.mean for other in near},
         }))  # fmt: skip
+        return
+    if as_csv:
+        curve = _curve(entry)
+        print_csv({"epoch": epoch, "valid_accuracy": at} for epoch, at in zip(opened.epochs, curve, strict=True))
         return
     click.echo(_text(entry, opened, near))
     if output is not None:

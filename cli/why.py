@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 from click.core import ParameterSource
 
-from nasbench_ws.cli.options import complete_results, missing_option, say_missing, table_option
-from nasbench_ws.cli.outputs import json_option, print_json
+from nasbench_ws.cli.options import complete_results, missing_option, quiet_option, say_missing, table_option
+from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
+from nasbench_ws.cli.progress import Bar
 
 
 @click.command()
 @click.argument("result", metavar="RESULT", shell_complete=complete_results)
 @table_option
 @missing_option
+@quiet_option
+@csv_option
 @json_option
-def why(result: str, table: str, allow_missing: bool, as_json: bool) -> None:
+def why(result: str, table: str, allow_missing: bool, as_csv: bool, as_json: bool) -> None:
     """Where a ranking lost its tau: chance, bias, the table; and which operations it over-rates.
 
     RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
@@ -37,8 +42,12 @@ def why(result: str, table: str, allow_missing: bool, as_json: bool) -> None:
     truth = load(table if said or measured not in shipped() else measured)
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
-    found = explain(read, judge)
+    with Bar("why", after=2.0) as bar:
+        bar.show(None, "measuring", None)
+        found = explain(read, judge)
     if as_json:
         print_json(found.to_dict())
+    elif as_csv:  # the table that is printed: operations on edges
+        print_csv(asdict(one) for one in found.over_rated)
     else:
         click.echo(str(found))

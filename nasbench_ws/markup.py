@@ -9,7 +9,7 @@ At the ground, so that neither tables nor results need the reports.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def printable(text: str) -> str:
@@ -34,15 +34,24 @@ def paragraph(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{escaped(text)}</p>' if kind else f"<p>{escaped(text)}</p>"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, cards: bool = False) -> str:
-    """`cards`: each cell knows its heading, so that a page can show a row as a card on a phone."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[object]], *, cards: bool = False,
+    said: Mapping[str, str] | None = None,
+) -> str:  # fmt: skip
+    """`cards`: each cell knows its heading, so that a page can show a row as a card on a phone.
+
+    `said`: what hovering over a row's first cell shows, by the text of it.
+    """
     top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
 
     def shown(row: Sequence[object]) -> str:
-        if not cards:
-            return "".join(f"<td>{escaped(cell)}</td>" for cell in row)
-        named = zip(head, row, strict=True)
-        return "".join(f'<td data-l="{escaped(name)}">{escaped(cell)}</td>' for name, cell in named)
+        cells: list[str] = []
+        for name, cell in zip(head, row, strict=True):
+            about = (said or {}).get(str(row[0]), "") if not cells else ""
+            attributes = f' title="{escaped(about)}"' if about else ""
+            attributes += f' data-l="{escaped(name)}"' if cards else ""
+            cells.append(f"<td{attributes}>{escaped(cell)}</td>")
+        return "".join(cells)
 
     body = "".join(f"<tr>{shown(row)}</tr>" for row in rows)
     kind = ' class="cards"' if cards else ""

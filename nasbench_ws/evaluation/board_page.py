@@ -9,12 +9,13 @@ rows (leaderboard.py), the picture (board_figure.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nasbench_ws.evaluation.board_figure import forest
 from nasbench_ws.markup import escaped
 from nasbench_ws.report.canvas import prefixed
-from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unseen
 from nasbench_ws.report.results import FIGURES
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
 from nasbench_ws.results.text import LABELS
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from nasbench_ws.results.result import Result
 
 COLUMNS = (
-    Column("", "place by the mean"),
+    Column("", "place by the mean, at its match"),
     Column("strategy", "who shares which weights, or what ranks without a super-net", text=True),
     Column("batch norm", "statistics while scoring", text=True),
+    Column("match", "what is equal between strategies", text=True),
     Column("mean", "over instances"),
     Column("95 %", "where the mean may lie: other super-nets, other seeds of the table", text=True),
     Column("n", "instances"),
@@ -36,38 +38,66 @@ COLUMNS = (
     Column("ens.", "Kendall tau of the mean score over instances; higher is better"),
     Column("cost", "multiply-adds of an instance, in millions of millions"),
 )
-FILTERS = Filters(find=1, choose={2: "any batch norm"}, kinds=True, most=9)
+STRATEGY, MODE, MATCH, COST = 1, 2, 3, 10  # columns that are asked for
 
 
-def board_page(board: Leaderboard, truth: GroundTruth) -> str:
-    """HTML, one file: nothing is loaded, and nothing is lost without scripts."""
+def board_page(
+    board: Leaderboard, truth: GroundTruth, others: Sequence[Leaderboard] = (), *, on_figure: OnFigure = unseen
+) -> str:
+    """HTML, one file: nothing is loaded, and nothing is lost without scripts.
+
+    Args:
+        board: what is drawn, and shown first.
+        truth: the table.
+        others: the same at other matches; their super-nets stand below, and are filtered by match.
+        on_figure: is called with how many figures of how many are drawn.
+    """
     metric = LABELS.get(board.metric, board.metric)
     about = (
         f"{len(board.rows)} ways to rank the {len(truth)} children of {truth.name} ({board.seeds} seeds), by {metric}, "
         f"matched in {board.match} at {board.steps:,} steps that share all. Table {truth.digest[:16]}."
     )
-    anchors = {id(result): f"c{place}" for place, result in enumerate(board.results.values())}
-    of_row = {row.place: anchor for row in board.rows for anchor in [_anchor(row, board, anchors)] if anchor}
-    shown = [one for one in board.results.values() if anchors[id(one)] in of_row.values()]
+    rows = [(board, row) for row in board.rows]
+    rows += [(one, row) for one in others for row in one.rows if row.kind == "super-net"]
+    scatters: dict[str, tuple[str, str, Result]] = {}  # by file: its anchor, its title
+    lines = []
+    for one, row in rows:
+        anchor = ""
+        for name in row.files[:1]:
+            result = one.results[name]
+            anchor = scatters.setdefault(name, (f"c{len(scatters)}", _title(row, result), result))[0]
+        lines.append(_line(row, anchor, one.match if row.kind == "super-net" else "any"))
     caption = "Diamonds train no super-net. Lines are 95 % intervals. Hover over a mark for its numbers."
-    lines = [_line(row, of_row.get(row.place, "")) for row in board.rows]
+    if others:
+        about += f" {' and '.join(one.match for one in others).capitalize()}: further down, or by the filter."
+    on_figure(0, 1 + len(scatters))
+    glance = figure(forest(board), caption)
+    drawn = []
+    for done, (anchor, title, result) in enumerate(scatters.values(), start=1):
+        on_figure(done, 1 + len(scatters))
+        drawn.append(_scatter(result, truth, anchor, title))
+    filters = Filters(
+        find=STRATEGY, choose={MODE: "any batch norm", **({MATCH: "any match"} if others else {})},
+        chosen={MATCH: board.match}, kinds=True, most=COST,
+    )  # fmt: skip
     sections = [
-        Section("At a glance", figure(forest(board), caption)),
-        Section("All rows", sortable(COLUMNS, lines, filters=FILTERS)),
-        Section("Scatters", "".join(_scatter(one, truth, anchors[id(one)]) for one in shown)),
+        Section("At a glance", glance),
+        Section("All rows", sortable(COLUMNS, lines, filters=filters)),
+        Section("Scatters", "".join(drawn)),
         Section("What the columns are", facts({one.head or "place": one.said for one in COLUMNS})),
     ]
     return page(f"Leaderboard of {truth.name}", sections, about=about, script=SCRIPT)
 
 
-def _anchor(row: Row, board: Leaderboard, anchors: dict[int, str]) -> str:
-    """Of the row's result, "" where it trains none."""
-    for name in row.files:
-        return anchors[id(board.results[name])]
-    return ""
+def _title(row: Row, result: Result) -> str:
+    """Of a scatter; the scores are those of the result's first way of batch norm."""
+    outcome = result.outcome
+    mode = f", batch norm {outcome.batch_norm}" if row.kind == "super-net" else ""
+    match = f", matched in {outcome.match}" if row.kind == "super-net" and outcome.match else ""
+    return f"{row.name}{mode}{match}, {outcome.instances} instances"
 
 
-def _line(row: Row, anchor: str) -> Line:
+def _line(row: Row, anchor: str, match: str) -> Line:
     low, high = row.interval
     interval = "" if math.isnan(low) else f"[{low:.2f}, {high:.2f}]"
     name = f'<a href="#{anchor}">{escaped(row.name)}</a>' if anchor else escaped(row.name)
@@ -75,6 +105,7 @@ def _line(row: Row, anchor: str) -> Line:
         Cell(row.place, str(row.place)),
         Cell(row.name, name),
         Cell.text(row.batch_norm),
+        Cell(match, escaped(match) if match != "any" else ""),
         Cell.number(row.mean),
         Cell.text(interval),
         Cell.number(row.n if row.kind == "super-net" else math.nan, 0),
@@ -84,12 +115,11 @@ def _line(row: Row, anchor: str) -> Line:
     return Line(cells, row.kind, row.given)
 
 
-def _scatter(result: Result, truth: GroundTruth, anchor: str) -> str:
+def _scatter(result: Result, truth: GroundTruth, anchor: str, title: str) -> str:
     """Closed until it is asked for; what a name of the table leads to."""
     drawn = FIGURES["scatter"](result.among(truth), truth)
     if drawn is None:
         return ""
-    title = f"{result.outcome.strategy}, batch norm {result.outcome.batch_norm}, {result.outcome.instances} instances"
     return (
         f'<details><summary>{escaped(title)}</summary><div id="{anchor}">'
         f"{figure(prefixed(drawn, anchor), 'A point a child; hover for its name. Bars are standard deviations.')}"

@@ -26,15 +26,26 @@ if TYPE_CHECKING:
 
 # What is drawn in these becomes var(--name, fallback). Distinguishable without colour vision (Okabe and Ito).
 INK, FAINT, FIRST, SECOND, THIRD, FOURTH = "#1f2328", "#8a9099", "#0072b2", "#d55e00", "#009e73", "#aa5588"
-VARIABLES = {INK: "ink", FAINT: "faint", FIRST: "first", SECOND: "second", THIRD: "third", FOURTH: "fourth"}
-SERIES = (FIRST, SECOND, THIRD, FOURTH)
-# beside colours: where there are more lines than colours, for paper, and for eyes that do not tell colours apart
+FIFTH, SIXTH, SEVENTH, EIGHTH = "#9a7600", "#56616d", "#b3123f", "#5a7d01"
+SERIES = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH)
+NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+VARIABLES = {INK: "ink", FAINT: "faint", **dict(zip(SERIES, NAMES, strict=True))}
+# beside colours: for paper, and for eyes that do not tell colours apart
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
+SHAPES = ("o", "s", "D", "P")
+
+
+def colour_and_shape(number: int) -> tuple[str, str]:
+    """Of the mark of a kind: eight colours, and as many again in every other shape."""
+    return SERIES[number % len(SERIES)], SHAPES[number // len(SERIES) % len(SHAPES)]
+
 COLOURS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;
-  --first: #0072b2; --second: #c04f00; --third: #00795a; --fourth: #9b4478; }
+  --first: #0072b2; --second: #c04f00; --third: #00795a; --fourth: #9b4478;
+  --fifth: #8a6a00; --sixth: #56616d; --seventh: #b3123f; --eighth: #4f6e00; }
 @media (prefers-color-scheme: dark) { :root { --paper: #15181c; --ink: #e6e8eb; --faint: #9aa2ad; --line: #343a42;
-  --first: #5ab4ef; --second: #ff9d5c; --third: #3fcf9f; --fourth: #e08fc0; } }
+  --first: #5ab4ef; --second: #ff9d5c; --third: #3fcf9f; --fourth: #e08fc0;
+  --fifth: #e5c453; --sixth: #b4bec9; --seventh: #ff7088; --eighth: #a8cf45; } }
 """
 WIDTH = 5.8  # inches: text can be read at a phone's width, and is not huge on a desk
 P = ParamSpec("P")

@@ -1,7 +1,7 @@
-"""The figures, a function each: numbers in, an SVG element out. What they are about is said in the page around them.
+"""The figures of results, a function each: numbers in, an SVG element out. What they are about is said around them.
 
-Shapes: (n,) by child, (I, n) by instance and child, (n, S) by child and seed, (E,) by epoch. Accuracies are fractions
-in, percent on the axes.
+Shapes: (n,) by child, (I, n) by instance and child. Accuracies are fractions in, percent on the axes. Not here: the
+figures of a table (table_figures.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
+from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, colour_and_shape, styled
 
 FEW = 8  # instances: each is a dot of its own up to here
 
@@ -28,8 +28,9 @@ class Row(NamedTuple):
     high: float
     macs: float
 
-MANY = 1000  # children, above whose number no single one is drawn beside a box
-LABELS = 16  # operations on edges, above which their names stand upright
+SHORT = 12  # letters of a name, of which three fit side by side
+_ABOVE: Any = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "fontsize": 9}  # a legend that covers nothing
+LABELS = 16  # blocks of the matrix, above which their names have no room
 
 
 class Kinds(NamedTuple):
@@ -61,18 +62,20 @@ def scatter(
         if np.isfinite(mean[i]):
             true = f"{x[i]:.2f} +- {spread[i] * 100:.2f}"
             note = f"{name}: score {mean[i]:.2f} +- {over[i]:.2f}, ground truth {true}"
-            colour = FIRST if kinds is None else SERIES[kinds.of[i]]
+            colour, shape = colour_and_shape(0 if kinds is None else int(kinds.of[i]))
             at = max(x[i], left), max(mean[i], below)
-            _mark(canvas, *at, note, filled=not tied[i], colour=colour, shape="<" if off[i] else "o")
+            mark(canvas, *at, note, filled=not tied[i], colour=colour, shape="<" if off[i] else shape)
     if off.any():
         axes.annotate(f" {int(off.sum())} further off", (0.02, 0.02), xycoords="axes fraction", color=FAINT, fontsize=9)
     if np.isfinite(tau):
         corner: Any = {"xycoords": "axes fraction", "va": "top", "fontsize": 10}
         axes.annotate(f"Kendall tau {tau:.2f}", (0.02, 0.98), **corner)
     for number, name in enumerate(kinds.names if kinds is not None else ()):
-        axes.plot([], [], "o", color=SERIES[number], markersize=5, label=name)
+        colour, shape = colour_and_shape(number)
+        axes.plot([], [], shape, color=colour, markersize=5, label=name)
     if kinds is not None:
-        axes.legend(title=kinds.what, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, fontsize=8)
+        columns = 2 if max(map(len, kinds.names)) > SHORT else 3
+        axes.legend(title=kinds.what, ncols=columns, **_ABOVE)
     axes.set_xlabel("ground truth: test accuracy trained alone (%)")
     axes.set_ylabel("score: validation accuracy\nin the super-net (%)")
     return canvas.svg()
@@ -86,20 +89,21 @@ def _beginning(values: Array) -> float:
 
 
 @styled
-def window(taus: Array, bound: float, params: float) -> str:
-    """Kendall tau (I, k) after each of the last k steps."""
+def window(taus: Array, bound: float, params: float, instances: Sequence[int]) -> str:
+    """Kendall tau (I, k) after each of the last k steps; `instances` are their seeds."""
     canvas = Canvas("window", "Kendall tau after each of the last steps")
     steps = np.arange(-taus.shape[1] + 1, 1)
-    for i, line in enumerate(taus):
+    for i, (seed, line) in enumerate(zip(instances, taus, strict=True)):
         (drawn,) = canvas.axes.plot(steps, line, color=SERIES[i % len(SERIES)], linewidth=1.2, alpha=0.85)
-        drawn.set_label(f"instance {i}")
+        drawn.set_label(f"instance {seed}")
         drawn.set_linestyle(DASHES[i // len(SERIES) % len(DASHES)])
-        canvas.note(drawn, f"instance {i}: mean {np.nanmean(line):.3f}, standard deviation {np.nanstd(line):.3f}")
+        canvas.note(drawn, f"instance {seed}: mean {np.nanmean(line):.3f}, standard deviation {np.nanstd(line):.3f}")
     _levels(canvas, bound, params)
+    canvas.axes.locator_params(axis="x", integer=True)
     canvas.axes.set_xlabel("steps before the end")
     canvas.axes.set_ylabel("Kendall tau")
     if len(taus) > 1:
-        canvas.axes.legend(ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+        canvas.axes.legend(ncols=3, **_ABOVE)
     return canvas.svg()
 
 
@@ -121,35 +125,52 @@ def progress(at: Array, taus: Mapping[str, Array], bound: float, params: float) 
 
 
 @styled
-def ranks(names: Sequence[str], truth: Array, ranked: Array) -> str:
-    """Rank of each child (I, n; 1 is best) in the instances, in order of its true rank (the paper's figure 3)."""
+def ranks(names: Sequence[str], truth: Array, ranked: Array, instances: Sequence[int]) -> str:
+    """Rank of each child (I, n; 1 is best) in the instances, in order of its true rank (the paper's figure 3).
+
+    `instances` are their seeds: of few, each has a colour of its own.
+    """
     canvas = Canvas("ranks", "Rank of each child in the super-nets, by its true rank")
     axes, order = canvas.axes, np.argsort(-truth, kind="stable")
     places = np.arange(1, len(order) + 1)
     axes.plot(places, places, color=FAINT, linewidth=1, linestyle="--")
     columns = ranked[:, order]
-    if len(columns) <= FEW:  # quartiles of five say less than the five
-        for i, child in enumerate(order):
-            (dots,) = axes.plot([places[i]] * len(columns), columns[:, i], "o", color=FIRST, markersize=3.2, alpha=0.7)
-            ranks_text = ", ".join(f"{value:g}" for value in columns[:, i])
-            canvas.note(dots, f"{names[child]}: truly {places[i]}; {ranks_text}")
-        mid = np.nanmedian(columns, axis=0)
-        axes.hlines(mid, places - 0.4, places + 0.4, color=INK, linewidth=1.4)
-        axes.invert_yaxis()
-        axes.set_xlabel("rank by ground truth (1 is best)")
-        axes.set_ylabel("rank in the super-net")
-        return canvas.svg()
-    low, mid, high = np.nanquantile(columns, (0.25, 0.5, 0.75), axis=0)
-    axes.vlines(places, np.nanmin(columns, axis=0), np.nanmax(columns, axis=0), color=FAINT, linewidth=0.8)
+    few = len(columns) <= FEW  # quartiles of five say less than the five
+    for i, (seed, row) in enumerate(zip(instances, columns, strict=True) if few else ()):
+        colour, shape = SERIES[i % len(SERIES)], "os"[i // 4 % 2]
+        axes.plot(places, row, shape, color=colour, markersize=3.4, alpha=0.85, label=f"instance {seed}")
+    low, mid, high = np.nanquantile(columns, (0, 0.5, 1) if few else (0.25, 0.5, 0.75), axis=0)
+    if not few:
+        axes.vlines(places, np.nanmin(columns, axis=0), np.nanmax(columns, axis=0), color=FAINT, linewidth=0.8)
     for i, child in enumerate(order):
-        (bar,) = axes.bar(places[i], max(high[i] - low[i], 0.3), bottom=low[i], width=0.75, color=FIRST, alpha=0.55)
-        span = f"from {columns[:, i].min():g} to {columns[:, i].max():g}"
-        canvas.note(bar, f"{names[child]}: truly {places[i]}, median {mid[i]:g}, {span}")
+        said = ", ".join(f"{value:g}" for value in columns[:, i])
+        if not few:
+            said = f"median {mid[i]:g}, from {columns[:, i].min():g} to {columns[:, i].max():g}"
+        (bar,) = axes.bar(
+            places[i], max(high[i] - low[i], 0.3), bottom=low[i], width=0.75, color=FIRST if not few else FAINT,
+            alpha=0.55 if not few else 0.12, zorder=3 if few else 1,
+        )  # fmt: skip
+        canvas.note(bar, f"{names[child]}: truly {places[i]}; {said}")
     axes.hlines(mid, places - 0.4, places + 0.4, color=INK, linewidth=1.4)
-    axes.invert_yaxis()
+    ends = _whole_ticks(len(order))
+    axes.set_xticks(ends)
+    axes.set_yticks(ends)
+    axes.set_ylim(len(order) + 0.5, 0.5)
     axes.set_xlabel("rank by ground truth (1 is best)")
     axes.set_ylabel("rank in the super-net")
+    if few:
+        axes.legend(ncols=3, **_ABOVE)
     return canvas.svg()
+
+
+def _whole_ticks(count: int) -> list[int]:
+    """Ranks to name on an axis that begins at 1: about six, at round numbers.
+
+    >>> _whole_ticks(64)
+    [1, 10, 20, 30, 40, 50, 60]
+    """
+    step = next(s for e in range(9) for s in (1 * 10**e, 2 * 10**e, 5 * 10**e) if count / s <= 7)
+    return sorted({1, *range(step, count + 1, step)})
 
 
 @styled
@@ -224,7 +245,7 @@ def pareto(rows: Sequence[Row], front: Sequence[bool]) -> str:
     axes.plot([row.macs / 1e12 for row in best], [row.mean for row in best], color=FIRST, linewidth=1)
     for row, on in zip(rows, front, strict=True):
         note = f"{row.name}: {row.macs / 1e12:.2f}T multiply-adds, Kendall tau {row.mean:.3f}"
-        _mark(canvas, row.macs / 1e12, row.mean, note, filled=on)
+        mark(canvas, row.macs / 1e12, row.mean, note, filled=on)
         if on:
             at = row.macs / 1e12, row.mean
             axes.annotate(_short(row.name), at, xytext=(6, 5), textcoords="offset points", fontsize=9)
@@ -234,94 +255,7 @@ def pareto(rows: Sequence[Row], front: Sequence[bool]) -> str:
     return canvas.svg()
 
 
-@styled
-def distribution(truth: Array, what: str = "test accuracy") -> str:
-    """How the children's accuracies lie."""
-    canvas = Canvas("distribution", f"Histogram of the children's {what}", height=3.0)
-    canvas.axes.hist(truth * 100, bins=min(24, max(6, len(truth) // 3)), color=FIRST, alpha=0.8)
-    canvas.axes.set_xlabel(f"{what}, mean over seeds (%)")
-    canvas.axes.set_ylabel("children")
-    return canvas.svg()
-
-
-@styled
-def operations(groups: Mapping[str, Mapping[str, Array]], what: str = "test accuracy") -> str:
-    """Accuracies by edge, then operation: a box each (quartiles; whiskers to 1.5 of their distance, or of thousands of
-    children from 5 % to 95 %, and nobody beyond).
-    """
-    canvas = Canvas("operations", f"{what.capitalize()} by operation and edge", columns=len(groups))
-    many = sum(len(values) for values in next(iter(groups.values())).values()) > MANY
-    narrow = sum(map(len, groups.values())) > LABELS
-    for axes, (edge, by_operation) in zip(canvas.grid, groups.items(), strict=True):
-        boxes = axes.boxplot(
-            [values * 100 for values in by_operation.values()], widths=0.6, patch_artist=True,
-            whis=(5, 95) if many else 1.5, showfliers=not many,
-        )  # fmt: skip
-        for box, colour in zip(boxes["boxes"], (c for _ in by_operation for c in SERIES), strict=False):
-            box.set(facecolor=colour, alpha=0.6, edgecolor=INK)
-        for part in ("medians", "whiskers", "caps"):
-            for line in boxes[part]:
-                line.set_color(INK)
-        for flier in boxes["fliers"]:
-            flier.set(markeredgecolor=FAINT, markersize=3)
-        axes.set_title(edge if narrow else f"edge {edge}")
-        labels = [name.replace("_", " ") if narrow else _words(name) for name in by_operation]
-        axes.set_xticks(range(1, len(by_operation) + 1), labels, fontsize=8, rotation=90 if narrow else 0)
-    canvas.axes.set_ylabel(f"{what} (%)")
-    return canvas.svg()
-
-
-@styled
-def curves(names: Sequence[str], epochs: Array, accuracy: Array, truth: Array) -> str:
-    """Validation accuracy (n, E) by epoch: a line a child, the top and the bottom quarter in colour."""
-    canvas = Canvas("curves", "Learning curves of all children", height=3.5)
-    best, worst = np.quantile(truth, (0.75, 0.25))
-    for i, line in enumerate(accuracy):
-        colour = FIRST if truth[i] >= best else SECOND if truth[i] <= worst else FAINT
-        (drawn,) = canvas.axes.plot(epochs, line * 100, color=colour, linewidth=0.9, alpha=0.75)
-        canvas.note(drawn, f"{names[i]}: {line[-1] * 100:.2f} at the end")
-    canvas.axes.set_xlabel("epoch")
-    canvas.axes.set_ylabel("validation accuracy,\nmean over seeds (%)")
-    return canvas.svg()
-
-
-@styled
-def seeds(names: Sequence[str], truth: Array, spread: Array, what: str = "test accuracy") -> str:
-    """Standard deviation between a child's seeds, against its accuracy."""
-    canvas = Canvas("seeds", "Spread between seeds of each child", height=3.2)
-    for i, name in enumerate(names):
-        _mark(canvas, truth[i] * 100, spread[i] * 100, f"{name}: {truth[i] * 100:.2f} +- {spread[i] * 100:.2f}")
-    canvas.axes.set_ylim(0)
-    canvas.axes.set_xlabel(f"{what} (%)")
-    canvas.axes.set_ylabel("standard deviation\nbetween seeds (points)")
-    return canvas.svg()
-
-
-@styled
-def agreements(counts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
-    """Agreement of two means of k seeds each, by k."""
-    canvas = Canvas("agreements", "Agreement of two means by their number of seeds", height=3.2)
-    for colour, (name, values) in zip(SERIES, lines.items(), strict=False):
-        canvas.axes.plot(counts, values, "o-", color=colour, label=name)
-    canvas.axes.set_xticks(list(counts))
-    canvas.axes.set_xlabel("seeds in each of two means")
-    canvas.axes.set_ylabel("their Kendall tau")
-    canvas.axes.legend()
-    return canvas.svg()
-
-
-@styled
-def cost(names: Sequence[str], params: Array, truth: Array, what: str = "test accuracy") -> str:
-    """Parameters against accuracy."""
-    canvas = Canvas("cost", "Parameters of each child against its accuracy", height=3.4)
-    for i, name in enumerate(names):
-        _mark(canvas, params[i], truth[i] * 100, f"{name}: {params[i]:,.0f} parameters, {truth[i] * 100:.2f}")
-    canvas.axes.set_xlabel("parameters")
-    canvas.axes.set_ylabel(f"{what} (%)")
-    return canvas.svg()
-
-
-def _mark(
+def mark(
     canvas: Canvas, x: float, y: float, note: str, filled: bool = True, colour: str = FIRST, shape: str = "o"
 ) -> None:
     """A point that says what it is."""
@@ -342,8 +276,3 @@ def _levels(canvas: Canvas, bound: float, params: float) -> None:
 def _short(name: str) -> str:
     name = printable(name)
     return name if len(name) <= 30 else name[:29] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _words(name: str) -> str:
-    """`sep_conv_3x3` in three lines, to stand below a box."""
-    return name.replace("_", "\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,11 +71,11 @@ def frontier(truth: Table, judge: GroundTruth, results: Sequence[Result]) -> Sec
             points.append(Point(unusual(one), one.outcome.cost.macs / unit, told.mean))
     free = {"parameters": yardstick(judge).baselines["params"]["kendall_tau"].mean}
     front = on_front([*points, *(point for line in lines.values() for point in line)])
-    rows = [[point.name, f"{point.cost:.3f}", f"{point.tau:.2f}"] for point in front]
+    rows = [[point.name, f"{point.cost:.2g}", f"{point.tau:.2f}"] for point in front]
     rows.insert(0, ["parameters", "0", f"{free['parameters']:.2f}"])
     body = figure(drawn(lines, points, free), CAPTION)
     body += paragraph("What nothing cheaper beats, beside counting parameters, which is free:", "note")
-    return Section("Tau against cost", body + table(["ranking", "cost", "Kendall tau"], rows))
+    return Section("Tau against cost", body + table(["ranking", "cost", "Kendall tau"], rows, cards=True))
 
 
 def standalone(known: Curves, judge: GroundTruth, unit: float) -> dict[str, list[Point]]:
@@ -121,10 +122,11 @@ def drawn(lines: Mapping[str, Sequence[Point]], points: Sequence[Point], free: M
         canvas.note(mark, f"{point.name}: {point.cost:.3g} standalone trainings, Kendall tau {point.tau:.2f}")
     for name, tau in free.items():
         axes.axhline(tau, color=FAINT, linestyle="--", linewidth=1)
-        axes.annotate(f"{name} {tau:.2f}", (0, tau), xycoords=("axes fraction", "data"), va="bottom", fontsize=9)
+        at: Any = {"xy": (0.02, tau), "xycoords": ("axes fraction", "data")}
+        axes.annotate(f"{name} {tau:.2f}", **at, xytext=(0, 3), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("cost (standalone trainings of every child)")
     axes.set_ylabel("Kendall tau")
-    axes.legend(loc="lower right")
+    axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(-0.02, 1.0), fontsize=9)
     return canvas.svg()

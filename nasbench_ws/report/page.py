@@ -7,8 +7,9 @@ Everything that is not a figure comes in as text and is escaped here.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -43,7 +44,9 @@ summary { cursor: pointer; padding: .25rem 0; }
 .board th:first-child, .board td:first-child { min-width: 0; }
 .board .t { text-align: left; } .board .n { white-space: normal; min-width: 7rem; }
 .board .long { display: block; min-width: 11rem; white-space: normal; }
-@media (min-width: 60rem) { .filter + .wide { width: 56rem; margin-left: -5rem; } }
+@media (min-width: 60rem) { .filter + .wide { width: 56rem; margin-left: -6.2rem; }
+  .filter + .wide table { margin: 0 auto; } }
+@media (min-width: 79rem) { .filter + .wide { width: 74rem; margin-left: -15.2rem; } }
 @media (max-width: 30rem) {
   .board thead { display: none; } .board, .board tbody, .board tr { display: block; width: 100%; }
   .board tr[hidden] { display: none; } .board tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
@@ -55,21 +58,36 @@ summary { cursor: pointer; padding: .25rem 0; }
   .cards thead { display: none; } .cards, .cards tbody, .cards tr { display: block; width: 100%; }
   .cards tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .cards td { display: inline-block; border: 0; padding: 0 .8rem 0 0; text-align: left; white-space: nowrap; }
-  .cards td:first-child { display: block; font-weight: 600; } .cards td:empty { display: none; }
-  .cards td:not(:first-child)::before { content: attr(data-l) " "; color: var(--faint); } }
-nav { font-size: .88rem; margin: .6rem 0; display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
+  .cards td:first-child { display: block; font-weight: 600; white-space: normal; } .cards td:empty { display: none; }
+  .cards td:not(:first-child)::before { content: attr(data-l) " "; color: var(--faint); }
+  .text, .text tbody, .text tr, .text th, .text td { display: block; }
+  .text th { text-align: left; border: 0; padding: .35rem 0 0; } .text td { padding: 0 0 .35rem; } }
+nav { font-size: .88rem; margin: .6rem 0; } nav div { display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
+nav b { font-weight: 600; }
 a { color: var(--first); }
 .text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .text th { vertical-align: top; white-space: nowrap !important; }
 """
 
 
+OnFigure = Callable[[int, int], None]  # is called with how many figures of how many are drawn
+
+
+def unseen(done: int, of: int) -> None:
+    """Nobody waits."""
+
+
 @dataclass(frozen=True)
 class Section:
-    """A heading and what is below it, as HTML."""
+    """A heading and what is below it, as HTML; `part` is what several sections are of, as one result among others."""
 
     title: str
     body: str
+    part: str = ""
+
+    @property
+    def heading(self) -> str:
+        return f"{self.part}: {self.title}" if self.part else self.title
 
 
 def page(title: str, sections: Iterable[Section], *, about: str = "", script: str = "") -> str:
@@ -84,12 +102,10 @@ def page(title: str, sections: Iterable[Section], *, about: str = "", script: st
     listed = list(sections)
     ids = _anchors(listed)
     body = "".join(
-        f'<section id="{name}"><h2>{escaped(s.title)}</h2>{s.body}</section>\n'
+        f'<section id="{name}"><h2>{escaped(s.heading)}</h2>{s.body}</section>\n'
         for name, s in zip(ids, listed, strict=True)
     )
-    links = "".join(
-        f'<a href="#{name}">{escaped(s.title)}</a>' for name, s in zip(ids, listed, strict=True)
-    ) if len(listed) > 2 else ""  # fmt: skip
+    links = _contents(listed, ids) if len(listed) > 2 else ""
     day = date.today()
     made = f"Made by nasbench-ws {versions()['nasbench-ws']} on {day.day} {day:%B %Y}."
     return (
@@ -103,11 +119,20 @@ def page(title: str, sections: Iterable[Section], *, about: str = "", script: st
     )
 
 
+def _contents(sections: Sequence[Section], ids: Sequence[str]) -> str:
+    """Links, a line a part."""
+    lines = []
+    for part, own in itertools.groupby(zip(sections, ids, strict=True), key=lambda pair: pair[0].part):
+        links = "".join(f'<a href="#{name}">{escaped(one.title)}</a>' for one, name in own)
+        lines.append(f"<div>{f'<b>{escaped(part)}</b>' if part else ''}{links}</div>")
+    return "".join(lines)
+
+
 def _anchors(sections: Sequence[Section]) -> list[str]:
     """Of each section's title, letters and dashes; a number behind one that stood before."""
     found: list[str] = []
     for one in sections:
-        name = re.sub(r"[^a-z0-9]+", "-", one.title.lower()).strip("-") or "section"
+        name = re.sub(r"[^a-z0-9]+", "-", one.heading.lower()).strip("-") or "section"
         found.append(name if name not in found else f"{name}-{len(found)}")
     return [f"s-{name}" for name in found]
 

@@ -16,20 +16,20 @@ from nasbench_ws.markup import escaped, number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
-from nasbench_ws.report.canvas import SERIES, prefixed
+from nasbench_ws.report.canvas import SERIES, SHAPES, prefixed
 from nasbench_ws.report.frontier import ALIKE
-from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unseen
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import LOW_IS_GOOD, Comparison, compare, name_of
+from nasbench_ws.results.compare import Comparison, compare, name_of
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import LABELS, cost_text
+from nasbench_ws.results.text import LABELS, LOW_IS_GOOD, SAID, cost_text, directed
 from nasbench_ws.results.truth import GroundTruth, children_of, once
 
 
-def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
+def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_figure: OnFigure = unseen) -> str:
     """HTML. `truth` is the table to measure against, again where it is another one; None where none is at hand.
 
     UsageError for no result, ResultError for a table of other children.
@@ -46,7 +46,8 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None) -> str:
         text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
         sections.insert(0, Section("Measured again", paragraph(text, "note")))
     for place, result in enumerate(results, start=1):
-        sections += _one(result, truth, f"{place}. {name_of(result)}: " if len(results) > 1 else "", place)
+        part = f"{place}. {name_of(result)}" if len(results) > 1 else ""
+        sections += _one(result, truth, part, place, on_figure, len(results))
     names = ", ".join(sorted({result.assessment.table.name for result in results}))
     title = f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}"
     return page(title, sections, about=_about(results))
@@ -75,10 +76,10 @@ def _scatter(result: Result, truth: GroundTruth) -> str | None:
 
 
 def _deciding(truth: GroundTruth) -> figures.Kinds | None:
-    """The operations of the edge that explains most of the truth's variance; None where colours do not suffice."""
+    """The operations of the edge that explains most of the truth's variance; None where marks do not suffice."""
     children = children_of(truth)
     space = children[0].space
-    if len(space.operations) > len(SERIES):
+    if len(space.operations) > len(SERIES) * len(SHAPES):
         return None
     choices = np.array([child.choices for child in children])  # (n, edges)
     between = [
@@ -95,12 +96,14 @@ def _deciding(truth: GroundTruth) -> figures.Kinds | None:
 
 
 def _ranks(result: Result, truth: GroundTruth) -> str | None:
-    usable = rankable(result.scores)
+    seeds = result.outcome.seeds
+    usable = {seed: kept[0] for seed, row in zip(seeds, result.scores, strict=True) if len(kept := rankable([row]))}
     if len(usable) < 2:
         return None
     from scipy.stats import rankdata  # a second of the processor, for this figure alone
 
-    return figures.ranks(_names(truth), truth.truth, rankdata(-usable, axis=1))
+    ranked = rankdata(-np.array(list(usable.values())), axis=1)
+    return figures.ranks(_names(truth), truth.truth, ranked, list(usable))
 
 
 def _window(result: Result, truth: GroundTruth) -> str | None:
@@ -108,7 +111,7 @@ def _window(result: Result, truth: GroundTruth) -> str | None:
     if window is None:
         return None
     taus = np.array([rankable_taus(one, truth.truth) for one in window.scores])
-    return figures.window(taus, *_levels(result))
+    return figures.window(taus, *_levels(result), result.outcome.seeds)
 
 
 def _progress(result: Result, truth: GroundTruth) -> str | None:
@@ -152,8 +155,9 @@ HEADINGS = {  # title, what is seen, and why it may not be
     ),
     "ranks": (
         "Ranks across instances",
-        "Where the instances rank each child: a dot an instance (of many, the bar holds the middle half, the line "
-        "all), the tick is the median. On the dashed line the rank is the true one.",
+        "Where the instances rank each child: a dot an instance, over a pale bar from the best to the worst (of many, "
+        "the bar holds the middle half, the line all); the tick is the median. On the dashed line the rank is the true "
+        "one.",
         "it takes two instances or more",
     ),
     "window": (
@@ -182,11 +186,14 @@ HEADINGS = {  # title, what is seen, and why it may not be
 }  # fmt: skip
 
 
-def _one(result: Result, truth: GroundTruth | None, before: str, place: int) -> list[Section]:
-    """The sections of one result."""
-    sections = [Section(f"{before}Verdict", summary(result.assessment, cards=True))]
+def _one(
+    result: Result, truth: GroundTruth | None, part: str, place: int, on_figure: OnFigure, many: int
+) -> list[Section]:
+    """The sections of one result, the place-th of many."""
+    sections = [Section("Verdict", summary(result.assessment, cards=True), part)]
     left_out = []
-    for name, draw in FIGURES.items():
+    for number_, (name, draw) in enumerate(FIGURES.items()):
+        on_figure((place - 1) * len(FIGURES) + number_, many * len(FIGURES))
         title, caption, why = HEADINGS[name]
         if truth is None:
             left_out.append(f"{title}: the table is not at hand.")
@@ -196,18 +203,20 @@ def _one(result: Result, truth: GroundTruth | None, before: str, place: int) -> 
             left_out += [f"{title}: {why}."] if why else []  # of what this kind of result never has nothing is said
             continue
         body = figure(prefixed(drawn, f"r{place}"), caption)
-        sections.append(Section(before + title, body + (_by_distance(result, truth) if name == "interference" else "")))
+        body += _by_distance(result, truth) if name == "interference" else ""
+        sections.append(Section(title, body, part))
     if left_out:
-        sections.append(Section(f"{before}Left out", "".join(paragraph(text, "note") for text in left_out)))
-    sections.append(Section(f"{before}How it was made", _made(result)))
+        sections.append(Section("Left out", "".join(paragraph(text, "note") for text in left_out), part))
+    sections.append(Section("How it was made", _made(result), part))
     return sections
 
 
 def _by_distance(result: Result, truth: GroundTruth) -> str:
     found = by_distance(matrix(result.outcome.readouts.interference, len(truth)), children_of(truth))
     rows = [[f"Hamming distance {name}", f"{value * 100:+.2f}"] for name, value in found["distance"].items()]
-    rows += [[f"distance 1, by edge {name}", f"{value * 100:+.2f}"] for name, value in found["edge"].items()]
-    return table(["children", "mean change (points)"], rows)
+    edges = {name.replace("->", "-"): value for name, value in found["edge"].items()}
+    rows += [[f"distance 1, by edge {name}", f"{value * 100:+.2f}"] for name, value in edges.items()]
+    return table(["children", "mean change (points)"], rows, cards=True)
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
@@ -245,11 +254,9 @@ def _metrics(results: Sequence[Result]) -> str:
     lines = []
     for name in known:
         means = [result.metrics[name].mean for result in results]
-        low = name.startswith(LOW_IS_GOOD)
-        best = (min if low else max)(means)
-        arrow = "\N{DOWNWARDS ARROW}" if low else "\N{UPWARDS ARROW}"
+        best = (min if name.startswith(LOW_IS_GOOD) else max)(means)
         cells = [Cell(mean, f"<b>{number(mean)}</b>" if mean == best else number(mean)) for mean in means]
-        label = f'<span title="{escaped(name)}">{escaped(LABELS[name])} {arrow}</span>'
+        label = f'<span title="{escaped(SAID[name])}">{escaped(directed(name))}</span>'
         lines.append(Line([Cell(LABELS[name], label), *cells]))
     return sortable(columns, lines, name=0)
 
@@ -276,10 +283,11 @@ def _pairs(found: Comparison) -> str:
 
 def _made(result: Result) -> str:
     outcome, cost, truth = result.outcome, result.outcome.cost, result.assessment.table
+    nets = "1 super-net" if cost.super_nets == 1 else f"{cost.super_nets} super-nets"
     values = {
         "instances": f"{outcome.instances}, seeds {', '.join(map(str, outcome.seeds))}",
         "batch norm": outcome.batch_norm,
-        "cost of an instance": f"{cost_text(cost)}; {cost.super_nets} super-nets; matched in {outcome.match}",
+        "cost of an instance": f"{cost_text(cost)}; {nets}; matched in {outcome.match}",
         "diverged": len(outcome.diverged) or "none",
         "plan": _joined(outcome.plan),
         "recipe": _joined(outcome.recipe),

@@ -61,8 +61,7 @@ def tables_page(parts: Sequence[OnTable]) -> str:
     sections = [Section("On every table", _together(parts))]
     for number_, part in enumerate(parts):
         sections += [
-            Section(f"{part.name}: {one.title[:1].lower()}{one.title[1:]}", prefixed(one.body, f"t{number_}"))
-            for one in _sections(part)
+            Section(one.title, prefixed(one.body, f"t{number_}"), part.name) for one in _sections(part)
         ]
     return page(f"{len(parts[0].results)} searchers on {len(parts)} tables", sections, script=SCRIPT)
 
@@ -281,7 +280,7 @@ def _fronts(comparison: Comparison) -> str:
          f"{row.front_p:.2g}"]
         for row in sorted(comparison.rows, key=lambda row: -row.front.mean)
     ]  # fmt: skip
-    return table(head, rows)
+    return table(head, rows, cards=True)
 
 
 def _made(baseline: SearchResult, lines: Mapping[str, float]) -> str:

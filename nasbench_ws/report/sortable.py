@@ -44,7 +44,7 @@ document.querySelectorAll('.board').forEach(function (table) {
         if (!asked.value) return true;
         if (at.find) return row.cells[at.find].textContent.toLowerCase().indexOf(asked.value.toLowerCase()) >= 0;
         if (at.most) return value(row, at.most) === '' || parseFloat(value(row, at.most)) <= parseFloat(asked.value);
-        return (at.kind ? row.dataset.kind : value(row, at.is)) === asked.value;
+        return [asked.value, 'any'].indexOf(at.kind ? row.dataset.kind : value(row, at.is)) >= 0;
       });
       row.hidden = !ok; shown += ok;
     });
@@ -101,10 +101,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked for above a table, by number of column: a text in it, one of its values, a number at most."""
+    """What is asked for above a table, by number of column: a text in it, one of its values, a number at most.
+
+    Where values are chosen from, a row whose value is "any" is of all of them; `chosen` is what is asked for at first.
+    """
 
     find: int | None = None
     choose: Mapping[int, str] = field(default_factory=dict)  # with what stands there for any
+    chosen: Mapping[int, str] = field(default_factory=dict)
     kinds: bool = False
     most: int | None = None
 
@@ -146,8 +150,9 @@ def _form(columns: Sequence[Column], lines: Sequence[Line], filters: Filters) ->
         head = escaped(columns[filters.find].head)
         asked.append(f'<input data-find="{filters.find}" type="search" placeholder="{head}" aria-label="{head}">')
     for place, anything in filters.choose.items():
-        there = sorted({str(line.cells[place].value) for line in lines} - {""})
-        asked.append(_select(f'data-is="{place}"', columns[place].head, anything, there))
+        there = sorted({str(line.cells[place].value) for line in lines} - {"", "any"})
+        first = filters.chosen.get(place, "")
+        asked.append(_select(f'data-is="{place}"', columns[place].head, anything, there, first))
     if filters.kinds:
         asked.append(_select('data-kind="1"', "kind", "any kind", list(dict.fromkeys(line.kind for line in lines))))
     if filters.most is not None:
@@ -159,8 +164,10 @@ def _form(columns: Sequence[Column], lines: Sequence[Line], filters: Filters) ->
     return f'<form class="filter" hidden>{"".join(asked)}<span class="count note"></span></form>'
 
 
-def _select(what: str, label: str, anything: str, values: Sequence[str]) -> str:
-    options = "".join(f"<option>{escaped(value)}</option>" for value in values)
+def _select(what: str, label: str, anything: str, values: Sequence[str], chosen: str = "") -> str:
+    options = "".join(
+        f"<option{' selected' if value == chosen else ''}>{escaped(value)}</option>" for value in values
+    )
     return (
         f'<select {what} aria-label="{escaped(label)}"><option value="">{escaped(anything)}</option>{options}</select>'
     )

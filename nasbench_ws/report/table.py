@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,12 @@ import numpy.typing as npt
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
-from nasbench_ws.report import figures
+from nasbench_ws.report import table_figures as figures
 from nasbench_ws.report.canvas import prefixed
 from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.explained import explained, followed, sentences
 from nasbench_ws.report.frontier import frontier
-from nasbench_ws.report.page import Section, facts, figure, page
+from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unseen
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.results.yardstick import yardstick
@@ -34,8 +34,9 @@ MOST = 500  # points of a figure: a page of 15,625 would take seconds to show
 
 
 def table_page(
-    truth: Table, net: Result | None = None, *, results: Sequence[Result] = (), allow_missing: bool = False
-) -> str:
+    truth: Table, net: Result | None = None, *, results: Sequence[Result] = (), allow_missing: bool = False,
+    on_figure: OnFigure = unseen,
+) -> str:  # fmt: skip
     """HTML; `net` is a super-net's result, for what its scores follow, and `results` stand in tau against cost.
 
     TableError where a child has no accuracy; with `allow_missing` the page is of the others.
@@ -46,20 +47,25 @@ def table_page(
     some = _shown(places)
     names = [truth.space[i].name for i in places[some].tolist()]
     note = "" if len(some) == len(places) else f" {len(some):,} children, drawn at random, stand for all."
-    sections = [
-        Section("In a sentence", paragraph(_sentence(truth, places, accuracy), "verdict")),
-        Section("Accuracies", figure(figures.distribution(accuracy, _what(truth)), MEANS)),
-        Section("By operation and edge", _operations(truth, places, accuracy)),
-        _curves(truth, names, accuracy, truth.content.shape[2], places),
-        _seeds(names, accuracy, by_seed, some, note, _what(truth)),
-        *(_explained(truth, net) if len(places) == truth.firsts.sum() and truth.has("params") else []),
-        _reach(yard),
-        _agreements(accuracy, by_seed),
-        *filter(None, [frontier(truth, yard, results)]),
-        *([_cost(truth, names, accuracy, places, some, note)] if truth.has("params") else []),
-        Section("The best and the worst", _drawn(truth, places, accuracy)),
-        Section("Recipe and digests", _made(truth)),
+    explains = len(places) == truth.firsts.sum() and truth.has("params")
+    parts: list[Callable[[], Section | None]] = [
+        lambda: Section("In a sentence", paragraph(_sentence(truth, places, accuracy), "verdict")),
+        lambda: Section("Accuracies", figure(figures.distribution(accuracy, _what(truth)), MEANS)),
+        lambda: Section("By operation and edge", _operations(truth, places, accuracy)),
+        lambda: _curves(truth, names, accuracy, truth.content.shape[2], places),
+        lambda: _seeds(names, accuracy, by_seed, some, note, _what(truth)),
+        lambda: _explained(truth, net) if explains else None,
+        lambda: _reach(yard),
+        lambda: _agreements(accuracy, by_seed),
+        lambda: frontier(truth, yard, results),
+        lambda: _cost(truth, names, accuracy, places, some, note) if truth.has("params") else None,
+        lambda: Section("The best and the worst", _drawn(truth, places, accuracy)),
+        lambda: Section("Recipe and digests", _made(truth)),
     ]
+    sections = []
+    for done, make in enumerate(parts):
+        on_figure(done, len(parts))
+        sections += [one for one in [make()] if one is not None]
     return page(f"The table {truth.name}", sections)
 
 
@@ -144,9 +150,9 @@ def _seeds(
     return Section(title, figure(figures.seeds(names, accuracy[some], spread[some], what), caption))
 
 
-def _explained(truth: Table, net: Result | None) -> list[Section]:
+def _explained(truth: Table, net: Result | None) -> Section | None:
     said = sentences(explained(truth), followed(truth, net) if net is not None else None)
-    return [Section("What explains this table", paragraph(" ".join(said).replace("`", "")))] if said else []
+    return Section("What explains this table", paragraph(" ".join(said).replace("`", ""))) if said else None
 
 
 def _reach(truth: GroundTruth) -> Section:
@@ -160,7 +166,7 @@ def _reach(truth: GroundTruth) -> Section:
         "standalone training of every child, ranked by validation accuracy as super-nets are, is a reference."
     )
     head = ["metric", "bound", "its deviation", "one standalone training"]
-    return Section("What can be reached", table(head, rows) + paragraph(text, "note"))
+    return Section("What can be reached", table(head, rows, cards=True) + paragraph(text, "note"))
 
 
 def _agreements(accuracy: Array, by_seed: Array) -> Section:
@@ -176,8 +182,12 @@ def _agreements(accuracy: Array, by_seed: Array) -> Section:
         f"the best quarter ({best.sum()})": [_agreement(by_seed[best], k) for k in counts],
     }
     caption = "How well the mean of k seeds ranks the children as another k seeds do: two noisy rankings, and no bound."
-    rows = [[k, *(number(values[i]) for values in lines.values())] for i, k in enumerate(counts)]
-    return Section(title, figure(figures.agreements(counts, lines), caption) + table(["seeds", *lines], rows))
+    rows = [
+        ["1 seed" if k == 1 else f"{k} seeds", *(number(values[i]) for values in lines.values())]
+        for i, k in enumerate(counts)
+    ]
+    body = figure(figures.agreements(counts, lines), caption) + table(["in each mean", *lines], rows, cards=True)
+    return Section(title, body)
 
 
 def _agreement(by_seed: Array, k: int) -> float:

@@ -31,9 +31,7 @@ from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.paths import path_note
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import gap, usual_of, varies
-from nasbench_ws.results.text import gap_text, metric_name
-
-LOW_IS_GOOD = ("top_rank", "regret")
+from nasbench_ws.results.text import LOW_IS_GOOD, gap_text, metric_name
 
 
 @dataclass(frozen=True)

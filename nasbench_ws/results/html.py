@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.results.assessment import Assessment, Metric
-from nasbench_ws.results.text import BASELINES, LABELS, gap_text
+from nasbench_ws.results.text import BASELINES, LABELS, SAID, UP, directed, gap_text
 
 
 def summary(found: Assessment, *, cards: bool = False) -> str:
@@ -24,13 +24,16 @@ def _numbers_table(found: Assessment, cards: bool) -> str:
         others = [number(found.baselines[baseline][name].mean) for baseline in BASELINES]
         return [label, number(one.mean), number(one.std), f"[{number(low)}, {number(high)}]", *others]
 
-    rows = [row(label, name, found.metrics) for name, label in LABELS.items() if name in found.metrics]
+    rows = [row(directed(name), name, found.metrics) for name in LABELS if name in found.metrics]
     for mode, metrics in found.other_batch_norm.items():
         if "kendall_tau" in metrics:
             rows.append(row(f"Kendall tau, batch norm {mode}", "kendall_tau", metrics))
     if found.s_tau is not None:
-        rows.append(["S-Tau, between instances", number(found.s_tau.mean), "", "", "", "", ""])
-    text = "The columns params, macs and random are rankings that need no training."
+        rows.append([f"S-Tau, between instances {UP}", number(found.s_tau.mean), "", "", "", "", ""])
+    text = (
+        f"{UP}: higher is better; hover over a name for what it is. The columns params, macs and random are rankings "
+        "that need no training."
+    )
     if found.standing is not None:
         one = found.standing
         tau = one.reach["kendall_tau"]
@@ -41,4 +44,5 @@ def _numbers_table(found: Assessment, cards: bool) -> str:
             f"parameter count). Minus parameter count: {gap_text(one.minus_params)}. {text}"
         )
     head = ["metric", "mean", "std", "95 % interval", *BASELINES]
-    return table(head, rows, cards=cards) + paragraph(text, "note")
+    said = {directed(name): text for name, text in SAID.items()}
+    return table(head, rows, cards=cards, said=said) + paragraph(text, "note")

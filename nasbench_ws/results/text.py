@@ -35,6 +35,33 @@ def metric_name(text: str) -> str:
     return (SHORT | printed).get(text.lower(), text)
 
 
+LOW_IS_GOOD = ("top_rank", "regret")  # metrics whose names begin so
+SAID = {  # in a sentence; docs/glossary.md has the formulas
+    "kendall_tau": "pairs in the order of the ground truth minus pairs in the other, over all pairs",
+    "spearman": "correlation of ranks",
+    "pearson": "correlation of the values themselves",
+    "weighted_tau": "tau in which the top of the ranking weighs most",
+    "sparse_tau": "tau in which truths closer than .001 tie",
+    "top_rank@1": "true rank of the child scored highest",
+    "top_rank@3": "best true rank among the three scored highest",
+    "precision_at_top@5": "part of the five scored highest that are truly among the best five",
+    "precision_at_bottom@5": "part of the five scored lowest that are truly among the worst five",
+    "regret@1": "accuracy of the best child minus that of the child scored highest",
+    "ndcg@5": "gain of the five scored highest, discounted by rank",
+    "partial_tau": "what scores know beyond parameter count: Kendall's partial tau given it",
+}
+UP, DOWN = "\N{UPWARDS ARROW}", "\N{DOWNWARDS ARROW}"
+
+
+def directed(name: str) -> str:
+    """What is printed of a metric, with an arrow: up where higher is better.
+
+    >>> directed("regret@1") == f"regret@1 {DOWN}"
+    True
+    """
+    return f"{LABELS[name]} {DOWN if name.startswith(LOW_IS_GOOD) else UP}"
+
+
 BASELINES = ("params", "macs", "random")  # the columns beside a result's own
 
 

@@ -34,8 +34,11 @@ READ = {  # what commands are given as words: all of it is read, or a folder tha
     "architecture", "what", "folder", "sources", "table", "results", "result", "ranker", "strategy", "scores",
     "searchers", "claims", "kind", "file", "name", "originals", "mean", "std",
 }  # fmt: skip
-TABLES = {"tables", "top", "evaluate", "compare", "assess", "leaderboard", "search", "reproduce", "strategies", "train",
-          "data list"}  # fmt: skip
+TABLES = {
+    "tables", "query", "top", "why", "show", "evaluate", "compare", "assess", "leaderboard", "search", "reproduce",
+    "strategies", "train", "data list",
+}  # fmt: skip
+QUICK = {"tables", "query", "top", "power", "show", "strategies", "join", "data list", "data published"}
 FOLDERS = {"keep", "folder", "work"}  # parameters that name folders to work in, which are gone on from
 
 
@@ -66,6 +69,7 @@ def test_a_command_keeps_the_convention(name: str) -> None:
     callback = inspect.getsource(inspect.unwrap(command.callback))  # type: ignore[arg-type]
     quiet = any("--quiet" in one.opts for one in command.params)
     assert quiet == ("Bar(" in callback or "run_into(" in callback)
+    assert quiet or name in QUICK
 
 
 def test_an_option_means_the_same_everywhere() -> None:

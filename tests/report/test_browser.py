@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def boards(make: Any, tiny: Any, tmp_path: Path) -> dict[str, Path]:
     searched = search_all(["local", "random", "random-without"], world, 4)
     compared = [searched["local"], searched["random"]], searched["random-without"]
     made = {
-        "board": board_page(board, tiny.table),
+        "board": board_page(board, tiny.table, [replace(board, match="steps", rows=(some[2],))]),
         "claims": claims_page(found, SCALES["smoke"], tiny.table),
         "search": search_page(*compared, compare(*compared), exhaustive(world)),
     }
@@ -139,7 +140,7 @@ def boards(make: Any, tiny: Any, tmp_path: Path) -> dict[str, Path]:
 
 
 ASKED = {  # the column to sort by, what is then on top and below; the words to look for, the choice, and who is left
-    "board": (3, "counts", "c", "A", "", "", ["a <b>"]),
+    "board": (4, "counts", "c", "A", "", "", ["a <b>"]),
     "claims": (2, "a figure", "of <others>", "", "select[data-is='6']", "holds", ["a difference"]),
     "search": (1, "local", "random", "loc", "", "", ["local"]),
 }
@@ -172,7 +173,7 @@ def test_tables_sort_and_filter_and_do_without_scripts(browser: Any, boards: dic
         )  # fmt: skip
         assert names(browser) == left, name
         count = browser.execute_script("return document.querySelector('.count').textContent")
-        assert count == f"{len(left)} of {len(before)} rows"
+        assert count == f"{len(left)} of {len(before) + (name == 'board')} rows"  # one is of another match
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         try:
             see(browser, path, 1280, "light")
@@ -182,6 +183,18 @@ def test_tables_sort_and_filter_and_do_without_scripts(browser: Any, boards: dic
             assert not browser.find_element("css selector", ".filter").is_displayed()
         finally:
             browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.slow  # CI runs it
+def test_the_leaderboard_shows_its_match_first_and_the_others_when_asked(browser: Any, boards: dict[str, Path]) -> None:
+    see(browser, boards["board"], 1280, "light")
+    assert names(browser) == ["counts", "a <b>", "c"]
+    for match, left in {"steps": ["counts", "c"], "": ["counts", "a <b>", "c", "c"]}.items():  # what has none is of all
+        browser.execute_script(
+            "const f = document.querySelector('.filter'); f.querySelector('[data-is=\"3\"]').value = arguments[0];"
+            "f.dispatchEvent(new Event('input'))", match,
+        )  # fmt: skip
+        assert names(browser) == left
 
 
 def names(browser: Any) -> list[str]:

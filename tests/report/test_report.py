@@ -16,7 +16,7 @@ from conftest import COST, scored
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.markup import paragraph, table
 from nasbench_ws.metrics.rank import kendall_tau
-from nasbench_ws.report import figures
+from nasbench_ws.report import table_figures as figures
 from nasbench_ws.report.child import draw_child
 from nasbench_ws.report.page import Section, page
 from nasbench_ws.report.results import FIGURES, results_page
@@ -24,6 +24,7 @@ from nasbench_ws.report.table import table_page
 from nasbench_ws.results.assess import assess
 from nasbench_ws.results.outcome import Changes, Readouts, Window
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.text import UP
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
@@ -231,7 +232,7 @@ def test_tidy_data_needs_its_library(everything: Result, tiny: Any, monkeypatch:
 
 def test_notebooks_show_little(everything: Result, tiny: Any) -> None:
     assert everything.verdict in everything._repr_html_()
-    assert "<td>Kendall tau</td>" in everything._repr_html_()
+    assert f">Kendall tau {UP}</td>" in everything._repr_html_()
     html = tiny.table._repr_html_()
     assert "64 children x 3 seeds" in html
     assert html.count("<tr>") == 6
