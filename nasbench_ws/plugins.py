@@ -5,8 +5,7 @@
     strategies.found("my.py:Clusters:5")             # the class Clusters, and its arguments (5,)
 
 A file that is named is code, and is run as such. Whatever it does, it neither ends this program nor writes into its
-answer: `users_code` is around every call of it. Not here: what is built in, and what a plugin has to be like. No torch
-here.
+answer: `users_code` is around every call of it. Not here: what is built in, and what a plugin has to be like.
 """
 
 from __future__ import annotations

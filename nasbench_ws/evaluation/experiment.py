@@ -3,7 +3,7 @@
     wanted = [Experiment(What("none"), Plan("none", table.recipe), instances=5)]
     results = run(table, wanted, "results")                  # {"none": Result}, and results/none.json
 
-A result's scores are not the table's: against another table they are measured again. No torch until something runs.
+A result's scores are not the table's: against another table they are measured again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     ROWS["darts"].help, ROWS["darts"].differences
     made("darts:second", "darts:lr=0.05")       # the object that trains; a module is imported when it is made
 
-No torch here: `nasbench-ws strategies` lists this.
+`nasbench-ws strategies` lists this without torch.
 """
 
 from __future__ import annotations

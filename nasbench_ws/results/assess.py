@@ -1,7 +1,7 @@
 """From scores and a table to an answer: metrics, bounds, baselines, and what to make of them.
 
 Works on stored scores alone, so that any result can be assessed again, by a new metric or against a better
-table. No training here, and no torch.
+table. No training here.
 
     found = assess(scores, table)          # scores: (instances, children), NaN rows for runs that diverged
     found.metrics["kendall_tau"].mean, found.verdict

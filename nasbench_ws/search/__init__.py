@@ -6,7 +6,7 @@
     World(load("fashion14"), seed=0)("434").valid_accuracy     # one observation, for optimisers of your own
 
 oracle.py is the world, searcher.py what a searcher is, run.py the loop, result.py what is kept of it, compare.py the
-figures; names.py knows the searchers, one file a family. No torch.
+figures; names.py knows the searchers, one file a family.
 """
 
 from nasbench_ws.search.names import BUILT_IN, resolve_searcher

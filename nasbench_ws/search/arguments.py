@@ -3,7 +3,7 @@
     count(1)("10"), part("0.2"), positive("0.01"), one_of("adam", "sgd")("sgd")        # 10, 0.2, 0.01, 'sgd'
     count(1)("0")                                                                      # RefusedError
 
-Not here: which searcher takes which (names.py). No torch.
+Not here: which searcher takes which (names.py).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     def test_my_searcher():
         check_searcher("my.py:Mine")
 
-Every check raises SearcherError. No torch.
+Every check raises SearcherError.
 """
 
 from __future__ import annotations

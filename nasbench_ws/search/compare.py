@@ -6,7 +6,7 @@
 
 Regret is a step function of cost, and before the first trial ends that of a random child. Repetitions are the sample:
 intervals are 95 % bootstrap intervals over them, paired where two searchers are compared, because both met the same
-worlds; see sample.py for repetitions that share super-nets. Not here: pages (report/search.py). No torch.
+worlds; see sample.py for repetitions that share super-nets. Not here: pages (report/search.py).
 """
 
 from __future__ import annotations

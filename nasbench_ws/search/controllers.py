@@ -6,7 +6,7 @@ exponential baseline; 8 children an update here (the paper: 8 a controller repli
 Zoph et al., Learning Transferable Architectures for Scalable Image Recognition (CVPR 2018): one layer of 100 units, PPO
 with clipping at .2, Adam 3.5e-4, an entropy bonus of 1e-5, baseline of momentum .95, 20 children an update.
 
-At 64 children these rates hardly move a controller: it says so itself. No torch.
+At 64 children these rates hardly move a controller: it says so itself.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     costs(load("fashion14"), "macs")                # (children, epochs)
 
-Stored seconds of own tables are never used as they are: they hold whatever else the machine did. No torch.
+Stored seconds of own tables are never used as they are: they hold whatever else the machine did.
 """
 
 from __future__ import annotations

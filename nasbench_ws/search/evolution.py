@@ -6,7 +6,6 @@ Liu et al., Hierarchical Representations for Efficient Architecture Search (ICLR
 Guo et al., Single Path One-Shot Neural Architecture Search with Uniform Sampling (ECCV 2020): `SinglePathEvolution`.
 
 A child on a table inherits no weights from its parent, and motifs of motifs have no counterpart in a cell of one level.
-No torch.
 """
 
 from __future__ import annotations

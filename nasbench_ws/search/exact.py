@@ -6,7 +6,7 @@
 A child is drawn with probability k / n and shows one of its runs. That observation is the incumbent if each of the
 k - 1 others, a random subset, shows less, or the same later: with l_j and t_j the parts of child j's runs below and
 equal to it, and u the place of the incumbent in the order of drawing, the probability is the integral over u in [0, 1]
-of the mean over subsets of the product of l_j + u t_j. Not here: searchers that look at what they see. No torch.
+of the mean over subsets of the product of l_j + u t_j. Not here: searchers that look at what they see.
 """
 
 from __future__ import annotations

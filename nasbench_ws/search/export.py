@@ -5,7 +5,7 @@
     space_json(table.space)                 # space/exchange.py: a ConfigSpace
 
 Costs of own tables are modelled seconds: stored ones say what else the machine did. A table that others made has what
-it has: columns that it does not know are left out. No torch.
+it has: columns that it does not know are left out.
 """
 
 from __future__ import annotations

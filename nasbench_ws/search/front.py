@@ -6,7 +6,7 @@
 A search's front are the networks that it trained in full and that no other beats in both, by the mean of what it
 observed. They are judged by their mean test accuracy over all seeds; the reference point is the worst accuracy and the
 largest cost of the table, so that the whole table reaches 1. Zitzler and Thiele, Multiobjective Evolutionary
-Algorithms (IEEE TEC 1999), for two objectives. No torch.
+Algorithms (IEEE TEC 1999), for two objectives.
 """
 
 from __future__ import annotations

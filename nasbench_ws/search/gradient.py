@@ -1,6 +1,6 @@
 """What REINFORCE and the controllers share: Adam, and a baseline that forgets.
 
-Kingma and Ba, Adam (ICLR 2015), algorithm 1, uphill. No torch.
+Kingma and Ba, Adam (ICLR 2015), algorithm 1, uphill.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Jamieson and Talwalkar (AISTATS 2016); Li et al., Hyperband (JMLR 2018); Li et a
 Hyperparameter Tuning (MLSys 2020), with one worker. A rung is a point of the curve; what is promoted is carried on and
 pays the difference. On a table whose learning rate falls in one cycle, accuracies before the last third say nothing (on
 fashion14 their tau with the truth is .15 at epoch 5): these searchers then do worse than random, for a reason of the
-table; try them on train_loss too. No torch.
+table; try them on train_loss too.
 """
 
 from __future__ import annotations

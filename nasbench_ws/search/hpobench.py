@@ -4,8 +4,7 @@
     benchmark.objective_function({"0->1": ...}, fidelity={"epoch": 3})["function_value"]    # validation error
     benchmark.objective_function_test({"0->1": ...})                                        # test error, full training
 
-Eggensperger et al., HPOBench (NeurIPS Datasets and Benchmarks 2021). Not here: containers, and its other benchmarks. No
-torch.
+Eggensperger et al., HPOBench (NeurIPS Datasets and Benchmarks 2021). Not here: containers, and its other benchmarks.
 """
 
 from __future__ import annotations

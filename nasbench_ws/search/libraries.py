@@ -6,7 +6,7 @@
     search("pymoo:NSGA2", table, repetitions=50)                # extra [pymoo]: for accuracy and multiply-adds
 
 These think for seconds where the built-in ones take milliseconds: run fewer repetitions, the interval says so. A run
-that diverged is reported as the worst that was seen. No torch.
+that diverged is reported as the worst that was seen.
 """
 
 from __future__ import annotations

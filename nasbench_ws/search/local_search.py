@@ -1,6 +1,6 @@
 """Local search: to the first better neighbour, and on from a random child where there is none.
 
-White et al., Exploring the Loss Landscape in Neural Architecture Search (UAI 2021). No torch.
+White et al., Exploring the Loss Landscape in Neural Architecture Search (UAI 2021).
 """
 
 from __future__ import annotations

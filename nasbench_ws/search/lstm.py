@@ -6,7 +6,7 @@
     gradients = controller.backward(d_logits)                     # one array a weight, in the order of `weights`
 
 Hochreiter and Schmidhuber (1997); gates in the order input, forget, output, candidate. Not here: what makes it learn
-(controllers.py). No torch.
+(controllers.py).
 """
 
 from __future__ import annotations

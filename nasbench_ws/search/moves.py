@@ -4,7 +4,7 @@
     moves.mutate(59, rng)                        # one edge, uniformly, to another of its operations
     moves.choices[59], moves.indicators[59]      # (edges,), (edges x operations,) of 0 and 1
 
-A child is its index: its choices are the digits, the first edge most significant. No torch.
+A child is its index: its choices are the digits, the first edge most significant.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 Liang, Meyerson and Miikkulainen, Evolutionary Architecture Search for Deep Multitask Networks (GECCO 2018).
 CM: a population of modules for each place, whose fitness is that of the networks they took part in. CTR: each task
 keeps one champion, and a mutated one replaces it where it is better; the modules that mutants get are shared by the
-tasks. Here a task is a table, a module an operation of an edge. On one table CTR is a (1+1) evolution. No torch.
+tasks. Here a task is a table, a module an operation of an edge. On one table CTR is a (1+1) evolution.
 """
 
 from __future__ import annotations

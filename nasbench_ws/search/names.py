@@ -3,7 +3,7 @@
     make = resolve_searcher("re:20:5")                      # a function of (setting, rng)
     make = resolve_tasks("multitask:coevolution")           # of (settings, rng), for several tables
 
-A built-in one's file is imported when it is asked for. Not here: what they do. No torch.
+A built-in one's file is imported when it is asked for. Not here: what they do.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ An `Oracle` is a table as arrays, so that it travels to a worker; a `World` is o
 order of the table's runs, drawn from the repetition's number alone, so that all searchers meet the same worlds. What is
 ground truth is kept for the judge: no answer holds a test accuracy. In a table that others made, whose truth may be
 validation accuracy, searchers see one seed's and are judged by the others'. Not here: who asks (searcher.py), the loop
-(run.py), prices (costs.py). No torch.
+(run.py), prices (costs.py).
 """
 
 from __future__ import annotations

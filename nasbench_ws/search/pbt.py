@@ -3,7 +3,7 @@
 Jaderberg et al., Population Based Training of Neural Networks (2017), truncation selection: after every point of the
 curve the worst 20 % are replaced by copies of the best 20 %, changed a little. An operation cannot be made 20 %
 larger: a copy gets another one on one edge. On a table it inherits no weights, so that it is trained from the start up
-to the present point, and paid for. No torch.
+to the present point, and paid for.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ level b, of which the K that the model likes best are trained. Where the first o
 deeper64, progressive search starts in the worst region: that is a property of it, not hidden here.
 
 The model: five ridge regressions on operations and pairs of them, each on a random 4/5 of the data (the paper: five
-LSTMs or MLPs); a kernel 1 + h + h (h - 1) / 2 of the number h of equal edges is exactly that. No torch.
+LSTMs or MLPs); a kernel 1 + h + h (h - 1) / 2 of the number h of equal edges is exactly that.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Baker et al., Designing Neural Network Architectures using Reinforcement Learning (ICLR 2017): a child is written edge
 after edge, epsilon falls on a schedule, and after each new child 128 trajectories are replayed from memory. Constants
-as in the authors' code: rate .01, no discount, no reward on the way. No torch.
+as in the authors' code: rate .01, no discount, no reward on the way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Random search, with and without replacement, and its traps: index order, and re-evaluation of the best few.
 
 Li and Talwalkar, Random Search and Reproducibility for Neural Architecture Search (UAI 2019): the baseline that every
-other searcher is measured against here. No torch.
+other searcher is measured against here.
 """
 
 from __future__ import annotations

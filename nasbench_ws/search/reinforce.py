@@ -4,7 +4,6 @@ Williams, Simple Statistical Gradient-Following Algorithms (Machine Learning 199
 and NATS-Bench (Adam .01, momentum .9) run it. On accuracies that differ by .01 their rates hardly move a parameter in
 64 trials; `reinforce:adam:0.1` is the default here.
 Tan et al., MnasNet (CVPR 2019), equation 2: ACC (C / T)^w; Bender et al., TuNAS (CVPR 2020): ACC - w |C / T - 1|.
-No torch.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     alone(RegularizedEvolution, "re", oracle, 3).run()["regret"]         # repetition 3
     together(Coevolution, "multitask:coevolution", oracles, 3)           # one on several tables, a trial each in turn
 
-Not here: many of them (run.py), what is asked (oracle.py). No torch.
+Not here: many of them (run.py), what is asked (oracle.py).
 """
 
 from __future__ import annotations

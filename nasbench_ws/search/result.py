@@ -5,7 +5,7 @@
     result.save("re.npz")
 
 All figures (compare.py) are computed from these, so that any later figure can be. A file holds arrays of numbers and a
-JSON header, nothing that is run when it is read. No torch.
+JSON header, nothing that is run when it is read.
 """
 
 from __future__ import annotations

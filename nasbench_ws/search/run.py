@@ -6,7 +6,7 @@
     on_cifar10, on_cifar100 = search_tables(["re", "multitask:ctr"], [oracle, other], 500)     # results by name, each
 
 Repetition r of every searcher meets the same world, `World(oracle, r)`; the searcher's own random numbers come from its
-name and r. Not here: one repetition (repetition.py), what is computed of them (compare.py). No torch.
+name and r. Not here: one repetition (repetition.py), what is computed of them (compare.py).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 Repetitions are the sample, except where they share super-nets: five hundred searches that begin with one of five
 super-nets are a sample of five, and what is said of the strategy is said by the means of each. Not here: which figures
-there are (compare.py). No torch.
+there are (compare.py).
 """
 
 from __future__ import annotations

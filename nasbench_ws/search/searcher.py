@@ -14,7 +14,7 @@ All randomness comes from `rng`, which belongs to this searcher and repetition a
 `incumbent()` with its own choice of the best child, or None while it has none; without, the rules choose. Where it has
 one of a few things that other repetitions have too, such as a super-net, `instance` says which: intervals are then over
 these. Not here: the
-worlds (oracle.py), names (names.py). No torch.
+worlds (oracle.py), names (names.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     search("spos", oracle)
 
 A repetition has one instance of the super-net, so that its luck is part of the figure. A look at a child costs one pass
-over the images that scored it; truth is the table's, of all seeds, since none was shown. No torch.
+over the images that scored it; truth is the table's, of all seeds, since none was shown.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     search("then:params:8", table)
 
 The ranking is charged before anything is trained: training the super-net, and a look at every network, in
-multiply-adds. No torch.
+multiply-adds.
 """
 
 from __future__ import annotations

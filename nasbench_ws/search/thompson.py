@@ -1,7 +1,7 @@
 """Thompson sampling on an additive model: the strong and simple baseline.
 
 Thompson (1933). A child's accuracy is a constant and one number an edge and operation, these normal around 0; of every
-child not yet seen the model draws what it may be, and the best draw is trained. No torch.
+child not yet seen the model draws what it may be, and the best draw is trained.
 """
 
 from __future__ import annotations

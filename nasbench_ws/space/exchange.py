@@ -4,7 +4,7 @@
     space_json(DEEPER64)                               # a ConfigSpace as text, without that library
     config_space(DEEPER64)                             # the object; needs ConfigSpace (extra [configspace])
 
-A child as such a dictionary is `Architecture.choices_dict()`, and back `Space.from_dict(...)`. No torch.
+A child as such a dictionary is `Architecture.choices_dict()`, and back `Space.from_dict(...)`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 
     BatchNorm.parse("recalibrate:512").images       # 512
 
-No torch here: a mistyped mode is refused before anything is loaded.
+A mistyped mode is refused before torch is loaded.
 """
 
 from __future__ import annotations

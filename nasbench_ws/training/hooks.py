@@ -1,4 +1,4 @@
-"""What a trainer of a user's own may say of how a super-net is trained, and what is no trainer. No torch here.
+"""What a trainer of a user's own may say of how a super-net is trained, and what is no trainer.
 
     class Smoothed:                                        # the shortest trainer: one method
         def loss(self, net, child, logits, labels, context):

@@ -5,7 +5,7 @@
     print(render(findings(results, table)))
 
 evaluation/catalogue.py says what is run, claims.py and sharing.py what came of it, finding.py decides by one rule, and
-text.py shows it. No torch until something runs.
+text.py shows it.
 """
 
 from nasbench_ws.evaluation.catalogue import SCALES, Scale, experiments
