@@ -20,7 +20,7 @@ from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.rankers.scored import Known, RandomOrder, Scored
 from nasbench_ws.rankers.scores_file import read_scores
 from nasbench_ws.sharing.strategies import BUILT_IN as STRATEGIES
-from nasbench_ws.sharing.strategies import PLUGINS, resolve
+from nasbench_ws.sharing.strategies import PLUGINS, name_of, resolve
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro
 from nasbench_ws.tables.table import Table
@@ -150,18 +150,18 @@ def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
         check_misspelt(given, found)
         return _sharing(replace(plan, strategy=given), None)
     if _trains(given):
-        return _trained(replace(plan, strategy=_name(given)), given)
+        return _trained(replace(plan, strategy=name_of(given)), given)
     if is_trainer(given):
-        return _by_trainer(replace(plan, strategy=_name(given)), given)
+        return _by_trainer(replace(plan, strategy=name_of(given)), given)
     if _ranks(given):
         return _adopted(given, None)
-    check_misspelt(_name(given), given)
+    check_misspelt(name_of(given), given)
     if not (callable(given) or callable(getattr(given, "key", None))):
         raise StrategyError(
             f"{given!r:.60} is a {type(given).__name__}, which ranks nothing; give a name, or an object or class with "
             "key(arch, slot), with score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
         )
-    return _sharing(replace(plan, strategy=_name(given)), given)
+    return _sharing(replace(plan, strategy=name_of(given)), given)
 
 
 def check_name(name: str, space: Space, macro: Macro) -> None:
@@ -195,11 +195,6 @@ def _trains(thing: Any) -> bool:
     return callable(getattr(thing, "start", None)) and callable(getattr(thing, "iterate", None))
 
 
-def _name(thing: Any) -> str:
-    kind = thing if isinstance(thing, type) or hasattr(thing, "__qualname__") else type(thing)
-    return str(getattr(thing, "name", None) or kind.__qualname__.rpartition("<locals>.")[2])
-
-
 def _ranks(thing: Any) -> bool:
     """Whether it has the methods of a `Ranker`, or the one of the shortest."""
     return callable(getattr(thing, "score", None)) or all(
@@ -214,7 +209,7 @@ def _adopted(thing: Any, name: str | None) -> Ranker:
     if not isinstance(made, Ranker):
         lacking = [one for one in _PROTOCOL if not hasattr(made, one)]
         raise StrategyError(
-            f"{_name(thing)} lacks {', '.join(lacking)} of a ranker; give it these, or score(problem, images, seed) "
+            f"{name_of(thing)} lacks {', '.join(lacking)} of a ranker; give it these, or score(problem, images, seed) "
             "alone"
         )
     return made

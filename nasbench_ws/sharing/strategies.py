@@ -226,6 +226,12 @@ def of_instance(name: str, seed: int) -> str:
     return name
 
 
+def name_of(thing: Any) -> str:
+    """What an object, a class or a function of a user's own is called, where it says nothing itself."""
+    kind = thing if isinstance(thing, type) or hasattr(thing, "__qualname__") else type(thing)
+    return str(getattr(thing, "name", None) or kind.__qualname__.rpartition("<locals>.")[2])
+
+
 def resolve(name: str, space: Space, macro: Macro) -> Strategy:
     """The strategy of that name for a space and a macro. StrategyError says what is wrong with the name.
 

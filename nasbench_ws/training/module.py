@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import none
-from nasbench_ws.sharing.strategies import of_instance, resolve
+from nasbench_ws.sharing.strategies import adopt, name_of, of_instance, resolve
 from nasbench_ws.space.blocks import Block, Head, Network
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import Macro, macro_for
@@ -100,22 +101,26 @@ class SuperNetModule(nn.Module):
 
     @classmethod
     def of(
-        cls, strategy: str, recipe: Recipe, images: Images, seed: int = 0, dtype: torch.dtype = torch.float32
+        cls, strategy: Any, recipe: Recipe, images: Images, seed: int = 0, dtype: torch.dtype = torch.float32
     ) -> SuperNetModule:
-        """Every child of the recipe's space, sharing as a strategy says (`full`, `edge:0->1`, `my.py:Mine`, ...).
+        """Every child of the recipe's space, sharing as a strategy says (`full`, `edge:0->1`, `my.py:Mine`, an object).
 
         The values are those with which the suite's own super-net of that seed begins. Of a strategy that shares less
         with time, this is how it begins.
 
         Args:
-            strategy: by name, as `evaluate` takes it.
+            strategy: a name, an object or a class, as `evaluate` takes it.
             recipe: its space and macro network count here.
             images: whose size and classes the network has.
             seed: of the values, and of random groups.
             dtype: of the parameters.
         """
         space, macro = get_space(recipe.space), macro_for(recipe, images)
-        return cls(Weights(macro, list(space), resolve(of_instance(strategy, seed), space, macro).key, seed, dtype))
+        if isinstance(strategy, str):
+            made = resolve(of_instance(strategy, seed), space, macro)
+        else:
+            made = adopt(name_of(strategy), strategy, space, macro)
+        return cls(Weights(macro, list(space), made.key, seed, dtype))
 
     def child(self, number: int) -> ChildModule:
         """One child as a module of its own: its layers are this super-net's, under the same names."""

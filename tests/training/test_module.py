@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from written_out import WrittenOut
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.groups import write_groups
 from nasbench_ws.sharing.keys import full, none, prefix
@@ -133,6 +133,26 @@ def test_it_begins_as_the_suites_super_net_of_that_seed(tiny) -> None:
     back = Weights(macro, list(DEEPER64), resolve("edge:0->1", DEEPER64, macro).key, 0)
     module.store(back)
     assert torch.equal(back.values, weights.values)
+
+
+class OnTheLastEdge:
+    def key(self, arch, slot):
+        return arch.operation((1, 2)) if slot.kind == "linear" else None
+
+
+def test_a_strategy_is_a_name_an_object_or_a_class_as_for_evaluate(tiny) -> None:
+    macro = build_macro(tiny.recipe, 6, 6, 1, 4)
+    weights = Weights(macro, list(DEEPER64), OnTheLastEdge().key, 2)
+    for given in (OnTheLastEdge, OnTheLastEdge(), f"{__file__}:OnTheLastEdge"):
+        back = Weights(macro, list(DEEPER64), OnTheLastEdge().key, 0)
+        SuperNetModule.of(given, tiny.recipe, tiny.images, seed=2).store(back)
+        assert torch.equal(back.values, weights.values)
+    with pytest.raises(StrategyError) as caught:
+        SuperNetModule.of(42, tiny.recipe, tiny.images)
+    assert str(caught.value) == (
+        "strategy 'int' is a int without a method key(arch, slot); give it one, or name a function of those two "
+        "arguments"
+    )
 
 
 def test_state_dicts_are_torchs() -> None:
