@@ -25,6 +25,7 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from nasbench_ws.errors import RunError, UsageError
@@ -78,7 +80,14 @@ class Processes:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """On a free place, of which there must be one."""
-        return next(place for place in self._places if place.free).submit(function, *arguments)
+        place = next(place for place in self._places if place.free)
+        try:
+            packed = bytes(ForkingPickler.dumps((function, arguments)))
+        except Exception as error:
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            return failed
+        return place.submit(_unpacked, packed)
 
     def allow(self, threads: int) -> None:
         """So many threads for each process that is at work, from now on."""
@@ -179,6 +188,21 @@ def _ended_early(status: int) -> UsageError:
         f"a worker process ended with status {status} while it started; its error is printed above. Workers import the "
         "script that starts them, so it must start them under `if __name__ == '__main__':` alone"
     )
+
+
+def _unpacked(packed: bytes) -> Any:
+    """In a worker: a task that is read here, for what is not readable would end the executor's process, and not say so.
+
+    UsageError where it is not.
+    """
+    try:
+        function, arguments = pickle.loads(packed)
+    except Exception as error:
+        raise UsageError(
+            f"a worker process could not read its task: {type(error).__name__}: {error}; what is defined at a prompt, "
+            "or under `if __name__ == '__main__':`, exists in one process alone: define it in a file, at the top level"
+        ) from None
+    return function(*arguments)
 
 
 def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:

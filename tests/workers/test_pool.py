@@ -48,6 +48,15 @@ def refusing(text: str, on_step: OnStep) -> None:
     raise UsageError(text)
 
 
+def read_again() -> None:
+    raise AttributeError("no Mine here")
+
+
+class Unreadable:
+    def __reduce__(self) -> Any:
+        return read_again, ()
+
+
 class AwkwardError(Exception):
     def __init__(self, one: int, two: int) -> None:
         super().__init__("cannot be made again from this")
@@ -339,6 +348,20 @@ def test_a_worker_that_dies_costs_only_its_own_task(tmp_path: Path, retries: int
     ]
     assert (reports[-1].done, reports[-1].failed) == (4, 1)
     assert not multiprocessing.active_children()
+
+
+def test_what_a_worker_cannot_read_is_no_death() -> None:
+    """As a class that a script defines under its guard: the worker's process ended, "perhaps for want of memory"."""
+    with pytest.raises(UsageError) as caught:
+        execute(double, {0: Task((Unreadable(),))}, print, workers=1)
+    assert str(caught.value) == (
+        "a worker process could not read its task: AttributeError: no Mine here; what is defined at a prompt, or under "
+        "`if __name__ == '__main__':`, exists in one process alone: define it in a file, at the top level"
+    )
+    assert not multiprocessing.active_children()
+    failed = Collected()
+    execute(double, {0: Task((lambda: 0,))}, print, workers=1, on_failed=failed)
+    assert [(name, type(error)) for name, error in failed.items()] == [(0, AttributeError)]
 
 
 PRELOADING = """
