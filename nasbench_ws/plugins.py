@@ -29,17 +29,17 @@ from nasbench_ws.errors import NasbenchError, near_misses
 T = TypeVar("T")
 
 
-@contextlib.contextmanager
-def users_code() -> Iterator[None]:
+class users_code:  # noqa: N801  # a class and no generator: it is around every call of a strategy's key
     """Around code of a user's own: what it prints goes to stderr, since stdout is this program's answer."""
-    own = sys.stdout
-    if own is not sys.stderr:
+
+    __slots__ = ("_own",)
+
+    def __enter__(self) -> None:
+        self._own = sys.stdout
         sys.stdout = sys.stderr
-    try:
-        yield
-    finally:
-        if own is not sys.stderr:
-            sys.stdout = own
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout = self._own
 
 
 def raised(error: BaseException) -> str:
@@ -177,8 +177,8 @@ class Plugins:
             return found
         if not callable(found):
             raise self.error(
-                f"the {self.kind} {name!r} is a {type(found).__name__}, which takes no arguments; name a class, or "
-                f"leave out {':'.join(map(str, arguments))}"
+                f"the {self.kind} {name!r} is of type {type(found).__name__}, which takes no arguments; name a class, "
+                f"or leave out {':'.join(map(str, arguments))}"
             )
         return self.run(lambda: found(*arguments, **named(found, known)), f"making the {self.kind} {name!r}")
 

@@ -48,6 +48,14 @@ def pytest_configure() -> None:
 
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Some milliseconds for each of thousands of files, which need not outlive a loss of power here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor))  # fails where fsync does: on what is closed
+        yield
+
+
 @dataclass(frozen=True)
 class Tiny:
     """256 training, 64 validation and 32 test images of 6x6, in four classes; a recipe and a table for them."""

@@ -158,8 +158,8 @@ def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
     check_misspelt(name_of(given), given)
     if not (callable(given) or callable(getattr(given, "key", None))):
         raise StrategyError(
-            f"{given!r:.60} is a {type(given).__name__}, which ranks nothing; give a name, or an object or class with "
-            "key(arch, slot), with score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
+            f"{given!r:.60} is of type {type(given).__name__}, which ranks nothing; give a name, or an object or class "
+            "with key(arch, slot), with score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
         )
     return _sharing(replace(plan, strategy=name_of(given)), given)
 

@@ -152,7 +152,7 @@ def _found(name: str) -> tuple[Any, tuple[Any, ...]]:
         found = PLUGINS.find(name)
         if not callable(found):
             raise SearcherError(
-                f"searcher {name!r} is a {type(found).__name__}; name a class, or a function, of (setting, rng)"
+                f"searcher {name!r} is of type {type(found).__name__}; name a class, or a function, of (setting, rng)"
             )
         return found, ()
     built_in = BUILT_IN[head]

@@ -83,7 +83,8 @@ def together(make: MakeTasks, name: str, oracles: Sequence[Oracle], number: int)
     with users_code(), _watch.on():
         searchers = _made(lambda rng: make([setting_of(oracle) for oracle in oracles], rng), name, number)
         if not isinstance(searchers, Sequence) or len(searchers) != len(oracles):
-            what = f"{len(searchers)} searchers" if isinstance(searchers, Sequence) else f"a {type(searchers).__name__}"
+            several = isinstance(searchers, Sequence)
+            what = f"{len(searchers)} searchers" if several else f"an object of type {type(searchers).__name__}"
             raise SearcherError(
                 f"searcher {name!r} made {what} for {len(oracles)} tables; return a list of one a table"
             )

@@ -168,10 +168,11 @@ def _incomparable(value: Any) -> str | None:
         return next((reason for item in parts if (reason := _incomparable(item)) is not None), None)
     kind: Any = type(value)
     if callable(value) or kind.__eq__ is object.__eq__ or kind.__hash__ is object.__hash__:
-        return f"and a {type(value).__name__} is equal to itself alone, so that no two children would share by it"
+        kind_name = kind.__name__
+        return f"and one of type {kind_name} is equal to itself alone, so that no two children would share by it"
     same = value == value  # not so of NaN, and of arrays and tensors it is none
     if type(same).__name__ not in ("bool", "bool_"):
-        return f"and comparing a {type(value).__name__} gives no yes or no"
+        return f"and comparing objects of type {type(value).__name__} gives no yes or no"
     if not same:
         return "which is not equal to itself"
     return None

@@ -134,7 +134,7 @@ def _own(name: str) -> Schedule:
     schedule = PLUGINS.make(name, found, arguments)
     if not callable(schedule):
         raise UsageError(
-            f"the schedule {name!r} is a {type(schedule).__name__}; name a function of the children and a random "
+            f"the schedule {name!r} is of type {type(schedule).__name__}; name a function of the children and a random "
             "generator that yields the numbers of the children of each step"
         )
     own: Schedule = schedule

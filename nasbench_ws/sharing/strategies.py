@@ -270,7 +270,7 @@ def adopt(
     key = attribute("key") or (thing if callable(thing) else None)
     if not callable(key):
         raise StrategyError(
-            f"strategy {name!r} is a {type(thing).__name__} without a method key(arch, slot); "
+            f"strategy {name!r} is of type {type(thing).__name__}, without a method key(arch, slot); "
             f"give it one, or name a function of those two arguments"
         )
 

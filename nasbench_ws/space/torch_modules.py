@@ -204,8 +204,8 @@ def _check_output(operation: str, shape: tuple[int, ...], found: object) -> None
 
     if not isinstance(found, torch.Tensor):
         raise UsageError(
-            f"the operation {operation} gave a {type(found).__name__} for a batch of shape {shape}; its module must "
-            "return one tensor of that shape"
+            f"the operation {operation} gave an object of type {type(found).__name__} for a batch of shape {shape}; "
+            "its module must return one tensor of that shape"
         )
     if tuple(found.shape) != shape:
         there = tuple(found.shape)

@@ -88,7 +88,8 @@ class Hooks:
         what = "optimiser(parameters)"
         found = self._call(what, lambda: self.thing.optimiser(parameters))
         if not callable(getattr(found, "step", None)):
-            raise self._wrong(what, f"a {type(found).__name__} without step(); give one such as those of torch.optim")
+            gave = f"an object of type {type(found).__name__} without step()"
+            raise self._wrong(what, f"{gave}; give one such as those of torch.optim")
         return found
 
     def move(self, optimiser: Any) -> None:

@@ -253,7 +253,8 @@ REFUSED = {
     ),
     "no step": (
         bad(optimiser=3),
-        "trainer 'Bad': optimiser(parameters) gave a int without step(); give one such as those of torch.optim",
+        "trainer 'Bad': optimiser(parameters) gave an object of type int without step(); give one such as those of "
+        "torch.optim",
     ),
     "nobody": (
         bad(next_children=[]),

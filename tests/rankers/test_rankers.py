@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -201,7 +201,7 @@ def test_what_ranks_nothing(run: Callable[..., Result]) -> None:
     with pytest.raises(StrategyError) as caught:
         run(3)
     assert str(caught.value) == (
-        "3 is a int, which ranks nothing; give a name, or an object or class with key(arch, slot), with "
+        "3 is of type int, which ranks nothing; give a name, or an object or class with key(arch, slot), with "
         "score(problem, images, seed), or with a trainer's methods (training/hooks.py)"
     )
 
@@ -233,21 +233,19 @@ def test_an_object_that_cannot_be_sent_says_so_and_how(run: Callable[..., Result
     )
 
 
-def test_a_class_of_an_interactive_session(tmp_path: Path) -> None:
+def test_a_class_of_an_interactive_session(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It can be pickled, and no other process has it."""
-    code = """
-        from nasbench_ws.evaluation.evaluate import evaluate
-        class Mine:
-            def key(self, arch, slot): return None
-        evaluate(Mine(), workers=2)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert done.stderr.strip().splitlines()[-1] == (
-        "nasbench_ws.errors.UsageError: Mine cannot be sent to worker processes: Mine exists in this session only; "
-        "write it in a file and give its name, as 'my.py:Mine', or leave workers out to run it in this process"
-    )
+    session = ModuleType("__main__")  # as of a notebook or Python's prompt: of no file
+    exec("class Mine:\n    def key(self, arch, slot): return None", vars(session))
+    monkeypatch.setitem(sys.modules, "__main__", session)
+    for given in (session.Mine, session.Mine()):
+        assert pickle.loads(pickle.dumps(given)) is not None
+        with pytest.raises(UsageError) as caught:
+            evaluate(given, tiny.table, load=tiny.load, workers=2)
+        assert str(caught.value) == (
+            "Mine cannot be sent to worker processes: Mine exists in this session only; write it in a file and give "
+            "its name, as 'my.py:Mine', or leave workers out to run it in this process"
+        )
 
 
 def test_a_key_that_differs_between_processes_is_refused_and_names_a_child(tmp_path: Path) -> None:

@@ -287,7 +287,7 @@ def test_a_users_own_by_file_module_and_entry_point(tmp_path, monkeypatch):
     with pytest.raises(SearcherError) as caught:
         resolve_searcher("my_searchers.py:NUMBER")
     assert str(caught.value) == (
-        "searcher 'my_searchers.py:NUMBER' is a int; name a class, or a function, of (setting, rng)"
+        "searcher 'my_searchers.py:NUMBER' is of type int; name a class, or a function, of (setting, rng)"
     )
 
 

@@ -83,8 +83,8 @@ def test_what_takes_no_such_arguments_says_so(file: str) -> None:
     said = {
         f"{file}:Clusters": f"making the strategy '{file}:Clusters' raised TypeError: Clusters.__init__() missing 1 "
         "required positional argument: 'count'",
-        f"{file}:SETTING:4": f"the strategy '{file}:SETTING:4' is a int, which takes no arguments; name a class, or "
-        "leave out 4",
+        f"{file}:SETTING:4": f"the strategy '{file}:SETTING:4' is of type int, which takes no arguments; name a class, "
+        "or leave out 4",
         f"{file}:Cluster:4": f"{file} has no 'Cluster' (did you mean Clusters or last?); it has Clusters, LastCell, "
         "last",
     }

