@@ -22,7 +22,8 @@ from nasbench_ws.results.text import LABELS
 from nasbench_ws.results.truth import GroundTruth
 
 if TYPE_CHECKING:
-    from nasbench_ws.evaluation.leaderboard import Leaderboard, Row
+    from nasbench_ws.evaluation.board_row import Row
+    from nasbench_ws.evaluation.leaderboard import Leaderboard
     from nasbench_ws.results.result import Result
 
 COLUMNS = (

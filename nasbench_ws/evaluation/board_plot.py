@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasbench_ws.results.plot import axes_or_new
 from nasbench_ws.results.text import LABELS
+from nasbench_ws.tables.plot import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ class BoardPlot:
 
     def forest(self, ax: Axes | None = None) -> Axes:
         """The metric of each row with its interval, best on top."""
-        axes, rows = axes_or_new(ax), self.board.rows
+        axes, rows = axes_or_new(ax, 1.0 + 0.16 * len(self.board.rows)), self.board.rows
         for place, row in enumerate(rows):
             low, high = row.interval
             if not math.isnan(low):
@@ -37,13 +37,16 @@ class BoardPlot:
     def frontier(self, ax: Axes | None = None) -> Axes:
         """The metric against the multiply-adds of an instance, on a log axis; what trains nothing is a line."""
         axes = axes_or_new(ax)
+        free: dict[float, list[str]] = {}  # by where its line is
         for row in self.board.rows:
             if row.macs > 0:
                 axes.plot(row.macs, row.mean, "o", color="C1" if row.given else "C0", ms=4)
             elif not math.isnan(row.mean):
-                axes.axhline(row.mean, linestyle="--", linewidth=0.8, color="0.6")
-                at = ("axes fraction", "data")
-                axes.annotate(row.name, (1, row.mean), xycoords=at, fontsize=7, va="bottom", ha="right")
+                free.setdefault(round(row.mean, 2), []).append(row.name)
+        for mean, names in free.items():
+            axes.axhline(mean, linestyle="--", linewidth=0.8, color="0.6")
+            at = ("axes fraction", "data")
+            axes.annotate(", ".join(names), (1, mean), xycoords=at, fontsize=7, va="bottom", ha="right")
         axes.set_xscale("log")
         axes.set_xlabel("multiply-adds of training an instance")
         axes.set_ylabel(LABELS[self.board.metric])

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, colour_and_shape, styled
+from nasbench_ws.results.plot import rank_ticks
 
 FEW = 8  # instances: each is a dot of its own up to here
 
@@ -152,7 +153,7 @@ def ranks(names: Sequence[str], truth: Array, ranked: Array, instances: Sequence
         )  # fmt: skip
         canvas.note(bar, f"{names[child]}: truly {places[i]}; {said}")
     axes.hlines(mid, places - 0.4, places + 0.4, color=INK, linewidth=1.4)
-    ends = _whole_ticks(len(order))
+    ends = rank_ticks(len(order))
     axes.set_xticks(ends)
     axes.set_yticks(ends)
     axes.set_ylim(len(order) + 0.5, 0.5)
@@ -161,16 +162,6 @@ def ranks(names: Sequence[str], truth: Array, ranked: Array, instances: Sequence
     if few:
         axes.legend(ncols=3, **_ABOVE)
     return canvas.svg()
-
-
-def _whole_ticks(count: int) -> list[int]:
-    """Ranks to name on an axis that begins at 1: about six, at round numbers.
-
-    >>> _whole_ticks(64)
-    [1, 10, 20, 30, 40, 50, 60]
-    """
-    step = next(s for e in range(9) for s in (1 * 10**e, 2 * 10**e, 5 * 10**e) if count / s <= 7)
-    return sorted({1, *range(step, count + 1, step)})
 
 
 @styled

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,16 @@ from typing import TYPE_CHECKING, Any
 from nasbench_ws.errors import UsageError, extra
 from nasbench_ws.markup import number
 from nasbench_ws.provenance import versions
-from nasbench_ws.results.compare import name_of
-from nasbench_ws.results.plot import axes_or_new
+from nasbench_ws.results.compare import name_of, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, once
+from nasbench_ws.tables.plot import axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INCHES = (3.3, 2.5)  # of a column of most two-column styles
+INCHES = (3.15, 2.4)  # fits a column of most two-column styles, article's of 3.17 too
+LETTERS = 22  # of a name in a line beside a plot
 STYLE: Any = {
     "pdf.fonttype": 42, "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 7,
     "xtick.labelsize": 7, "ytick.labelsize": 7, "lines.linewidth": 1.0, "lines.markersize": 3.5,
@@ -77,7 +79,7 @@ def paper(results: Sequence[Result], truth: GroundTruth) -> dict[str, Callable[[
         }  # fmt: skip
         for figure in (figure for figure, drawn in there.items() if drawn):
             found[f"{figure}-{name}.pdf"] = partial(_pdf, partial(getattr(result.plot, figure), judge))
-    height = max(1.2, 0.7 + 0.22 * len(judged))
+    height = max(1.2, 0.8 + sum(0.1 + 0.12 * len(textwrap.wrap(name_of(result), LETTERS)) for result in judged))
     found["forest.pdf"] = partial(_pdf, partial(forest, judged), height)
     found["table.tex"] = lambda: latex(judged).encode()
     found["nasbench-ws.bib"] = lambda: bibtex(judged[0]).encode()
@@ -104,10 +106,10 @@ def forest(results: Sequence[Result], ax: Axes | None = None) -> Axes:
         if not math.isnan(low):
             axes.hlines(place, low, high, linewidth=1.2, color="C0")
         axes.plot(result.tau.mean, place, "o", color="C0")
-    axes.set_yticks(range(len(results)), [name_of(result) for result in results])
+    axes.set_yticks(range(len(results)), [textwrap.fill(name_of(result), LETTERS) for result in results])
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.set_xlabel("Kendall tau, with 95 % interval")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
     return axes
 
 
@@ -116,7 +118,7 @@ def latex(results: Sequence[Result]) -> str:
     first = results[0].assessment
     rows = [
         [
-            _tex(result.outcome.strategy.replace("->", "-")), _tex(result.outcome.batch_norm), str(result.tau.n),
+            _tex(unusual(result)), _tex(result.outcome.batch_norm), str(result.tau.n),
             _mean(result.tau.mean, result.tau.interval),
             _mean(beyond.mean, beyond.interval) if (beyond := result.metrics.get("partial_tau")) else "--",
             f"{result.outcome.cost.macs / 1e12:.1f}",

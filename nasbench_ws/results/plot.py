@@ -5,8 +5,8 @@
     result.plot.ranks(table, ax=axes)
     result.plot.progress(table)                 # tau against steps, of evaluate --score-every N
 
-Needs matplotlib (extra `[report]`). Not here: the figures of pages (report/), and those of the leaderboard
-(evaluation/board_plot.py).
+Needs matplotlib (extra `[report]`). Not here: the figures of pages (report/), those of a table
+(tables/plot.py), and those of the leaderboard (evaluation/board_plot.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nasbench_ws.errors import UsageError, extra
+from nasbench_ws.errors import UsageError
 from nasbench_ws.results.assess import rankable_taus
 from nasbench_ws.results.truth import GroundTruth, once
+from nasbench_ws.tables.plot import ABOVE, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,9 @@ class ResultPlot:
                 ranked = 1 + np.argsort(np.argsort(-np.nan_to_num(row, nan=-np.inf), kind="stable"), kind="stable")
                 axes.plot(true, ranked, ".", label=f"instance {seed}")
         axes.axline((1, 1), slope=1, color="0.6", linestyle="--", linewidth=1)
-        axes.invert_yaxis()
+        axes.set_xticks(rank_ticks(len(true)))
+        axes.set_yticks(rank_ticks(len(true)))
+        axes.set_ylim(len(true) + 1, 0)
         axes.set_xlabel("true rank (1 is best)")
         axes.set_ylabel("rank by the super-net")
         _name_instances(axes, len(self.result.outcome.seeds))
@@ -92,16 +95,17 @@ class ResultPlot:
 FEW = 8  # instances whose names have room
 
 
+def rank_ticks(count: int) -> list[int]:
+    """Ranks to name on an axis that begins at 1: about six, at round numbers.
+
+    >>> rank_ticks(64)
+    [1, 10, 20, 30, 40, 50, 60]
+    """
+    step = next(s for e in range(9) for s in (1 * 10**e, 2 * 10**e, 5 * 10**e) if count / s <= 7)
+    return sorted({1, *range(step, count + 1, step)})
+
+
 def _name_instances(axes: Axes, count: int) -> None:
-    """A legend above the Axes, where it covers nothing; none for many instances."""
+    """None for many instances."""
     if count <= FEW:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize="small")
-
-
-def axes_or_new(ax: Axes | None) -> Axes:
-    """The Axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    with extra("report", "figures need matplotlib"):
-        from matplotlib import pyplot
-    return pyplot.subplots(layout="constrained")[1]
+        axes.legend(**ABOVE)

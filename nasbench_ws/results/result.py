@@ -153,7 +153,7 @@ class Result:
 
     @property
     def plot(self) -> ResultPlot:
-        """Figures as matplotlib Axes: `scatter(table)`, `ranks(table)`, `window(table)`."""
+        """Figures as matplotlib Axes: `scatter(table)`, `ranks(table)`, `window(table)`, `progress(table)`."""
         return ResultPlot(self)
 
     def to_frame(self, table: GroundTruth | None = None) -> pd.DataFrame:

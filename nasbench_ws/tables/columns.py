@@ -16,14 +16,14 @@ Every first question of a process waits for the imports here: only what a query 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from nasbench_ws.errors import TableError, UsageError
+from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.names import indices_of
 from nasbench_ws.space.registry import space_from_dict
@@ -221,3 +221,11 @@ def columns_of(version: int) -> Mapping[str, Column]:
 
 def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def refuse_column(name: str, known: Sequence[str]) -> None:
+    """UsageError: that column is none of those known."""
+    if name in ("accuracy", "loss"):
+        splits = " or ".join(column for column in CURVES if column.endswith(name))
+        raise UsageError(f"there is no column {name!r}: the split is part of the name; ask for {splits}")
+    raise UsageError(f"there is no column {name!r} here{near_misses(name, known)}; there are {', '.join(known)}")

@@ -25,7 +25,7 @@ import numpy as np
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.space.cell import Architecture, ArchitectureLike
-from nasbench_ws.tables.columns import BY_CHILD, CURVES, GOOD, MISSING, NAMES, STATUSES, Content
+from nasbench_ws.tables.columns import BY_CHILD, CURVES, GOOD, MISSING, NAMES, STATUSES, Content, refuse_column
 from nasbench_ws.tables.entry import Entry, Statistic
 from nasbench_ws.tables.file import read_table, verify, write_table
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from nasbench_ws.recipe import Recipe
     from nasbench_ws.space.macro import Macro
+    from nasbench_ws.tables.plot import TablePlot
 
 __all__ = ["Entry", "Statistic", "Table", "load", "shipped", "verify", "write_table"]
 
@@ -153,7 +154,7 @@ class Table:
         if name == "truth":
             return self.curves(self.truth_name) * (-1.0 if self.truth_name.endswith("_loss") else 1.0)
         if name not in CURVES:
-            self._refuse(name, CURVES)
+            refuse_column(name, CURVES)
         curves = self._curves.get(name)
         if curves is None:
             curves = self._curves[name] = self.whole(self.content.curve(name), np.nan)
@@ -192,7 +193,7 @@ class Table:
             values = self.whole(self.content.columns[name], -1)
             return values.astype("U") if name in NAMES else values
         if name not in (*CURVES, "truth"):
-            self._refuse(name, tuple(self._known()))
+            refuse_column(name, tuple(self._known()))
         runs = self.by_seed(name, epoch)  # (children, seeds)
         if seed is not None:
             place = np.flatnonzero(self.seeds == seed)
@@ -250,7 +251,7 @@ class Table:
             clip: fewer, where there are not so many.
         """
         if not by.endswith(("_accuracy", "_loss")) or by not in CURVES:
-            self._refuse(by, tuple(name for name in CURVES if name != "seconds"))
+            refuse_column(by, tuple(name for name in CURVES if name != "seconds"))
         if not self.has(by):
             raise UsageError(f"{self.name} does not know {by}; it has {', '.join(self._known())}")
         values = np.where(self.firsts, self.column(by), np.nan)
@@ -270,6 +271,13 @@ class Table:
         from nasbench_ws.tables.frames import to_frame
 
         return to_frame(self, level)
+
+    @cached_property
+    def plot(self) -> TablePlot:
+        """Figures as matplotlib Axes: `curves()`."""
+        from nasbench_ws.tables.plot import TablePlot
+
+        return TablePlot(self)
 
     def to_xarray(self) -> xr.Dataset:
         """An xarray data set: every column over architecture (hash), seed and epoch, with its units."""
@@ -315,12 +323,6 @@ class Table:
             raise UsageError(f"{self.name} has no epoch {epoch:g}; recorded are {recorded}")
         return int(place[0])
 
-    def _refuse(self, name: str, known: tuple[str, ...]) -> None:
-        if name in ("accuracy", "loss"):
-            splits = " or ".join(column for column in CURVES if column.endswith(name))
-            raise UsageError(f"there is no column {name!r}: the split is part of the name; ask for {splits}")
-        raise UsageError(f"there is no column {name!r} here{near_misses(name, known)}; there are {', '.join(known)}")
-
 
 def shipped() -> dict[str, Path]:
     """The tables that come with the package, by name."""
@@ -332,8 +334,7 @@ def shipped() -> dict[str, Path]:
 def load(name_or_path: str | os.PathLike[str]) -> Table:
     """A shipped table by its name, or the one in a file. TableError says what is wrong.
 
-    A file's table is named as its file is, without the folders: the name goes into results, pages and exports, which
-    others read.
+    A file's table is named as its file is, without the folders: others read the name, in results, pages and exports.
     """
     tables = shipped()
     if isinstance(name_or_path, str) and name_or_path in tables:
@@ -342,9 +343,8 @@ def load(name_or_path: str | os.PathLike[str]) -> Table:
         return Table(content, name_or_path)
     path = Path(name_or_path)
     if not os.path.exists(path):  # Path's own raises for a name that is too long
-        listed = ", ".join(tables) or "none"
         raise TableError(
             f"there is no table {str(name_or_path)!r}{near_misses(str(name_or_path), tables)}: neither a file nor "
-            f"shipped; shipped are {listed}; give one of these, or the path of a file"
+            f"shipped; shipped are {', '.join(tables) or 'none'}; give one of these, or the path of a file"
         )
     return Table(read_table(path), path.name)

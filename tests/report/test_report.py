@@ -246,6 +246,17 @@ def test_plots_are_axes_to_go_on_with(everything: Result, make: Make, tiny: Any)
 
     scatter = everything.plot.scatter(tiny.table)
     assert scatter.get_xlabel() == "ground truth (%)"
+    curves = tiny.table.plot.curves()
+    assert len(curves.lines) == 64
+    assert curves.get_ylabel() == "valid accuracy (%)"
+    some = tiny.table.plot.curves(["111", "434"], column="train_loss", ax=curves)
+    assert some is curves
+    assert [text.get_text() for text in curves.get_legend().get_texts()] == ["111", "434"]
+    with pytest.raises(UsageError) as flat:
+        load("nasbench201-cifar10").plot.curves()
+    assert str(flat.value) == (
+        "nasbench201-cifar10 has no curves of valid_accuracy; draw those of a table that has more epochs"
+    )
     assert len(everything.plot.ranks(tiny.table).lines) == 2 + 1  # instances, and the line where ranks are true
     window = everything.plot.window(tiny.table, ax=scatter)
     assert window is scatter
