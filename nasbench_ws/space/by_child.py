@@ -37,6 +37,7 @@ from nasbench_ws.space.headings import (
     is_index,
     transposed,
     trimmed,
+    unrounded,
     words_of,
 )
 
@@ -173,17 +174,18 @@ class _Sheet:
 
     def _architecture(self, row: Line, text: str) -> Architecture:
         try:
-            return self.space.architecture(text)
+            return self.space.architecture(unrounded(text, self.space))
         except ArchitectureError as error:
             raise ArchitectureError(f"{self.grid.name}, {row.where}: {error}") from None
 
     def _child(self, text: str) -> Architecture | None:
+        text = unrounded(text, self.space)
         return self.space.architecture(text) if text in self.space else None
 
     def _all_children(self, column: int) -> bool:
         """Whether every row names one, and no row the same as another."""
         found = {row.cells[column] for row in self.rows}
-        return len(found) == len(self.rows) and all(text in self.space for text in found)
+        return len(found) == len(self.rows) and all(unrounded(text, self.space) in self.space for text in found)
 
     def _counts(self, column: int) -> bool:
         return [row.cells[column] for row in self.rows] == [str(i) for i in range(len(self.rows))]
@@ -286,6 +288,7 @@ class _Sheet:
         order = list(dict.fromkeys(seeds))
         for place in places:
             self._check_thousands(place)
+            self._check_percent(place)
         instances = [f"{name} ({by} {seed})" if by else name for seed in order for name in chosen]
         found = np.full((len(order), len(places), len(self.space)), math.nan)
         there: set[tuple[int, str]] = set()
@@ -305,6 +308,15 @@ class _Sheet:
             raise self.error(f"{self.grid.name} has no line for child {self.space[index].name} with {by} {seed}")
         return found.reshape(len(instances), len(self.space)), tuple(instances), present
 
+    def _check_percent(self, place: int) -> None:
+        cells = [row.cells[place] for row in self.rows if row.cells[place].lower() not in MISSING]
+        plain = next((cell for cell in cells if not cell.endswith("%")), None)
+        signed = next((cell for cell in cells if cell.endswith("%")), None)
+        if plain is not None and signed is not None:
+            where = f" ({self.names[place]})" * bool(self.heading)
+            raise self.error(
+                f"{self.grid.name} has {signed} and {plain} in one column{where}; write all with the sign, or none"
+            )
 
     def _check_thousands(self, place: int) -> None:
         cells = [row.cells[place] for row in self.rows]

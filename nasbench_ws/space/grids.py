@@ -143,9 +143,12 @@ def _from_archive(name: str, data: bytes) -> Grid:
             names = list(archive)
             if not names or len(names) > 1:
                 raise ValueError(f"it holds the arrays {', '.join(names) or 'none'}, and one is wanted")
-            return _from_data(name, archive[names[0]])
-    except (zipfile.BadZipFile, AttributeError, KeyError) as error:
-        raise ValueError("it is an archive (a spreadsheet?), not a file of rows: save it as CSV") from error
+            found: Any = archive[names[0]]
+            if isinstance(found, np.ndarray):  # of what is no array of numpy's, the bytes
+                return _from_data(name, found)
+    except (zipfile.BadZipFile, AttributeError, KeyError):
+        pass
+    raise ValueError("it is an archive (zipped, or a spreadsheet), not a file of rows: unpack it, or save it as CSV")
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.grids import Line
@@ -39,6 +40,21 @@ def is_heading(lines: Sequence[Line], space: Space) -> bool:
     if any(_is_float(text) and not text.isdecimal() for text in first[1:]):
         return False
     return not _is_float(first[0])
+
+
+def unrounded(text: str, space: Space) -> str:
+    """A child's digits where they were written as a float with all of them: 213.0, or numpy's 2.130e+02. Else the text.
+
+    Not an index: small numbers of any meaning look the same.
+    """
+    if text in space or re.fullmatch(r"\d+\.\d*([eE][+-]?\d+)?", text) is None:
+        return text
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if number >= 10**15 or not isinstance(exponent, int) or exponent > 0 or number != int(number):
+        return text
+    digits = str(int(number))
+    return digits if digits in space and not is_index(digits, space) else text
 
 
 def is_index(text: str, space: Space) -> bool:
@@ -121,9 +137,12 @@ def are_instances(names: Sequence[str]) -> bool:
 
 
 def as_number(text: str, decimal_comma: bool = False) -> float | None:
-    """The number; NaN for a word of what is missing; None where it is neither, or infinite."""
+    """The number, of 87.5% too; NaN for a word of what is missing; None where it is neither, or infinite."""
     if text.lower() in MISSING:
         return math.nan
+    if text.endswith("%"):
+        percent = as_number(text[:-1].rstrip(), decimal_comma)
+        return None if percent is None or math.isnan(percent) else percent / 100
     if decimal_comma and re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", text):
         text = text.replace(",", ".")
     try:
