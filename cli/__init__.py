@@ -6,11 +6,13 @@ progress and errors go to stderr.
 
 from __future__ import annotations
 
+import functools
 import importlib
 
 import click
 
 from nasbench_ws.cli.failures import guarded
+from nasbench_ws.cli.options import without_empty
 
 # command: the file that has it
 WHERE = {
@@ -42,6 +44,16 @@ WHERE = {
 }
 
 
+@functools.cache
+def _command(name: str) -> click.Command:
+    module = importlib.import_module(f"nasbench_ws.cli.{WHERE[name]}")
+    command: click.Command = getattr(module, "import_" if name == "import" else name)
+    for one in (command, *getattr(command, "commands", {}).values()):  # of `data`, too
+        if one.callback is not None:
+            one.callback = without_empty(one.callback)
+    return command
+
+
 class Commands(click.Group):
     """Commands imported when they are called, so that `query` and `--help` never import torch."""
 
@@ -51,9 +63,7 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in WHERE:
             return None
-        module = importlib.import_module(f"nasbench_ws.cli.{WHERE[name]}")
-        command: click.Command = getattr(module, "import_" if name == "import" else name)
-        return command
+        return _command(name)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -74,8 +74,6 @@ def build(
       nasbench-ws build runs --shard $SLURM_ARRAY_TASK_ID/16
       nasbench-ws build runs --lockstep 64 --device cuda
     """
-    if not folder:  # an unset variable of a shell: not a wish to fill this folder
-        raise UsageError("the name of the folder is empty; give one")
     from nasbench_ws.recipe import recipe_of
     from nasbench_ws.space.registry import get_space
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nasbench_ws.cli.options import locate, missing_option, quiet_option, say_missing, table_option
+from nasbench_ws.cli.options import FilePath, locate, missing_option, quiet_option, say_missing, table_option
 from nasbench_ws.cli.outputs import (
     check_output,
     csv_option,
@@ -115,7 +115,7 @@ def download(name: str, data_root: str, as_json: bool) -> None:
 
 
 @data.command()
-@click.argument("originals", type=click.Path(path_type=Path))
+@click.argument("originals", type=FilePath())
 @output_option(help="The images to write.", metavar="IMAGES.h5", default="fashion14-images.h5", show_default=True)
 @click.option("--download", "fetch", is_flag=True, help="Let torchvision fetch the originals first.")
 @force_option
@@ -160,8 +160,8 @@ def card(table: str, against: tuple[str, ...], allow_missing: bool, as_json: boo
 
 
 @data.command()
-@click.argument("mean", type=click.Path(path_type=Path))
-@click.argument("std", type=click.Path(path_type=Path))
+@click.argument("mean", type=FilePath())
+@click.argument("std", type=FilePath())
 @output_option(help="The table to write.", metavar="TABLE.h5", default="paper.h5", show_default=True, old=())
 @force_option
 @json_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,47 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NO_WORKERS = ", and no dask worker to do it: start some with `dask worker`"
 TABLE_HELP = "A shipped table's name, or the path of a table."
+
+
+ALLOWED_EMPTY = ("output", "dask")  # which say more where they are read
+
+
+def without_empty(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that refuses each text that was given, and is empty: as `--work "$SCRATCH"` is where nobody set that.
+
+    It is no wish for the default, nor for the folder one stands in. What is empty by default may be.
+    """
+
+    @functools.wraps(command)
+    def careful(*arguments: Any, **options: Any) -> Any:
+        context = click.get_current_context()
+        for parameter in context.command.params:
+            name = parameter.name or ""
+            value = context.params.get(name)
+            given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            empty = "" in (value if isinstance(value, tuple) else (value,))
+            if given and empty and parameter.default != "" and name not in ALLOWED_EMPTY:
+                raise _empty(parameter)
+        return command(*arguments, **options)
+
+    return careful
+
+
+class FilePath(click.Path):
+    """A `Path`, which would make "." of an empty text."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "" and param is not None:
+            raise _empty(param)
+        return super().convert(value, param, ctx)
+
+
+def _empty(parameter: click.Parameter) -> UsageError:
+    label = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
+    return UsageError(f"{label} is empty, as an unset variable of a shell leaves it; give it a value")
 
 
 def complete_tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -180,6 +222,8 @@ def own_space_option(command: Command) -> Command:
     """Of commands that take a table, which says the rest of its space."""
 
     def known(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value == "":
+            raise _empty(parameter)
         if value is not None:
             from nasbench_ws.space.registry import get_space
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasbench_ws.cli.options import quiet_option
+from nasbench_ws.cli.options import FilePath, quiet_option
 from nasbench_ws.cli.outputs import check_output, force_option, json_option, output_option, say_table
 from nasbench_ws.cli.progress import Bar
 from nasbench_ws.errors import UsageError, near_misses
@@ -32,7 +32,7 @@ class _Import(click.Command):
 
 @click.command("import", cls=_Import)
 @click.argument("kind", metavar="KIND")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=FilePath())
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
 @force_option
 @click.option("--space", default="deeper64", show_default=True, help="Of csv: whose children.")

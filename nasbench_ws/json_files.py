@@ -229,6 +229,13 @@ def kept_if_used(folder: Path | None) -> Iterator[None]:
                 folder.rmdir()
 
 
+def named_folder(folder: str | os.PathLike[str]) -> Path:
+    """Its path. UsageError for an empty name, which `Path` makes the folder one stands in of."""
+    if not os.fspath(folder):
+        raise UsageError("the name of the folder is empty; give one")
+    return Path(folder)
+
+
 def check_writable(folder: Path) -> None:
     """OutputError where the folder can neither be written nor made."""
     with refusal(folder):

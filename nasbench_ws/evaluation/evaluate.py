@@ -31,7 +31,7 @@ from nasbench_ws.evaluation.work import Source, check_travels, images_for, run_p
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.images.mapped import mapped
-from nasbench_ws.json_files import check_writable, read_record, write_record
+from nasbench_ws.json_files import check_writable, named_folder, read_record, write_record
 from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker, checked_scores
@@ -258,9 +258,10 @@ def prepare(
     _ = judge.truth  # which refuses a table that lacks runs
     chosen.check(problem, images, seeds)
     pieces = chosen.tasks(problem, images, seeds)
-    if folder is not None:
-        check_writable(Path(folder))
-    kept = None if folder is None else Path(folder) / _identity(chosen, problem, images, pieces)
+    where = None if folder is None else named_folder(folder)
+    if where is not None:
+        check_writable(where)
+    kept = None if where is None else where / _identity(chosen, problem, images, pieces)
     return Evaluation(chosen, truth, problem, images, source, pieces, kept, judge, code_of(chosen.sources()))
 
 

@@ -106,7 +106,7 @@ def _listed(path: str, space: Space) -> list[tuple[str, Hashable]]:
     try:
         data = json.loads(bytes_of(path, StrategyError, f"give JSON as {form}"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise StrategyError(f"{path} is no JSON of groups ({error}); write {form}") from error
+        raise StrategyError(f"{path} is no JSON of groups ({error}); write {form}") from None
     if isinstance(data, dict) and "format" in data:
         data = read_record(path, GROUPS_FORMAT, StrategyError)
     if isinstance(data, dict) and "groups" in data:  # which names no child

@@ -71,7 +71,7 @@ class Mixed:
         try:
             data = json.loads(bytes_of(path, StrategyError, f"give JSON as {FORM}"), object_pairs_hook=once)
         except (ValueError, RecursionError) as error:
-            raise StrategyError(f"{path} is no JSON of weights ({error}); write {FORM}") from error
+            raise StrategyError(f"{path} is no JSON of weights ({error}); write {FORM}") from None
         if not isinstance(data, dict):
             raise StrategyError(f"{path} does not say which child has which weight; write {FORM}")
         found: dict[int, float] = {}

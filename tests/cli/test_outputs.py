@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from nasbench_ws.cli import group
-from nasbench_ws.cli.options import where_to_run
+from nasbench_ws.cli.options import ALLOWED_EMPTY, where_to_run
 from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import OutputError, ResultError, UsageError
+from nasbench_ws.evaluation.evaluate import prepare
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.evaluation.named import read_result
+from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.text import LABELS, metric_name
+from nasbench_ws.training.building.builder import build
 
 
 def run(*words: str) -> Result:
@@ -34,9 +39,50 @@ def test_a_file_without_a_name() -> None:
     assert str(caught.value) == "the name of the file to write is empty; give one"
 
 
+def texts() -> Iterator[tuple[list[str], click.Command, click.Parameter]]:
+    """Every option and argument of every command that takes a text, and is not empty by default."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        inner = getattr(command, "commands", None)
+        for words, one in [([name], command)] if inner is None else [([name, sub], inner[sub]) for sub in inner]:
+            for parameter in one.params:
+                a_text = isinstance(parameter.type, click.types.StringParamType | click.Path)
+                if a_text and parameter.default != "" and parameter.name not in ALLOWED_EMPTY:
+                    yield words, one, parameter
+
+
+def test_no_text_that_was_given_may_be_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unset variable of a shell is no wish for the default, nor for the folder one stands in."""
+    monkeypatch.chdir(tmp_path)
+    seen = set()
+    for words, command, parameter in texts():
+        label = parameter.opts[-1]
+        given = []
+        for other in command.params:
+            value = "" if other is parameter else "1"
+            if isinstance(other, click.Argument) and (other.required or other is parameter):
+                given += [value] * max(1, other.nargs)
+            elif other is parameter or other.required:
+                given += [other.opts[-1], value]
+        done = CliRunner().invoke(group, [*words, *given], standalone_mode=False)
+        shown = parameter.human_readable_name if isinstance(parameter, click.Argument) else label
+        text = f"{shown} is empty, as an unset variable of a shell leaves it; give it a value"
+        assert str(done.exception) == text, (words, label)
+        seen.add((words[0], label))
+    assert {("evaluate", "--work"), ("build", "folder"), ("data", "originals"), ("search", "--out")} <= seen
+    assert len(seen) > 70
+    assert list(tmp_path.iterdir()) == []
+    given = ["--quick", "--recipe", "", "--fine-tune", "", "--table", "x.h5"]  # which say: no changes, nowhere
+    assert "x.h5" in str(CliRunner().invoke(group, ["evaluate", "full", *given], standalone_mode=False).exception)
+
+
 def test_a_folder_without_a_name() -> None:
-    done = CliRunner().invoke(group, ["build", "", "--seeds", "0"], standalone_mode=False)
-    assert str(done.exception) == "the name of the folder is empty; give one"
+    for call in (lambda: build(Recipe(), [0], ""), lambda: prepare("params", folder="")):
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert str(caught.value) == "the name of the folder is empty; give one"
 
 
 def test_a_scheduler_without_an_address() -> None:

@@ -34,7 +34,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.images.dataset import SPLITS, Images
 from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.images.mapped import mapped
-from nasbench_ws.json_files import check_writable
+from nasbench_ws.json_files import check_writable, named_folder
 from nasbench_ws.limits import LARGEST_SEED, MOST_RUNS, MOST_SEEDS, check_most
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.cell import Architecture, ArchitectureLike, Space
@@ -160,7 +160,7 @@ def build(
     if workers < 1 or retries < 0:
         raise UsageError(f"{workers} workers and {retries} retries; give at least 1 worker and 0 retries")
     images, jobs, shelf = _prepared(
-        recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
+        recipe, seeds, named_folder(folder), load, root, resume_from, shard, architectures, unique
     )
     make = _Make(train, load, recipe, root)
     if executor is None:
@@ -212,7 +212,7 @@ def build_together(
     from nasbench_ws.training.building.together import train_together  # torch, which `build` leaves to its workers
 
     images, jobs, shelf = _prepared(
-        recipe, seeds, Path(folder), load, root, resume_from, shard, architectures, unique
+        recipe, seeds, named_folder(folder), load, root, resume_from, shard, architectures, unique
     )
     waiting = [job for job in jobs if job not in shelf.done]
     begun, made = time.monotonic(), 0
