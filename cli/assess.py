@@ -73,7 +73,7 @@ def assess(
     if lacking:
         names = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
         click.echo(f"no score for {len(lacking)} of {len(some)} children ({names}): ranked last", err=True)
-    with Bar("assess", after=2.0) as bar:
+    with Bar.patient("assess") as bar:
         bar.show(None, "measuring", None)
         report = assess_scores(found.values, truth)
     if as_json:

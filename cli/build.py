@@ -167,7 +167,7 @@ def train(
 
     fetch(opened.recipe.images, data_root, download)
     images = load_images(opened.recipe.images, SPLITS, data_root)
-    with Bar(f"train {arch.name}", after=2.0) as bar:
+    with Bar.patient(f"train {arch.name}") as bar:
         on_step = paced(bar, opened.recipe.steps, "steps")
         record = train_run(opened.recipe, arch, seed, images, on_step=on_step)
     stored = {name: entry.curve(name)[place] for name in record.curves if name != "seconds"}
@@ -229,7 +229,7 @@ def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, a
 
     get_space(space_name)  # which makes one of a file known
     check_output(output, force)
-    with Bar("merge", after=2.0) as bar:
+    with Bar.patient("merge") as bar:
         bar.show(None, "reading runs", None)
         table = run(sources, output)
     say_table(output, table, as_json)
@@ -253,7 +253,7 @@ def verify(table: str, space_name: str, as_json: bool) -> None:
 
     get_space(space_name)  # which makes one of a file known
     path = locate(table)
-    with Bar("verify", after=2.0) as bar:
+    with Bar.patient("verify") as bar:
         bar.show(None, f"reading {path.name}", None)
         problems = check(path)
     if as_json:

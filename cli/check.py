@@ -46,7 +46,7 @@ def check(strategy: str, table: str, as_json: bool) -> None:
 
         said = {(one.__doc__ or "").splitlines()[0]: one for one in CHECKS}
         steps = {text: partial(one, strategy, opened.space, opened.macro) for text, one in said.items()}
-    with Bar(f"check {strategy}", after=2.0) as bar:
+    with Bar.patient(f"check {strategy}") as bar:
         for place, (text, step) in enumerate(steps.items()):
             bar.show(place / len(steps), text, None)
             step()

@@ -74,7 +74,7 @@ def check(as_json: bool) -> None:
     found = {}
     if not as_json:
         _say_images("images fashion14", images, False)
-    with Bar("data check", after=2.0) as bar:
+    with Bar.patient("data check") as bar:
         for place, name in enumerate(tables := list(shipped())):
             bar.show(place / len(tables), f"{place} of {len(tables)} tables", None)
             problems = verify(locate(name))
@@ -108,7 +108,7 @@ def download(name: str, data_root: str, as_json: bool) -> None:
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
 
-    with Bar("data download", after=2.0) as bar:
+    with Bar.patient("data download") as bar:
         bar.show(None, f"fetching {name}", None)
         images = load_images(name, SPLITS, data_root, download=True)
     _say_images(name, images, as_json)
@@ -129,7 +129,7 @@ def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: boo
     from nasbench_ws.images.prepare import prepare as run
 
     check_output(output, force, (HDF5,))
-    with Bar("data prepare", after=2.0) as bar:
+    with Bar.patient("data prepare") as bar:
         bar.show(None, "pooling images", None)
         images = run(originals, Path(output), fetch)
     _say_images(output, images, as_json)
@@ -150,7 +150,7 @@ def card(table: str, against: tuple[str, ...], allow_missing: bool, as_json: boo
     opened = load(table)
     say_missing(opened, allow_missing)
     others = [load(other) for other in against]
-    with Bar("data card", after=2.0) as bar:
+    with Bar.patient("data card") as bar:
         bar.show(None, "measuring", None)
         text = write(opened, others, shipped_full(opened), allow_missing=allow_missing)
     if as_json:
@@ -200,7 +200,7 @@ def doctor(as_json: bool) -> None:
     from nasbench_ws.tables.table import load, shipped
     from nasbench_ws.workers.processes import available_cpus
 
-    with Bar("doctor", after=2.0) as bar:
+    with Bar.patient("doctor") as bar:
         bar.show(None, "loading torch", None)
         lines = {**versions(), "processors": str(available_cpus())}
         try:

@@ -223,7 +223,7 @@ def compare(results: tuple[str, ...], metric: str, as_csv: bool, as_json: bool) 
     from nasbench_ws.results.compare import compare as run
 
     named = read_results(results)
-    with Bar("compare", after=2.0) as bar:
+    with Bar.patient("compare") as bar:
         bar.show(None, "measuring", None)
         comparison = run([one.result for one in named], metric)
     if as_json:

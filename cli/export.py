@@ -43,7 +43,7 @@ def export(output: str, table: str, format_: str, force: bool, as_json: bool) ->
 
     check_output(output, force, MARKS)
     opened = load(table)
-    with Bar("export", after=2.0) as bar:
+    with Bar.patient("export") as bar:
         bar.show(None, f"writing out {len(opened):,} children", None)
         if format_ == "syne-tune":
             stream = io.BytesIO()

@@ -93,7 +93,7 @@ def leaderboard(
     given = {one.label: one.result for one in read if not one.ships or folder is not None}
     asked: Any = {"metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing}
     chosen: Any = {"top": top, "kind": kind, "strategy": strategy}
-    with Bar("leaderboard", after=2.0) as bar:
+    with Bar.patient("leaderboard") as bar:
         bar.show(None, "measuring", None)
         board = order(given, truth, match=match, **asked).only(**chosen)
         if output is not None:

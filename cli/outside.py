@@ -77,7 +77,7 @@ def import_(
         )
     if file is None:
         raise UsageError(f"{kind} needs its file; see `nasbench-ws import --help`")
-    with Bar("import", after=2.0) as bar:
+    with Bar.patient("import") as bar:
         bar.show(None, f"reading {file.name}", None)
         if kind == "csv":
             from nasbench_ws.space.registry import get_space

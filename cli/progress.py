@@ -1,6 +1,6 @@
 """How far a long command is, on stderr: click's bar on a terminal, now and then a line elsewhere.
 
-    with Bar("assess", after=2.0) as bar:
+    with Bar.patient("assess") as bar:
         bar.show(None, "resampling", None)          # one step, of which nobody knows how long it takes
         found = assess(scores, table)               # two seconds later: "assess: resampling, 2 s"
     click.echo(found)                               # the answer, when the bar is gone
@@ -19,6 +19,7 @@ import click
 
 WIDTH = 28
 FINE = 1000  # steps of the bar
+PATIENCE = 2.0  # seconds: what is over by then needs no word
 LINE_SECONDS = 15.0  # between lines where stderr is no terminal
 
 
@@ -46,6 +47,11 @@ class Bar:
             show_eta=False, show_percent=True, item_show_func=lambda text: text,
             bar_template="%(label)s [%(bar)s] %(info)s",
         )  # fmt: skip
+
+    @classmethod
+    def patient(cls, title: str) -> Self:
+        """For what is mostly over at once."""
+        return cls(title, PATIENCE)
 
     def __enter__(self) -> Self:
         if self._told is not None and not self._quiet:

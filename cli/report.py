@@ -60,7 +60,7 @@ def report(
         opened_table = load(table)
         say_missing(opened_table, allow_missing)
         others = shipped_on(opened_table)
-        with Bar("report", after=2.0) as bar:
+        with Bar.patient("report") as bar:
             text = table_page(
                 opened_table, full_of(others), results=others, allow_missing=allow_missing,
                 on_figure=counted(bar, "parts", alike=False),
@@ -74,14 +74,14 @@ def report(
         truth = _truth(opened, table, allow_missing)
         if folder is not None:
             makers = _paper(opened, truth, folder, force)
-            with Bar("report", after=2.0) as bar:
+            with Bar.patient("report") as bar:
                 on_file = counted(bar, "files")
                 for place, (path, make) in enumerate(makers.items()):
                     on_file(place, len(makers))
                     write_atomic(Path(path), make())
             _say_paper(list(makers), as_json)
             return
-        with Bar("report", after=2.0) as bar:
+        with Bar.patient("report") as bar:
             if figure is None:
                 text = results_page(opened, truth, on_figure=counted(bar, "figures"))
             else:

@@ -86,7 +86,7 @@ def reproduce(
     )  # fmt: skip
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
-    with Bar("reproduce", after=2.0) as bar:
+    with Bar.patient("reproduce") as bar:
         bar.show(None, "testing the claims", None)
         found = findings(results, judge)
     if output is not None:

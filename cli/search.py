@@ -163,7 +163,7 @@ def _show(
     from nasbench_ws.search.exact import exhaustive
     from nasbench_ws.search.text import render
 
-    with Bar("search", after=2.0) as bar:
+    with Bar.patient("search") as bar:
         bar.show(None, "comparing", None)
         compared = [(results, baseline, compare(results, baseline), exhaustive(o)) for results, baseline, o in parts]
         if output is not None:

@@ -199,7 +199,7 @@ def group(
     fetch(recipe.images, data_root, download)
     images = load_images(recipe.images, ("train", "valid"), data_root)
     find = gradient_similarities if by == "gradients" else curve_correlations
-    with Bar("group", after=2.0) as bar:
+    with Bar.patient("group") as bar:
         found = find(recipe, opened.space, images, steps, seed, on_step=paced(bar, steps, "steps"))
     groups = balanced_groups(found, count)
     write_groups(groups, list(opened.space), output)

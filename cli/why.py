@@ -42,7 +42,7 @@ def why(result: str, table: str, allow_missing: bool, as_csv: bool, as_json: boo
     truth = load(table if said or measured not in shipped() else measured)
     say_missing(truth, allow_missing)
     judge = judged(truth, allow_missing)
-    with Bar("why", after=2.0) as bar:
+    with Bar.patient("why") as bar:
         bar.show(None, "measuring", None)
         found = explain(read, judge)
     if as_json:

@@ -56,6 +56,14 @@ def no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_progress_of_what_is_quick_on_an_idle_machine() -> Iterator[None]:
+    """So that what a command says does not depend on what else the machine does; test_progress.py looks at that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbench_ws.cli.progress.PATIENCE", 3600.0)
+        yield
+
+
 @dataclass(frozen=True)
 class Tiny:
     """256 training, 64 validation and 32 test images of 6x6, in four classes; a recipe and a table for them."""

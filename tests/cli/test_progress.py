@@ -49,3 +49,14 @@ def test_parts_have_the_time_left_at_their_pace(
         "report: 50%, 2 of 4 figures, 40 s left",
         "report: 75%, 3 of 4 figures, 20 s left",
     ]
+
+
+def test_a_command_that_takes_long_says_so_and_one_that_does_not_says_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patience, said in ((60.0, False), (0.02, True)):
+        monkeypatch.setattr(progress, "PATIENCE", patience)
+        with Bar.patient("compare") as bar:
+            bar.show(None, "measuring", None)
+            time.sleep(0.05)
+        assert ("compare: measuring, 0 s" in capsys.readouterr().err) == said
