@@ -143,18 +143,6 @@ def test_doctor_says_which_path_computes(run):
     assert chosen().description(8) in out
 
 
-def test_questions_never_import_torch(tmp_path):
-    code = (
-        "import sys\nsys.argv = ['nasbench-ws', *{words!r}]\nfrom nasbench_ws.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\nassert 'torch' not in sys.modules\n"
-    )
-    for words in (
-        ["--help"], ["query", "434"], ["top"], ["tables"], ["strategies"], ["evaluate", "--help"], ["show", "434"],
-        ["report", "--table", "fashion14", "-o", str(tmp_path / "table.html")],
-    ):  # fmt: skip
-        subprocess.run([sys.executable, "-P", "-c", code.format(words=words)], check=True, stdout=subprocess.DEVNULL)
-
-
 def test_show_tells_a_child_and_draws_it(run, tmp_path):
     code, out, _ = run("show", "434", "-o", "434.svg")
     table = load("fashion14")

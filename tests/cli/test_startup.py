@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -19,15 +21,30 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
-CODE = """
-import json, sys
-sys.argv = ["nasbench-ws", *{words!r}]
-from nasbench_ws.cli import main
-try:
-    main()
-except SystemExit as end:
-    code = end.code
-print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
+LOOP = """
+import contextlib, io, json, sys
+
+asked = []
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            asked.append(name)
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from nasbench_ws.cli import main, progress
+
+progress.PATIENCE = 3600.0  # seconds, on a machine with other load too
+for words in {commands!r}:
+    sys.argv = ["nasbench-ws", *words]
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), err.getvalue(), sorted(set(asked))]))
+    asked.clear()
 """
 HEAVY = ("h5py", "matplotlib", "numpy", "pandas", "scipy", "torch")
 MISTYPED = {
@@ -37,47 +54,57 @@ MISTYPED = {
 }
 
 
-def imported(*words: str, cwd: Path) -> tuple[int, str, set[str]]:
-    """Exit code, stderr, and which heavy libraries a command of its own process imports."""
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", CODE.format(words=words)], cwd=cwd, capture_output=True, text=True
-    )
-    *messages, last = found.stderr.splitlines()
-    code, modules = json.loads(last)
-    return code, "\n".join(messages), {name for name in modules if name in HEAVY}
+@dataclass(frozen=True)
+class Ran:
+    """What a command did where libraries are not installed."""
+
+    words: list[str]
+    code: int
+    stdout: str
+    stderr: str
+    asked: list[str]  # of these libraries' modules: what it tried to import
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in WHERE), ["data", "card"]], ids=" ".join)
-def test_help_imports_nothing(words, tmp_path):
-    code, _, heavy = imported(*words, "--help", cwd=tmp_path)
-    assert (code, heavy) == (0, set())
+def without(*blocked: str, commands: Sequence[list[str]], cwd: Path) -> list[Ran]:
+    """Commands one after another, in one process that has just started and has none of these libraries."""
+    code = LOOP.format(blocked=set(blocked), commands=list(commands))
+    found = subprocess.run([sys.executable, "-P", "-c", code], cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert (found.returncode, found.stderr) == (0, "")
+    lines = found.stdout.splitlines()
+    return [Ran(words, *json.loads(line)) for words, line in zip(commands, lines, strict=True)]
 
 
-@pytest.mark.parametrize("kind", MISTYPED)
-def test_a_mistyped_word_imports_nothing(kind, tmp_path):
-    code, message, heavy = imported("evaluate", "full", *MISTYPED[kind], cwd=tmp_path)
-    assert (code, heavy) == (2, set())
-    assert MISTYPED[kind][0] in message
+def test_help_imports_nothing(tmp_path):
+    commands = [[*words, "--help"] for words in ([], *([name] for name in WHERE), ["data", "card"])]
+    for one in without(*HEAVY, commands=commands, cwd=tmp_path):
+        assert (one.code, one.asked) == (0, []), one
+        assert one.stdout.startswith("Usage: nasbench-ws"), one
 
 
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["evaluate", "ful"], 6),
-        (["evaluate", "absent.py:Mine"], 6),
-        (["check", "ful"], 6),
-        (["evaluate", "full", "--batch-norm", "runing"], 2),
-        (["evaluate", "full", "--recipe", "epoch=3"], 2),
-        (["evaluate", "full", "--table", "fashion15"], 4),
-        (["build", "runs", "--recipe", "epoch=3"], 2),
-        (["build", "runs", "--seeds", "a"], 2),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_a_refusal_comes_before_torch_and_scipy(words, code, tmp_path):
-    found, message, heavy = imported(*words, cwd=tmp_path)
-    assert found == code, message
-    assert heavy <= {"numpy", "h5py"}
+def test_a_mistyped_word_imports_nothing(tmp_path):
+    commands = [["evaluate", "full", *words] for words in MISTYPED.values()]
+    for one in without(*HEAVY, commands=commands, cwd=tmp_path):
+        assert (one.code, one.asked) == (2, []), one
+        assert one.words[2] in one.stderr
+
+
+REFUSED = [
+    (["evaluate", "ful"], 6),
+    (["evaluate", "absent.py:Mine"], 6),
+    (["check", "ful"], 6),
+    (["evaluate", "full", "--batch-norm", "runing"], 2),
+    (["evaluate", "full", "--recipe", "epoch=3"], 2),
+    (["evaluate", "full", "--table", "fashion15"], 4),
+    (["build", "runs", "--recipe", "epoch=3"], 2),
+    (["build", "runs", "--seeds", "a"], 2),
+]
+BEYOND = sorted({*HEAVY, "torchvision", "xarray"} - {"numpy", "h5py"})  # of what no look-up needs
+
+
+def test_a_refusal_comes_before_torch_and_scipy(tmp_path):
+    ran = without(*BEYOND, commands=[words for words, _ in REFUSED], cwd=tmp_path)
+    for one, (_, code) in zip(ran, REFUSED, strict=True):
+        assert (one.code, one.asked) == (code, []), one
 
 
 QUESTIONS = [
@@ -86,11 +113,10 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
-def test_a_question_imports_neither_torch_nor_scipy(words, tmp_path):
-    code, message, heavy = imported(*words, cwd=tmp_path)
-    assert code == 0, message
-    assert heavy <= {"numpy", "h5py"}
+def test_a_question_imports_neither_torch_nor_scipy(tmp_path):
+    for one in without(*BEYOND, commands=QUESTIONS, cwd=tmp_path):
+        assert (one.code, one.stderr, one.asked) == (0, "", []), one
+        assert one.stdout, one
 
 
 def test_choices_are_those_of_the_package():
@@ -111,84 +137,51 @@ def test_choices_are_those_of_the_package():
     assert list(range(1, choices.CLAIMS + 1)) == list(CLAIMS)
 
 
-BLOCKED = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {blocked!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-sys.meta_path.insert(0, Blocked())
-sys.argv = ["nasbench-ws", *{words!r}]
-from nasbench_ws.cli import main
-main()
-"""
-
-
-def without(*blocked: str, words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """A command where libraries are not installed."""
-    code = BLOCKED.format(blocked=set(blocked), words=words)
-    return subprocess.run([sys.executable, "-P", "-c", code], cwd=cwd, capture_output=True, text=True, timeout=300)
-
-
 RESULT = str(Path(data.__file__).parent / "results" / "shuffle.json")
+VERDICTS = [
+    ["leaderboard"], ["assess", "scores.csv"], ["compare", RESULT, RESULT], ["data", "card"], ["report", RESULT],
+    ["reproduce", "1", "--scale", "standard"],
+]  # fmt: skip
+DRAWN = pytest.param([["report", "--table", "fashion14"]], marks=pytest.mark.slow, id="a table's page")  # CI runs it
 
 
-@pytest.mark.parametrize("words", [*QUESTIONS, ["doctor"]], ids=" ".join)
-def test_look_ups_without_torch_and_scipy(words, tmp_path):
-    found = without("torch", "torchvision", "scipy", words=words, cwd=tmp_path)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["leaderboard"], ["assess", "scores.csv"], ["compare", RESULT, RESULT], ["data", "card"],
-        ["report", RESULT], ["reproduce", "1", "--scale", "standard"],
-        pytest.param(["report", "--table", "fashion14"], marks=pytest.mark.slow),  # CI runs it
-    ],
-    ids=lambda words: "-".join(words[:2]) if words[0] == "report" else words[0],
-)  # fmt: skip
-def test_verdicts_without_torch(words, tmp_path):
+@pytest.mark.parametrize("commands", [pytest.param(VERDICTS, id="verdicts"), DRAWN])
+def test_verdicts_without_torch(commands, tmp_path):
     table = load("fashion14")
     (tmp_path / "scores.csv").write_text("".join(f"{entry.name},{entry.params}\n" for entry in table))
     one = Result.load(RESULT).data
     (tmp_path / "reproduction-standard").mkdir()  # a window, which claim 1 asks for, and which need not ship
     window = Result.from_dict({**one, "plan": {**one["plan"], "end_lr": 0.04}})
     window.save(tmp_path / "reproduction-standard" / "window.json")
-    found = without("torch", "torchvision", words=words, cwd=tmp_path)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout
+    for ran in without("torch", "torchvision", commands=commands, cwd=tmp_path):
+        assert (ran.code, ran.stderr, ran.asked) == (0, "", []), ran
+        assert ran.stdout, ran
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["evaluate", "full"], ["check", "full"], ["build", "runs"], ["train", "434"], ["group", "-o", "groups.json"],
-        ["leaderboard", "--run", "runs", "--only", "shuffle"],
-    ],
-    ids=lambda words: words[0],
-)  # fmt: skip
-def test_what_trains_says_what_to_install(words, tmp_path):
-    found = without("torch", "torchvision", words=words, cwd=tmp_path)
-    assert found.returncode == 2
-    error = "Error: this needs torch, which is not installed here; get it with: pip install torch"
-    assert found.stderr.splitlines()[-1] == error
-    assert "Traceback" not in found.stderr
+TRAINING = [
+    ["evaluate", "full"], ["check", "full"], ["build", "runs"], ["train", "434"], ["group", "-o", "groups.json"],
+    ["leaderboard", "--run", "runs", "--only", "shuffle"],
+]  # fmt: skip
+
+
+def test_what_trains_says_what_to_install(tmp_path):
+    (doctor, *training) = without("torch", "torchvision", commands=[["doctor"], *TRAINING], cwd=tmp_path)
+    assert doctor.code == 0
+    assert "training        this needs torch, which is not installed here; get it with: pip install torch\n" in (
+        doctor.stdout
+    )
+    for one in training:
+        assert one.code == 2, one
+        error = "Error: this needs torch, which is not installed here; get it with: pip install torch"
+        assert one.stderr.splitlines()[-1] == error, one
+        assert "Traceback" not in one.stderr
 
 
 def test_what_measures_says_what_to_install(tmp_path):
     (tmp_path / "scores.csv").write_text("".join(f"{child.name},{child.index}\n" for child in DEEPER64))
-    found = without("scipy", words=["assess", "scores.csv"], cwd=tmp_path)
-    assert found.returncode == 2
-    assert found.stderr == "Error: this needs scipy, which is not installed here; get it with: pip install scipy\n"
-
-
-def test_doctor_without_torch_says_what_to_install(tmp_path):
-    found = without("torch", words=["doctor"], cwd=tmp_path)
-    assert found.returncode == 0
-    assert "training        this needs torch, which is not installed here; get it with: pip install torch\n" in (
-        found.stdout
-    )
+    commands = [["assess", "scores.csv"], ["doctor"]]
+    measured, doctor = without("scipy", "torch", "torchvision", commands=commands, cwd=tmp_path)
+    assert measured.code == 2
+    assert measured.stderr == "Error: this needs scipy, which is not installed here; get it with: pip install scipy\n"
+    assert (doctor.code, doctor.stderr) == (0, "")
+    assert doctor.stdout
