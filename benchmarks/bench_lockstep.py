@@ -38,7 +38,7 @@ DEVICE = "cuda" if CUDA else "cpu"
 ROUNDS, RUNS, PROFILED = (20, [1, 16, 64, 256, 640], 256) if CUDA else (2, [1, 8], 8)
 RECIPE = Recipe() if CUDA else Recipe(batch_size=16)
 COPIED = 2**28  # bytes; far beyond any cache
-STARTS, LASTS = (20.0, 4.0) if CUDA else (8.0, 0.5)  # seconds that processes have to start, and then to train
+STARTS, LASTS = (12.0, 4.0) if CUDA else (8.0, 0.5)  # seconds that processes have to start, and then to train
 
 
 def _waited(function: Callable[[], object]) -> Callable[[], object]:

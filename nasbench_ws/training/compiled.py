@@ -32,7 +32,7 @@ from nasbench_ws.training.weights import Statistics, Weights
 from nasbench_ws.workers.threads import threads_now
 
 __all__ = ["COMPILED", "Engine", "Outcome", "Updater", "available", "lanes"]
-CHUNK_BYTES = 2**17  # of one block's results, where statistics are given: what is under way stays in the cache
+CHUNK_BYTES = 2**16  # of one block's results, where statistics are given: what is under way stays in the cache
 MOST_THREADS = 64  # as in team.inc
 LEAST_IMAGES = 8  # of a batch, for a thread: fewer are done before the threads have met at the block's end
 POOLS = ("", "max", "average")  # as the kernels number them
