@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nasbench_ws.cli import group
+from nasbench_ws.cli.failures import guarded
 from nasbench_ws.testing import CHECKS
 
 COMMAND = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()", "check"]
@@ -40,11 +42,17 @@ def test_a_sound_strategy_passes_each_check(tmp_path: Path) -> None:
     assert found.stdout.splitlines() == [f"passed: {(one.__doc__ or '').splitlines()[0]}" for one in CHECKS]
 
 
-def test_an_unsound_one_is_refused_with_what_is_wrong(tmp_path: Path) -> None:
-    found = check(UNSOUND, tmp_path)
-    assert found.returncode == 6
-    assert found.stdout == ""
-    assert found.stderr == (
+def test_an_unsound_one_is_refused_with_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(UNSOUND)
+    with pytest.raises(SystemExit) as ended:
+        guarded(group, ["check", "mine.py:Mine"])
+    assert ended.value.code == 6
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == (
         "Error: strategy 'mine.py:Mine' shares otherwise when asked again; key(arch, slot) must depend on its "
         "arguments alone\n"
     )

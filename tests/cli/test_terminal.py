@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from nasbench_ws.cli import group
 from nasbench_ws.cli.failures import guarded
 from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import OutputError, TableError
@@ -42,15 +43,19 @@ def test_answers_and_errors_pass_no_escape_sequence_on(capfd: pytest.CaptureFixt
     assert err == f"Error: {SHOWN}\n"
 
 
-def test_results_with_such_names_are_compared_and_drawn(make: Any, tmp_path: Path) -> None:
+def test_results_with_such_names_are_compared_and_drawn(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for name in ("a", "b"):
         make(strategy=f"{name}{NAME}").save(tmp_path / f"{name}.json")
     page = tmp_path / "page.html"
     for words in (["compare", "a.json", "b.json"], ["report", "a.json", "b.json", "-o", str(page)]):
-        command = [sys.executable, "-P", "-c", "from nasbench_ws.cli import main; main()", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert "\x1b" not in done.stdout + done.stderr
+        with pytest.raises(SystemExit) as ended:
+            guarded(group, words)
+        out, err = capfd.readouterr()
+        assert ended.value.code == 0, err
+        assert "\x1b" not in out + err
     text = page.read_text()
     assert "\x1b" not in text
     assert "$\\frac$" in text
