@@ -18,14 +18,15 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.metrics.power import POWER, instances_needed
 from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.compare import gap_between, matches, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import gap_text
+from nasbench_ws.space.problem import same
 from nasbench_ws.tables.table import Table
 
 METRIC = "kendall_tau"
-PROBLEM = ("images", "train_images", "space", "macro", "channels", "cells", "output", "dilated_kernel")
 
 
 def shipped(strategy: str = "full", space: str = "deeper64") -> Iterator[tuple[str, Result]]:
@@ -59,9 +60,10 @@ def full_of(results: Iterable[Result]) -> Result | None:
 def shipped_reference(result: Result) -> Result | None:
     """The shipped `full` of the same steps, match, images and networks, read under the same batch norm; or None."""
     outcome = result.outcome
-    if outcome.strategy == "full" or METRIC not in result.metrics:
+    if outcome.strategy == "full" or METRIC not in result.metrics or not outcome.recipe:
         return None
-    for _, one in shipped("full", outcome.recipe.get("space", "deeper64")):
+    recipe = Recipe.from_dict(outcome.recipe)
+    for _, one in shipped("full", recipe.space):
         there = one.outcome
         alike = (
             there.steps == outcome.steps
@@ -71,7 +73,7 @@ def shipped_reference(result: Result) -> Result | None:
             and matches(one) & matches(result)
             and outcome.batch_norm in there.scores
             and one.assessment.table.digest == result.assessment.table.digest
-            and all(there.recipe.get(key) == outcome.recipe.get(key) for key in PROBLEM)
+            and same(Recipe.from_dict(there.recipe), recipe)
         )
         if alike:
             return one

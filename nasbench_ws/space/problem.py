@@ -59,3 +59,8 @@ class Problem:
             if one.compare and ours != theirs and not folders:
                 return one.name
         return None
+
+
+def same(one: Recipe, other: Recipe) -> bool:
+    """Whether two recipes are of the same problem, the space by its name, and of as many training images."""
+    return all(getattr(one, of.name) == getattr(other, of.name) for of in fields(Problem))

@@ -46,7 +46,12 @@ def test_it_stands_beside_nothing_of_another_plan(similar: Result) -> None:
     outcome = similar.outcome
     assert shipped_reference(changed(similar, plan={**outcome.plan, "steps": 640})) is None
     assert shipped_reference(changed(similar, plan={**outcome.plan, "end_lr": 0.04})) is None  # trained otherwise
-    assert shipped_reference(changed(similar, recipe={**outcome.recipe, "channels": 3})) is None
+    for changes in ({"channels": 3}, {"train_images": 640}, {"output": "sum"}):
+        assert shipped_reference(changed(similar, recipe={**outcome.recipe, **changes})) is None
+    as_usual = {name: value for name, value in outcome.recipe.items() if value}  # a key that is left out is its default
+    assert len(as_usual) < len(outcome.recipe)
+    assert shipped_reference(changed(similar, recipe=as_usual)) is not None
+    assert shipped_reference(changed(similar, recipe={})) is None  # of what no recipe trained
     full = shipped_full(load("fashion14"))
     assert full is not None
     assert shipped_reference(full) is None
