@@ -25,7 +25,6 @@ import contextlib
 import functools
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -196,7 +195,7 @@ def _unpacked(packed: bytes) -> Any:
     UsageError where it is not.
     """
     try:
-        function, arguments = pickle.loads(packed)
+        function, arguments = ForkingPickler.loads(packed)
     except Exception as error:
         raise UsageError(
             f"a worker process could not read its task: {type(error).__name__}: {error}; what is defined at a prompt, "
