@@ -48,7 +48,7 @@ from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import one_thread
-from nasbench_ws.training.scoring import Scorer
+from nasbench_ws.training.scoring import Scorer, check_mode
 
 POINTS = 10  # of the trace, evenly spaced over the budget
 TRACED_IMAGES = 500  # of the validation images, with their own statistics: children's accuracies at each point
@@ -88,7 +88,7 @@ class Trained(Asked):
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
         assert images is not None
         for mode in self.asked.batch_norm:
-            Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
+            check_mode(mode, images)
             if BatchNorm.parse(mode).mode == "private":
                 raise UsageError(f"{self.name}: batch norm private takes steps of single children; give another mode")
         self._way()

@@ -35,10 +35,9 @@ from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro, macro_for
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.torch_modules import drawing
-from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.hook_calls import Hooks
 from nasbench_ws.training.loop import children_seed
-from nasbench_ws.training.scoring import Scorer
+from nasbench_ws.training.scoring import check_mode
 from nasbench_ws.training.weights import Weights
 
 
@@ -74,7 +73,7 @@ class WeightSharing(Asked):
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
         plan, images = self.asked, _looked_at(images)
         for mode in (*plan.batch_norm, *(readout_modes(plan) if plan.fine_tune or plan.last else [])):
-            Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
+            check_mode(mode, images)
         macro = macro_for(plan.recipe, images)
         for strategy, alike in self._by_strategy(problem, images, seeds):
             schedule = get_schedule(plan.schedule or strategy.schedule, macro)

@@ -36,6 +36,17 @@ class Scores:
     loss: npt.NDArray[np.float64]
 
 
+def check_mode(mode: str, images: Images) -> None:
+    """UsageError where a way of batch norm is not known, or takes more images than there are, of those it was given.
+
+    `batch` alone takes batches of 500, or all where there are less: nobody asked for so many.
+    """
+    Scorer(images.first_valid(1), "valid", BatchNorm.parse(mode))
+    asked, there = BatchNorm.parse(mode).images, len(images.valid)
+    if mode.startswith("batch:") and asked > there:
+        raise UsageError(f"{mode} wants more than the {there} validation images that are scored; give batch:{there}")
+
+
 class Scorer:
     """One split, normalised once, and a way of batch norm; scores any super-net of that macro."""
 

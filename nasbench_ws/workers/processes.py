@@ -226,9 +226,13 @@ def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:
 
 @contextlib.contextmanager
 def one_thread_a_process() -> Iterator[None]:
-    """Processes that start meanwhile find these variables set before any library reads them."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
+    """Processes that start meanwhile find these variables set before any library reads them.
+
+    And they import no file of the folder one stands in as a library: Python looks there first where it is given -c.
+    """
+    found = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}
+    before = {name: os.environ.get(name) for name in found}
+    os.environ.update(found)
     try:
         yield
     finally:

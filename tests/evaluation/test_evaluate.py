@@ -706,6 +706,7 @@ def test_a_table_without_ground_truth(untrained: Callable[..., str], tiny: Any) 
         ),
         ("batch:1", "batch norm mode 'batch:1': n must be a whole number of at least 2 images"),
         ("recalibrate:257", "recalibrate:257 wants more than the 256 training images"),
+        ("batch:65", "batch:65 wants more than the 64 validation images that are scored; give batch:64"),
     ],
 )
 def test_a_batch_norm_that_cannot_be(untrained: Callable[..., str], mode: str, text: str) -> None:

@@ -596,3 +596,21 @@ def test_a_given_executor_that_breaks() -> None:
 
 def test_processors() -> None:
     assert 1 <= available_cpus() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there the server of forks is used")
+def test_a_file_here_is_not_taken_for_a_library(tmp_path: Path) -> None:
+    """As `array.py` of a user who stands there: workers, and what they are forked from, import the real one."""
+    for name in ("array", "queue", "heapq"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')\n")
+    (tmp_path / "elsewhere").mkdir()
+    script = tmp_path / "elsewhere" / "script.py"
+    script.write_text(
+        "from nasbench_ws.workers.pool import Task, execute\n"
+        "def f(x, on_step):\n    import array\n    return array.array('i', [x]).tolist()\n"
+        "if __name__ == '__main__':\n"
+        "    for preload in ((), ('json',)):\n"
+        "        execute(f, {0: Task((7,))}, print, workers=1, preload=preload)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("0 [7]\n0 [7]\n", "")
