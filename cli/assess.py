@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("scores", metavar="SCORES")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="A column of scores; once for each instance.")
-@click.option("--lower-is-better", is_flag=True, help="Scores are losses or ranks: turn their sign.")
-@click.option("--top", type=float, metavar="PART", help="Among the best children alone, as 0.25.")
-@click.option("--children", metavar="NAMES|FILE", help="Among these alone: names with commas, or a file of one a line.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="NAME",
+    help="A column of scores. Repeatable, one for each instance.",
+)
+@click.option("--lower-is-better", is_flag=True, help="Scores are losses or ranks: lower is better.")
+@click.option("--top", type=float, metavar="PART", help="Measure among this part of the children, the best, e.g. 0.25.")
+@click.option(
+    "--children", metavar="NAMES|FILE",
+    help="Measure among these children: names with commas, or a file with one a line.",
+)
 @missing_option
-@click.option("--unique", is_flag=True, help="Of children that compute the same, the first alone.")
+@click.option("--unique", is_flag=True, help="Count only the first of children that compute the same.")
 @table_option
 @quiet_option
 @csv_option

@@ -40,10 +40,10 @@ from nasbench_ws.markup import number
 
 @click.command()
 @click.argument("folder")
-@click.option("--seeds", "seed_text", default="0-9", show_default=True, metavar="LIST", help="Seed indices, as 0-9.")
-@click.option("--archs", metavar="LIST", help="Only these children, as 111,434.")
+@click.option("--seeds", "seed_text", default="0-9", show_default=True, metavar="LIST", help="Seed indices, e.g. 0-9.")
+@click.option("--archs", metavar="LIST", help="Only these children, e.g. 111,434.")
 @space_option
-@click.option("--unique", is_flag=True, help="Of children that are the same network, only the first.")
+@click.option("--unique", is_flag=True, help="Train only the first of children that are the same network.")
 @recipe_option
 @root_option
 @workers_option
@@ -52,8 +52,14 @@ from nasbench_ws.markup import number
 @click.option("--shard", "shard_text", default="0/1", metavar="I/N", help="Part I (from 0) of N, for an array of jobs.")
 @click.option("--resume-from", metavar="SOURCE", help="A table or folder whose finished runs are taken over.")
 @click.option("--retries", default=1, show_default=True, type=click.IntRange(0), help="Further tries of a failing run.")
-@click.option("--lockstep", type=click.IntRange(1), metavar="N", help="N runs in one program instead of workers: GPUs.")
-@click.option("--device", default="cuda", show_default=True, metavar="DEVICE", help="Of --lockstep, as torch names it.")
+@click.option(
+    "--lockstep", type=click.IntRange(1), metavar="N",
+    help="Train N runs in one program instead of workers, for GPUs.",
+)
+@click.option(
+    "--device", default="cuda", show_default=True, metavar="DEVICE",
+    help="Device of --lockstep, as torch names it.",
+)
 @json_option
 def build(
     folder: str, seed_text: str, archs: str | None, space_name: str, unique: bool, changes: str,

@@ -100,7 +100,7 @@ def _say_images(what: str, images: Images, as_json: bool) -> None:
 
 @data.command()
 @click.argument("name")
-@click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or shall be put.")
+@click.option("--data-root", required=True, metavar="DIR", help="Where the data set is, or will be put.")
 @quiet_option
 @json_option
 def download(name: str, data_root: str, as_json: bool) -> None:
@@ -137,7 +137,7 @@ def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: boo
 
 @data.command()
 @table_option
-@click.option("--against", multiple=True, metavar="TABLE", help="Another table, to say how far they agree.")
+@click.option("--against", multiple=True, metavar="TABLE", help="Another table, to state how far the two agree.")
 @missing_option
 @quiet_option
 @json_option

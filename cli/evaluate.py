@@ -53,10 +53,19 @@ if TYPE_CHECKING:
 @click.argument("ranker", shell_complete=complete_strategies)
 @table_option
 @own_space_option
-@click.option("--instances", type=click.IntRange(1), help="Rankings, each of its seed.  [default: 3]")
+@click.option(
+    "--instances", type=click.IntRange(1),
+    help="How many rankings, each with a seed of its own.  [default: 3]",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of the first instance.")
-@click.option("--steps", type=click.IntRange(1), help="Of a super-net that shares everything.  [default: 6400]")
-@click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="What is equal.")
+@click.option(
+    "--steps", type=click.IntRange(1),
+    help="Training steps of a super-net that shares everything.  [default: 6400]",
+)
+@click.option(
+    "--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True,
+    help="What is held equal between strategies.",
+)
 @click.option(
     "--schedule", metavar="NAME", shell_complete=complete_schedules,
     help=f"Which child trains when: {', '.join((*SCHEDULES, *MIXED))}, or FILE.py:FUNCTION.  [the strategy's own]",
@@ -65,17 +74,29 @@ if TYPE_CHECKING:
     "Statistics while scoring: running, batch[:n], recalibrate[:n], private; or probe[:n]. Repeatable, the first is "
     "the result's.  [default: recalibrate, running]", multiple=True,
 )  # fmt: skip
-@click.option("--last", default=0, type=click.IntRange(0), metavar="K", help="Score after each of the last K steps.")
-@click.option("--score-every", default=0, type=click.IntRange(0), metavar="N", help="Score after every N steps too.")
+@click.option(
+    "--last", default=0, type=click.IntRange(0), metavar="K",
+    help="Score all children after each of the last K steps.",
+)
+@click.option(
+    "--score-every", default=0, type=click.IntRange(0), metavar="N",
+    help="Also score all children after every N steps.",
+)
 @click.option(
     "--end-lr", type=click.FloatRange(0, 1), metavar="SHARE",
     help="Learning rate of the last step, as a share of the highest.  [the recipe's; 0.04 with --last]",
 )  # fmt: skip
-@click.option("--average", default=0.0, metavar="DECAY", help="Score a moving average of the weights too.")
-@click.option("--fine-tune", default="", metavar="F,F,...", help="Score after F steps of each child alone too.")
-@click.option("--interference", default=0, type=click.IntRange(0), metavar="N", help="What N steps of a child do.")
+@click.option("--average", default=0.0, metavar="DECAY", help="Also score a moving average of the weights.")
+@click.option("--fine-tune", default="", metavar="F,F,...", help="Also score each child after F more steps of its own.")
+@click.option(
+    "--interference", default=0, type=click.IntRange(0), metavar="N",
+    help="Measure how N more steps of one child change every child's score.",
+)
 @click.option("--valid-images", type=click.IntRange(1), metavar="N", help="Score on the first N validation images.")
-@click.option("--quick", is_flag=True, help="In seconds: 1 instance, few steps, 1,000 images. It proves little.")
+@click.option(
+    "--quick", is_flag=True,
+    help="A look within seconds: 1 instance, few steps, 1,000 images. It proves little.",
+)
 @recipe_option
 @root_option
 @workers_option

@@ -19,7 +19,7 @@ FORMATS = {"csv": "table.csv", "configspace": "space.json", "syne-tune": "blackb
 @output_option(help="The file to write.", required=True)
 @table_option
 @click.option(
-    "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Of the file."
+    "--to", "format_", type=click.Choice(list(FORMATS)), default="csv", show_default=True, help="Format of the file."
 )
 @force_option
 @quiet_option

@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 @click.command()
 @results_argument(required=False)
 @table_option
-@click.option("--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True, help="Equal what.")
+@click.option(
+    "--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True,
+    help="What is held equal between strategies.",
+)
 @metric_option("What orders the rows.")
 @mode_option("Only rows of this mode.")
 @click.option("--run", "folder", metavar="DIR", help="Train what is missing into this folder, and show what is there.")
-@click.option("--only", metavar="NAME,...", help="Of --run: only these.")
+@click.option("--only", metavar="NAME,...", help="With --run: train only these.")
 @root_option
 @workers_option
 @dask_option

@@ -178,14 +178,14 @@ def quiet_option(command: Command) -> Command:
 def workers_option(command: Command) -> Command:
     return click.option(
         "--workers", type=click.IntRange(1),
-        help="Worker processes of one thread, or tasks on the way to --dask.  [default: processors]",
+        help="Worker processes, or tasks sent to --dask at a time.  [default: processors]",
     )(command)
 
 
 def dask_option(command: Command) -> Command:
     return click.option(
         "--dask", metavar="ADDRESS|FILE",
-        help="On a dask scheduler's workers. It runs what is sent to it: keep it private.",
+        help="Run on the workers of a dask scheduler. It runs whatever is sent to it: keep it private.",
     )(command)
 
 

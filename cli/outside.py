@@ -35,19 +35,22 @@ class _Import(click.Command):
 @click.argument("file", required=False, type=FilePath())
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
 @force_option
-@click.option("--space", default="deeper64", show_default=True, help="Of csv: whose children.")
-@click.option("--set", "images", default="cifar10", show_default=True, metavar="SET|TASK", help="Of what images.")
-@click.option("--truth", default="test_accuracy", show_default=True, help="Of csv: what its numbers are.")
-@click.option("--column", "columns", multiple=True, metavar="NAME", help="Of csv: a seed's column; once for each.")
-@click.option("--params", metavar="NAME", help="Of csv: the column of parameter counts.")
-@click.option("--macs", metavar="NAME", help="Of csv: the column of multiply-adds.")
-@click.option("--epochs", default=1.0, show_default=True, help="Of csv: of each training.")
-@click.option("--percent", is_flag=True, help="Of csv: accuracies are from 0 to 100.")
-@click.option("--metric", metavar="NAME", help="Of transnas: what its numbers are called there.")
+@click.option("--space", default="deeper64", show_default=True, help="With csv: the space of the children.")
+@click.option(
+    "--set", "images", default="cifar10", show_default=True, metavar="SET|TASK",
+    help="The images that the table is of.",
+)
+@click.option("--truth", default="test_accuracy", show_default=True, help="With csv: what its numbers are.")
+@click.option("--column", "columns", multiple=True, metavar="NAME", help="With csv: the column of a seed. Repeatable.")
+@click.option("--params", metavar="NAME", help="With csv: the column of parameter counts.")
+@click.option("--macs", metavar="NAME", help="With csv: the column of multiply-adds.")
+@click.option("--epochs", default=1.0, show_default=True, help="With csv: epochs of each training.")
+@click.option("--percent", is_flag=True, help="With csv: accuracies are from 0 to 100.")
+@click.option("--metric", metavar="NAME", help="With transnas: the name of its numbers there.")
 @click.option("--partial", is_flag=True, help="Children may be absent.")
-@click.option("--source", metavar="TEXT", help="Of csv: where its numbers come from.")
-@click.option("--licence", default="", metavar="TEXT", help="Of csv.")
-@click.option("--citation", default="", metavar="TEXT", help="Of csv.")
+@click.option("--source", metavar="TEXT", help="With csv: where its numbers come from.")
+@click.option("--licence", default="", metavar="TEXT", help="With csv: the licence of its numbers.")
+@click.option("--citation", default="", metavar="TEXT", help="With csv: what to cite.")
 @quiet_option
 @json_option
 def import_(

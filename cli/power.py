@@ -15,8 +15,14 @@ from nasbench_ws.cli.outputs import json_option, print_json
     "--detect", required=True, type=click.FloatRange(0, 2, min_open=True), metavar="D",
     help="The difference in Kendall tau to detect.",
 )  # fmt: skip
-@click.option("--against", metavar="STRATEGY", help="One that ships, such as full: its instances count.")
-@click.option("--batch-norm", default="recalibrate:1024", show_default=True, metavar="MODE", help="How to read scores.")
+@click.option(
+    "--against", metavar="STRATEGY",
+    help="A strategy that ships, such as full: its instances are counted in.",
+)
+@click.option(
+    "--batch-norm", default="recalibrate:1024", show_default=True, metavar="MODE",
+    help="Batch norm statistics while scoring.",
+)
 @table_option
 @json_option
 def power(detect: float, against: str | None, batch_norm: str, table: str, as_json: bool) -> None:

@@ -113,7 +113,10 @@ def size(entry: Entry) -> str:
 
 
 @click.command()
-@click.option("-n", "count", type=click.IntRange(1), help=f"How many.  [default: {TOP}, or as many as there are]")
+@click.option(
+    "-n", "count", type=click.IntRange(1),
+    help=f"How many children.  [default: {TOP}, or as many as there are]",
+)
 @click.option("--by", help="A column of accuracies or losses.  [default: the table's ground truth]")
 @table_option
 @csv_option

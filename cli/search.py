@@ -47,8 +47,8 @@ EXAMPLE = '''class Mine:
 @click.argument("searchers", nargs=-1, metavar="[SEARCHER]...")
 @table_option
 @click.option("--list", "listed", is_flag=True, help="List the searchers there are.")
-@click.option("--unit", type=click.Choice(UNITS), default="evaluations", show_default=True, help="Of costs.")
-@click.option("--budget", type=float, help="In that unit.  [default: 64 mean evaluations]")
+@click.option("--unit", type=click.Choice(UNITS), default="evaluations", show_default=True, help="Unit of costs.")
+@click.option("--budget", type=float, help="Budget, in that unit.  [default: 64 mean evaluations]")
 @click.option("--repetitions", type=click.IntRange(1), default=500, show_default=True, help="Worlds, the same for all.")
 @click.option(
     "--noise",
@@ -62,14 +62,14 @@ EXAMPLE = '''class Mine:
     type=click.Choice(["fresh", "cached"]),
     default="fresh",
     show_default=True,
-    help="Asking again is paid and shows another seed, or is free and shows the same.",
+    help="Asking for a child again costs and shows another seed, or is free and shows the same.",
 )
 @click.option(
     "--signal",
     type=click.Choice(SIGNALS),
     default="valid_accuracy",
     show_default=True,
-    help="What a searcher is told.",
+    help="What a searcher observes of a child.",
 )
 @click.option(
     "--incumbent",
@@ -83,7 +83,7 @@ EXAMPLE = '''class Mine:
     type=click.Choice(["held-out", "all"]),
     default="held-out",
     show_default=True,
-    help="Judge on seeds that were not shown, or on all.",
+    help="Judge on the seeds that were not observed, or on all.",
 )
 @click.option(
     "--limit", type=float, help="Multiply-adds of one image that a choice may have at most.  [default: any]"

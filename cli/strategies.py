@@ -165,8 +165,11 @@ def _describe(name: str, table: str, as_json: bool) -> None:
     "--by", type=click.Choice(["gradients", "curves"]), default="gradients", show_default=True,
     help="Similarity of gradients on shared weights, or correlation of accuracies step by step.",
 )  # fmt: skip
-@click.option("--steps", default=640, show_default=True, type=click.IntRange(1), help="Of the shared run before.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of that run.")
+@click.option(
+    "--steps", default=640, show_default=True, type=click.IntRange(1),
+    help="Steps of the shared training beforehand.",
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed index of that training.")
 @table_option
 @recipe_option
 @root_option
