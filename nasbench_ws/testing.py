@@ -42,7 +42,7 @@ from nasbench_ws.recipe import Recipe
 from nasbench_ws.search.check import check_searcher
 from nasbench_ws.sharing.keys import Key, call_key, components
 from nasbench_ws.sharing.schedules import get_schedule, realise
-from nasbench_ws.sharing.strategies import PLUGINS, Strategy, resolve
+from nasbench_ws.sharing.strategies import PLUGINS, Strategy, adopt, name_of, resolve
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import SMALL, Macro
@@ -59,61 +59,63 @@ __all__ = [
 Partition = dict[str, list[list[str]]]  # for each slot, the sets of children that share it
 
 
-def check_strategy(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
-    """All checks of a strategy by the name that `evaluate` would be given.
+def check_strategy(given: Any, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+    """All checks of a strategy, as `evaluate` would be given it; that a worker makes the same is tried of a name alone.
 
     Args:
-        name: as `evaluate` takes it.
+        given: a name, an object or a class, as `evaluate` takes it.
         space: whose children share.
         macro: the network around a cell.
     """
     for check in CHECKS:
-        check(name, space, macro)
+        if isinstance(given, str) or check is not check_worker:
+            check(given, space, macro)
 
 
-def check_deterministic(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+def check_deterministic(given: Any, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
     """Keys are the same when asked again, in another order, and of a strategy made anew.
 
     Args:
-        name: as `evaluate` takes it.
+        given: a name, an object or a class, as `evaluate` takes it.
         space: whose children share.
         macro: the network around a cell.
     """
-    strategy = resolve(name, space, macro)
+    strategy = _strategy(given, space, macro)
     first = _partition(strategy.key, list(space), macro)
     mixed = list(space)
     random.Random(0).shuffle(mixed)
-    again = {"asked again": strategy.key, "made anew": resolve(name, space, macro).key}
+    again = {"asked again": strategy.key, "made anew": _strategy(given, space, macro).key}
     for how, key in again.items():
         if _partition(key, mixed, macro) != first:
             raise StrategyError(
-                f"strategy {name!r} shares otherwise when {how}; key(arch, slot) must depend on its arguments alone"
+                f"strategy {strategy.name!r} shares otherwise when {how}; key(arch, slot) must depend on its arguments "
+                "alone"
             )
 
 
-def check_less_with_time(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+def check_less_with_time(given: Any, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
     """Later keys only divide what is shared, and leave every child's output as it was at that moment.
 
     Args:
-        name: as `evaluate` takes it.
+        given: a name, an object or a class, as `evaluate` takes it.
         space: whose children share.
         macro: the network around a cell.
     """
-    strategy = resolve(name, space, macro)
+    strategy = _strategy(given, space, macro)
     net = _net(strategy, macro, list(space))
     for _, key in strategy.later:
         net.divide(key)  # raises where a later key shares more
 
 
-def check_trainable(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+def check_trainable(given: Any, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
     """Every child takes a step with a finite loss, and moves no weights but its own and shared ones.
 
     Args:
-        name: as `evaluate` takes it.
+        given: a name, an object or a class, as `evaluate` takes it.
         space: whose children share.
         macro: the network around a cell.
     """
-    strategy = resolve(name, space, macro)
+    strategy = _strategy(given, space, macro)
     children = list(space)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn((8, macro.height, macro.width, macro.image_channels), generator=generator)
@@ -123,26 +125,35 @@ def check_trainable(name: str, space: Space = DEEPER64, macro: Macro = SMALL) ->
     for number, arch in enumerate(children):
         outcome = net.step([number], images, labels, lr=0.01)
         if not math.isfinite(outcome.loss):
-            raise StrategyError(f"strategy {name!r}: child {arch.name} has a loss of {outcome.loss} at its first step")
+            raise StrategyError(
+                f"strategy {strategy.name!r}: child {arch.name} has a loss of {outcome.loss} at its first step"
+            )
         moved = (net.weights.values != start.values).nonzero().flatten()
         if not set(moved.tolist()) <= set(net.weights.active(number).tolist()):
-            raise StrategyError(f"strategy {name!r}: a step of child {arch.name} moved weights that it does not use")
+            raise StrategyError(
+                f"strategy {strategy.name!r}: a step of child {arch.name} moved weights that it does not use"
+            )
         net.weights.restore(start)
 
 
-def check_schedule(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
+def check_schedule(given: Any, space: Space = DEEPER64, macro: Macro = SMALL) -> None:
     """Its schedule visits every child of every super-net, and is the same for the same seed.
 
     Args:
-        name: as `evaluate` takes it.
+        given: a name, an object or a class, as `evaluate` takes it.
         space: whose children share.
         macro: the network around a cell.
     """
-    strategy = resolve(name, space, macro)
+    strategy = _strategy(given, space, macro)
     children = list(space)
     for members in components(macro, children, strategy.key):
         own = [children[i] for i in members]
         realise(get_schedule(strategy.schedule, macro), own, 40 * len(own), seed=1)  # which refuses one that differs
+
+
+def _strategy(given: Any, space: Space, macro: Macro) -> Strategy:
+    """The strategy that a name, an object or a class is."""
+    return resolve(given, space, macro) if isinstance(given, str) else adopt(name_of(given), given, space, macro)
 
 
 def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> None:

@@ -145,3 +145,28 @@ def test_each_check_of_a_ranker_catches_what_it_is_for(given, text):
     with pytest.raises(StrategyError) as caught:
         check_ranker(given)
     assert str(caught.value) == text
+
+
+class Own:
+    def key(self, arch, slot):
+        return arch.operation((0, 1))
+
+
+class Moody:
+    def __init__(self):
+        self.asked = 0
+
+    def key(self, arch, slot):
+        self.asked += 1
+        return self.asked
+
+
+@pytest.mark.parametrize("given", [Own, Own()], ids=["class", "object"])
+def test_a_class_or_an_object_is_checked_as_a_name_is(given):
+    for check in (check_deterministic, check_less_with_time, check_schedule):
+        check(given)
+    with pytest.raises(StrategyError) as caught:
+        check_strategy(Moody())
+    assert str(caught.value).endswith(
+        "when asked for again; it must depend on the child and the slot alone, not on chance or on earlier calls"
+    )
