@@ -16,6 +16,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -40,6 +41,17 @@ class users_code:  # noqa: N801  # a class and no generator: it is around every 
 
     def __exit__(self, *_: object) -> None:
         sys.stdout = self._own
+
+
+@contextlib.contextmanager
+def _staying_here() -> Iterator[None]:
+    """Around a user's module, which may go to another folder: what this command was given starts from where it was."""
+    here = os.getcwd()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is gone
+            os.chdir(here)
 
 
 def raised(error: BaseException) -> str:
@@ -185,7 +197,7 @@ class Plugins:
     def run(self, load: Callable[[], T], what: str) -> T:
         """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
         try:
-            with users_code():
+            with users_code(), _staying_here():
                 return load()
         except (NasbenchError, KeyboardInterrupt):
             raise
@@ -211,7 +223,7 @@ class Plugins:
 
     def _module(self, path: str, whole: str) -> ModuleType:
         try:
-            with users_code():
+            with users_code(), _staying_here():
                 return importlib.import_module(path)
         except ModuleNotFoundError as error:
             if error.name is not None and (path == error.name or path.startswith(error.name + ".")):

@@ -92,3 +92,19 @@ def test_what_takes_no_such_arguments_says_so(file: str) -> None:
         with pytest.raises(StrategyError) as caught:
             resolve(name, DEEPER64, SMALL)
         assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("where", ["", "        "], ids=["when imported", "when made"])
+def test_a_file_that_goes_to_another_folder_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """What is written is written where the command was given, relative names and all."""
+    monkeypatch.chdir(tmp_path)
+    move = f"{where}__import__('os').chdir('/')\n"
+    made = f"    def __init__(self):\n{move}" if where else ""
+    (tmp_path / "my.py").write_text(
+        f"{'' if where else move}class S:\n{made}    def key(self, arch, slot):\n        return 0\n"
+    )
+    for _ in range(2):
+        resolve("my.py:S", DEEPER64, FIVE)
+        assert Path.cwd() == tmp_path
