@@ -309,4 +309,4 @@ def children_of(result: SearchResult) -> str:
 
 
 def _points(value: float) -> str:
-    return number(None if math.isnan(value) else 100 * value)
+    return number(100 * value)

@@ -5,9 +5,9 @@ print(render(comparison, results))
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
+from nasbench_ws.markup import number
 from nasbench_ws.search.compare import Comparison, Row
 from nasbench_ws.search.result import SearchResult
 from nasbench_ws.search.sample import Estimate
@@ -63,9 +63,7 @@ def _line(row: Row, width: int) -> str:
 
 
 def _interval(value: Estimate, scale: float, digits: int) -> str:
-    mean, low, high = (
-        "-" if math.isnan(one) else f"{scale * one:.{digits}f}" for one in (value.mean, value.low, value.high)
-    )
+    mean, low, high = (number(scale * one, digits) for one in (value.mean, value.low, value.high))
     return f"{mean} [{low}, {high}]"
 
 
@@ -75,4 +73,4 @@ def _mark(verdict: str) -> str:
 
 
 def _points(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.3f}"
+    return number(100 * value)
