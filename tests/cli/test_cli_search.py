@@ -84,7 +84,7 @@ def test_several_tables_are_one_page(run, tmp_path):
     assert done.exit_code == 0, done.output
     assert done.stdout.index("fashion14: 20 repetitions") < done.stdout.index("theirs.h5: 20 repetitions")
     page = Path("page.html").read_text()
-    assert page.index("On every table") < page.index("fashion14: verdict") < page.index("theirs.h5: verdict")
+    assert page.index("On every table") < page.index("fashion14: Verdict") < page.index("theirs.h5: Verdict")
     assert "Validation accuracy of the best child" in page
     assert "Test accuracy of the best child" in page
     ids = re.findall(r' id="([^"]+)"', page)
