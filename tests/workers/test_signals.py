@@ -53,7 +53,7 @@ def test_an_interruption_while_workers_start_prints_no_traceback_and_leaves_no_p
     (tmp_path / "script.py").write_text(SCRIPT.format(number=number))
     child = subprocess.Popen(
         [sys.executable, "script.py"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "begun\n"
