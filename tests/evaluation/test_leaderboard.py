@@ -21,6 +21,7 @@ from nasbench_ws.evaluation.board_row import mean_text
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
+from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.results.compare import compare, matches
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.yardstick import yardstick
@@ -186,6 +187,11 @@ def test_what_ships_is_what_its_name_says(path: Path) -> None:
     assert result["metrics"]["kendall_tau"]["values"] == pytest.approx(taus, abs=1e-12)
     if not result.outcome.match:  # of no super-net
         assert (result.outcome.strategy, result.outcome.instances) == (path.stem, 5)
+        return
+    if result.outcome.strategy.partition(":")[0] in ROWS:  # gates, controllers and the like
+        assert (result.outcome.strategy.replace(":", "-"), result.outcome.steps) == (path.stem, 6400)
+        assert result.outcome.seeds == tuple(range(result.outcome.instances))
+        assert set(MODES) < {*result.outcome.scores, ""}
         return
     named = {one.name: one for one in [*entries(table), *_standard(table)]}
     named |= {one.name: one for one in map(_of_one_division, named.values()) if one.what.kind == "random"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from row_table import row_table
 
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.rankers.named import PROXIES
@@ -22,7 +23,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "rankers.md").read_text()
 def test_every_row_and_readout_is_on_the_page() -> None:
     assert set(re.findall(r"`([a-z_0-9-]+)[:`]", PAGE)) >= ROWS.keys() | PROXIES.keys()
     for name in ROWS:
-        (line,) = [line for line in PAGE.splitlines() if re.match(rf"\|.*`{name}[:`]", line)]
+        line = next(line for line in PAGE.splitlines() if re.match(rf"\|.*`{name}[:`]", line))
         assert all(one in line for one in made(name).readouts)
 
 
@@ -42,3 +43,7 @@ def test_your_own_ranker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     Path("my.py").write_text(MINE)
     assert 'check_ranker("my.py:Mixtures")' in PAGE
     check_ranker("my.py:Mixtures")
+
+
+def test_what_the_rows_reach_is_what_ships() -> None:
+    assert row_table() in PAGE
