@@ -42,7 +42,7 @@ def forest(board: Leaderboard) -> str:
     axes.set_yticks(range(len(names)), [_label(name) for name in names], fontsize=9)
     axes.set_ylim(len(names) - 0.4, -0.6)
     metric = LABELS.get(board.metric, board.metric)
-    rest = "; triangles: other readouts" if any(_apart(row) for row in board.rows) else ""
+    rest = "\ntriangles: other readouts" if any(_apart(row) for row in board.rows) else ""
     axes.set_xlabel(f"{metric}\nfilled: recalibrated batch norm; open: running{rest}", fontsize=10)
     axes.tick_params(axis="x", labelsize=9)
     return canvas.svg()
