@@ -6,6 +6,7 @@ Notebooks are shown as pages, without outputs as they are kept, and can be downl
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -23,12 +24,29 @@ ELSEWHERE = {  # a file of the repository, and the page of the site that shows i
 
 
 def on_files(files: Files, *, config: Any) -> Files:
-    """A page beside every notebook."""
+    """A page beside every notebook, and one of every file of code."""
     for file in [one for one in files if one.src_uri.endswith(".ipynb")]:
         assert file.abs_src_path is not None
         path = Path(file.abs_src_path)
         files.append(File.generated(config, file.src_uri.removesuffix(".ipynb") + ".md", content=notebook_page(path)))
+    files.append(File.generated(config, "files.md", content=files_page(Path(config.config_file_path).parent)))
     return files
+
+
+def files_page(root: Path) -> str:
+    """What each file holds, wing after wing, as its own first line says."""
+    lines, wing = ["# Every file"], None
+    for path in sorted([*(root / "nasbench_ws").rglob("*.py"), *(root / "cli").glob("*.py")]):
+        parts = path.relative_to(root).parts
+        own = parts[1] if parts[0] == "nasbench_ws" and len(parts) > 2 else "cli" if parts[0] == "cli" else ""
+        said = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+        if not said or "__pycache__" in parts:
+            continue
+        if own != wing:
+            wing = own
+            lines += ["", f"## {wing or 'nasbench_ws'}", "", "| file | what it holds |", "|---|---|"]
+        lines.append(f"| `{'/'.join(parts)}` | {said.replace('|', ' or ')} |")
+    return "\n".join(lines) + "\n"
 
 
 def notebook_page(path: Path) -> str:
