@@ -35,17 +35,14 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 def files_page(root: Path) -> str:
     """What each file holds, wing after wing, as its own first line says."""
-    lines, wing = ["# Every file"], None
-    for path in sorted([*(root / "nasbench_ws").rglob("*.py"), *(root / "cli").glob("*.py")]):
-        parts = path.relative_to(root).parts
-        own = parts[1] if parts[0] == "nasbench_ws" and len(parts) > 2 else "cli" if parts[0] == "cli" else ""
-        said = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
-        if not said or "__pycache__" in parts:
-            continue
-        if own != wing:
-            wing = own
-            lines += ["", f"## {wing or 'nasbench_ws'}", "", "| file | what it holds |", "|---|---|"]
-        lines.append(f"| `{'/'.join(parts)}` | {said.replace('|', ' or ')} |")
+    package, lines = root / "nasbench_ws", ["# Every file"]
+    wings = [one.name for one in package.iterdir() if (one / "__init__.py").exists() and not one.is_symlink()]
+    for wing in ("", *sorted(wings), "cli"):
+        folder = root / "cli" if wing == "cli" else package / wing
+        lines += ["", f"## {wing or 'nasbench_ws'}", "", "| file | what it holds |", "|---|---|"]
+        for path in sorted(folder.rglob("*.py") if wing else folder.glob("*.py")):
+            said = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+            lines += [f"| `{path.relative_to(folder)}` | {said.replace('|', ' or ')} |"] if said else []
     return "\n".join(lines) + "\n"
 
 
