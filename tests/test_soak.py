@@ -188,7 +188,8 @@ def test_images_on_a_full_disk(disk: Callable[[str], Path], tmp_path: Path) -> N
     write_originals(tmp_path / "originals")
     output = disk("size=16k") / "a.h5"
     code = "from nasbench_ws.cli import main; main()"
-    command = [sys.executable, "-P", "-c", code, "data", "prepare", str(tmp_path / "originals"), "-o", str(output)]
+    asked = ["data", "prepare", str(tmp_path / "originals"), "--quiet", "-o", str(output)]
+    command = [sys.executable, "-P", "-c", code, *asked]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (
         7,

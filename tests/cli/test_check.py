@@ -32,7 +32,7 @@ class Mine:
 
 def check(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "mine.py").write_text(text)
-    return subprocess.run([*COMMAND, "mine.py:Mine"], cwd=folder, capture_output=True, text=True)
+    return subprocess.run([*COMMAND, "--quiet", "mine.py:Mine"], cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.slow  # the unsound ones are quick; CI runs it

@@ -179,7 +179,7 @@ def test_what_trains_says_what_to_install(tmp_path):
 
 def test_what_measures_says_what_to_install(tmp_path):
     (tmp_path / "scores.csv").write_text("".join(f"{child.name},{child.index}\n" for child in DEEPER64))
-    commands = [["assess", "scores.csv"], ["doctor"]]
+    commands = [["assess", "scores.csv"], ["doctor", "--quiet"]]
     measured, doctor = without("scipy", "torch", "torchvision", commands=commands, cwd=tmp_path)
     assert measured.code == 2
     assert measured.stderr == "Error: this needs scipy, which is not installed here; get it with: pip install scipy\n"
