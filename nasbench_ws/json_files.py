@@ -15,7 +15,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
@@ -68,7 +67,8 @@ OURS, HEAD_BYTES = b"nasbench-ws", 4096  # what a record has among its first byt
 BEGINNING = b'{"format":"nasbench-ws'
 REMEDY = "delete it, and run the command that wrote it again"
 LONGEST_WHOLE = 19  # digits of one in a file: those of 64 bits
-LONG_NUMBER = re.compile(rb"\d{%d}" % (LONGEST_WHOLE + 1))
+DIGITS = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else ord(" ") for byte in range(256))
+TOO_LONG = b"0" * (LONGEST_WHOLE + 1)  # among a text's digits
 ENVELOPE = ("format", "schema_version", "digest")
 
 
@@ -125,7 +125,7 @@ def _parsed(text: bytes) -> Any:
     """As json.loads, four times as fast for what is well; json says what is wrong with the rest."""
     import msgspec  # look-ups read no record, and are spared it
 
-    if not LONG_NUMBER.search(text):
+    if TOO_LONG not in text.translate(DIGITS):  # ten times as fast as a regular expression
         with contextlib.suppress(msgspec.MsgspecError, RecursionError):
             return msgspec.json.decode(text)
     return json.loads(text, parse_int=_whole)
