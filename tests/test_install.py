@@ -5,6 +5,7 @@ Slow: the kernels are compiled twice.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tarfile
 import zipfile
@@ -112,10 +113,16 @@ def test_the_command(places, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_python_blocks_of_the_readme(places, way):
-    """Each in a fresh Python that is started where the reader is; the first block alone where README does not lead."""
+    """Each in a fresh Python that is started where the reader is; the first block alone where README does not lead.
+
+    Blocks of the page on networks go on from one another, and are one program.
+    """
     environment, folder = places[way]
     pages = [Page(ROOT / name) for name in ("README.md", "docs/tutorial/strategy.md", "docs/tutorial/network.md")]
-    blocks = [body for page in pages for kind, info, body in page.blocks if kind == "python" and "title=" not in info]
+    *each, network = (
+        [body for kind, info, body in page.blocks if kind == "python" and "title=" not in info] for page in pages
+    )
+    blocks = [*itertools.chain(*each), "\n".join(network)]
     assert len(blocks) >= 3
     for block in blocks if way == "clone" else blocks[:1]:  # an evaluation's worker processes find the package too
         environment.run("python", "-c", smaller(block), cwd=folder)
