@@ -67,7 +67,7 @@ OURS, HEAD_BYTES = b"nasbench-ws", 4096  # what a record has among its first byt
 BEGINNING = b'{"format":"nasbench-ws'
 REMEDY = "delete it, and run the command that wrote it again"
 LONGEST_WHOLE = 19  # digits of one in a file: those of 64 bits
-DIGITS = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else ord(" ") for byte in range(256))
+DIGITS = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
 TOO_LONG = b"0" * (LONGEST_WHOLE + 1)  # among a text's digits
 ENVELOPE = ("format", "schema_version", "digest")
 

@@ -8,20 +8,19 @@ Not here: how similarity is measured (training/similarity.py).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.json_files import bytes_of, read_record, write_record
+from nasbench_ws.json_files import read_record, write_record
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.seeds import derive
+from nasbench_ws.sharing.child_files import of_every_child, read_json
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Space
-from nasbench_ws.space.grids import once
 from nasbench_ws.space.registry import space_from_dict, space_to_dict
 
 
@@ -103,10 +102,7 @@ def groups(kind: str, count: int, space: Space, seed: int = 0) -> Key:
 def _listed(path: str, space: Space) -> list[tuple[str, Hashable]]:
     """(name of a child, its group) as a file has them. StrategyError where it is of another space."""
     form = "{\"111\": 0, ...} or [[\"111\", ...], ...], or what `nasbench-ws group` writes"
-    try:
-        data = json.loads(bytes_of(path, StrategyError, f"give JSON as {form}"), object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        raise StrategyError(f"{path} is no JSON of groups ({error}); write {form}") from None
+    data = read_json(path, "groups", form)
     if isinstance(data, dict) and "format" in data:
         data = read_record(path, GROUPS_FORMAT, StrategyError)
     if isinstance(data, dict) and "groups" in data:  # which names no child
@@ -146,17 +142,7 @@ def groups_from_file(path: str, space: Space) -> Key:
     name of the space or what it is made of, `{"name": "mine", "nodes": 2, "operations": [...]}`: the names of children
     alone fit many spaces.
     """
-    listed = _listed(path, space)
-    group: dict[int, Hashable] = {}
-    for name, label in listed:
-        child = space.architecture(name)
-        if child.index in group:
-            raise StrategyError(f"{path} puts child {child.name} into a group twice; name it once")
-        group[child.index] = label
-    missing = [arch.name for arch in space if arch.index not in group]
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise StrategyError(f"{path} puts child {missing[0]}{more} into no group; every child needs one")
+    group = of_every_child(path, _listed(path, space), space, "puts", "into a group", "into no group")
 
     def key(arch: Architecture, slot: Slot) -> Hashable:
         return group[arch.index]

@@ -9,7 +9,6 @@ Draws are independent, so equal weights are the schedule `uniform`. Not here: th
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.json_files import bytes_of
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.sharing.child_files import of_every_child, read_json
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.child import child_network, mac_count, parameter_count
-from nasbench_ws.space.grids import once
 from nasbench_ws.space.macro import Macro
 
 RULES = {"params": parameter_count, "macs": mac_count}
@@ -68,24 +66,13 @@ class Mixed:
 
     def _listed(self, children: Sequence[Architecture]) -> Array:
         path, space = self.rule, children[0].space
-        try:
-            data = json.loads(bytes_of(path, StrategyError, f"give JSON as {FORM}"), object_pairs_hook=once)
-        except (ValueError, RecursionError) as error:
-            raise StrategyError(f"{path} is no JSON of weights ({error}); write {FORM}") from None
+        data = read_json(path, "weights", FORM)
         if not isinstance(data, dict):
             raise StrategyError(f"{path} does not say which child has which weight; write {FORM}")
-        found: dict[int, float] = {}
         for name, weight in data.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
                 raise StrategyError(f"{path} gives {name} the weight {weight!r}; write {FORM}")
-            child = space.architecture(name)
-            if child.index in found:
-                raise StrategyError(f"{path} gives child {child.name} a weight twice; name it once")
-            found[child.index] = float(weight)
-        missing = [arch.name for arch in space if arch.index not in found]
-        if missing:
-            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise StrategyError(f"{path} gives child {missing[0]}{more} no weight; every child needs one")
-        weights: Array = np.array([found[arch.index] for arch in children])
+        found = of_every_child(path, data.items(), space, "gives", "a weight", "no weight")
+        weights: Array = np.array([float(found[arch.index]) for arch in children])
         scaled: Array = weights / weights.max()
         return scaled
