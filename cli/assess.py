@@ -91,7 +91,9 @@ def assess(
         print_csv(metric_rows(report))
     else:
         click.echo(render_scores(name, report, len(found.values)))
-    warning = turned(found.values, truth.truth) or (None if lower_is_better else sounds_turned(found.columns))
+    warning = turned(found.values, truth.truth, lower_is_better=lower_is_better)
+    if warning is None and not lower_is_better:
+        warning = sounds_turned(found.columns)
     if warning:
         click.echo(f"Warning: {name}: {warning}", err=True)
 

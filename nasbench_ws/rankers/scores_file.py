@@ -56,13 +56,28 @@ def read_columns(
     return ByChild(values, found.columns, found.left_out, found.present)
 
 
-def turned(scores: Array, truth: Array) -> str | None:
-    """What to say where (instances, n) scores rank the children backwards, as a loss does; None where they do not."""
-    usable = rankable(np.atleast_2d(scores))
-    tau = float(np.mean(kendall_taus(usable, truth))) if len(usable) else 0.0
-    if not tau < TURNED:  # NaN neither
+def turned(scores: Array, truth: Array, *, lower_is_better: bool = False) -> str | None:
+    """What to say where (instances, n) scores rank the children backwards, as a loss does; None where they do not.
+
+    Args:
+        lower_is_better: whether their sign was turned already.
+    """
+    matrix = np.atleast_2d(scores)
+    usable = rankable(matrix)
+    if not len(usable):
         return None
-    return f"GT-Tau is {tau:.2f}: higher scores go to worse children; if lower is better, give --lower-is-better"
+    taus = kendall_taus(usable, truth)  # NaN of equal scores, which is below nothing
+    mean, lowest = float(np.mean(taus)), int(np.argmin(np.where(np.isnan(taus), 0.0, taus)))
+    if mean < TURNED:
+        then = "if higher is better, leave out" if lower_is_better else "if lower is better, give"
+        return f"GT-Tau is {mean:.2f}: higher scores go to worse children; {then} --lower-is-better"
+    if taus[lowest] < TURNED:
+        instance = int(np.flatnonzero(np.isfinite(matrix).any(axis=1))[lowest])
+        return (
+            f"GT-Tau of instance {instance} of 0 to {len(matrix) - 1} is {taus[lowest]:.2f}: higher scores go to worse "
+            "children there; if lower is better in it alone, turn its sign"
+        )
+    return None
 
 
 def sounds_turned(columns: Sequence[str]) -> str | None:

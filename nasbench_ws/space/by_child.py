@@ -30,6 +30,7 @@ from nasbench_ws.space.headings import (
     REPETITION,
     are_instances,
     as_number,
+    goes_on,
     has_row_names,
     has_thousands,
     is_child_word,
@@ -112,6 +113,10 @@ class _Sheet:
         lines = transposed(lines, space) or lines
         headed = grid.headed if grid.headed is not None else bool(lines) and is_heading(lines, space)
         self.heading = tuple(lines.pop(0).cells) if headed and lines else None
+        if self.heading is not None and lines and goes_on(lines[0].cells, self.heading, space):
+            met = f"{lines[0].where} ({', '.join(lines[0].cells)}) names no child and has words"
+            then = "write one line, with a name for each column"
+            raise error_type(f"{grid.name} has a heading of more than one line: {met}; {then}")
         if self.heading is not None and has_row_names(self.heading, lines, space):
             self.heading = ("", *self.heading)
         if self.heading is None and not headed and grid.remark is not None and lines:
@@ -130,8 +135,6 @@ class _Sheet:
             self.names[i] for i in range(width)
             if i not in skip and self.names[i] and self.names[i].lower() not in COUNTER
         )  # fmt: skip
-
-    # -- children -------------------------------------------------------------------------------------
 
     def _find_children(self) -> tuple[int, list[Architecture]]:
         if self.heading is None:
@@ -194,8 +197,6 @@ class _Sheet:
         """Whether all are read as indices: so may ranks be, or any small numbers."""
         return all(is_index(row.cells[column], self.space) for row in self.rows)
 
-    # -- numbers --------------------------------------------------------------------------------------
-
     def _check_widths(self) -> None:
         widths = {len(row.cells) for row in self.rows}
         if self.heading is not None and widths - {len(self.heading)}:
@@ -240,6 +241,8 @@ class _Sheet:
         if twice is not None:
             raise self.error(f"{self.grid.name} has two columns {twice!r}; give each a name of its own")
         for name in wanted:
+            if wanted.count(name) > 1:
+                raise self.error(f"{self.grid.name}: the column {name!r} is asked for twice; it is one instance")
             if name not in names:
                 raise self.error(
                     f"{self.grid.name} has no column {name!r} of numbers{near_misses(name, names)}; it has {listed}"

@@ -23,6 +23,7 @@ import numpy as np
 
 from nasbench_ws.errors import NasbenchError, ResultError
 from nasbench_ws.json_files import bytes_of
+from nasbench_ws.space.cell import Architecture
 
 Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, an array, or a grid
 MAX_BYTES = 2**28
@@ -42,6 +43,8 @@ OTHERS = {  # files that people have scores in and that are no rows of text, by 
     b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
     b"\x80": "perhaps a pickle, which would run as code: save it as CSV",
     b"%PDF": "a PDF: save the scores as CSV",
+    b"<": "HTML or XML: save its scores as CSV",
+    b"| ": "a table of Markdown: save it as CSV",
 }
 
 
@@ -75,8 +78,9 @@ def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> 
     if isinstance(source, Grid):
         return source
     name = f"the {type(source).__name__}"
-    if hasattr(source, "to_csv"):  # a frame or series of pandas, which knows best how to write itself
-        return _from_text(name, source.to_csv(), headed=True)
+    labelled = _labelled(source)
+    if hasattr(labelled, "to_csv") and hasattr(labelled, "index"):  # of pandas, which knows best how to write itself
+        return _guarded(name, error_type, lambda: _from_text(name, _plain(labelled).to_csv(), headed=True))
     rows = getattr(source, "to_dicts", None) or getattr(source, "to_pylist", None)  # of polars; of pyarrow
     if rows is not None:
         return _guarded(name, error_type, lambda: _from_data(name, rows()))
@@ -96,6 +100,35 @@ def read_grid(source: Source, error_type: type[NasbenchError] = ResultError) -> 
     else:
         data = bytes_of(source, error_type, KINDS, MAX_BYTES)
     return _guarded(name, error_type, lambda: _from_bytes(name, data))
+
+
+def _labelled(source: Any) -> Any:
+    """An array of xarray, or a data set, as pandas' series or frame: its coordinates say which child is where."""
+    if hasattr(source, "to_series") and any(dim in source.coords for dim in getattr(source, "dims", ())):
+        return source.to_series()
+    return source.to_dataframe() if hasattr(source, "data_vars") else source
+
+
+def _plain(frame: Any) -> Any:
+    """A frame or series with one line of heading, and with children by their canonical strings."""
+    columns = getattr(frame, "columns", None)
+    if columns is not None and getattr(columns, "nlevels", 1) > 1:
+        frame = frame.set_axis(["_".join(text for text in map(str, levels) if text) for levels in columns], axis=1)
+    if frame.index.dtype.kind == "O" and frame.index.nlevels == 1:
+        frame = frame.set_axis(frame.index.map(_child), axis=0)
+    if columns is None:
+        return frame.map(_child) if frame.dtype.kind == "O" else frame
+    frame = frame.copy(deep=False)
+    for place, dtype in enumerate(frame.dtypes):
+        if dtype.kind == "O":
+            frame.isetitem(place, frame.iloc[:, place].map(_child))
+    return frame
+
+
+def _child(value: Any) -> Any:
+    """The canonical string of a child, or of a table's entry; digits would be read as those of any other space."""
+    child = getattr(value, "architecture", value)
+    return child.spec if isinstance(child, Architecture) else value
 
 
 def _guarded(name: str, error_type: type[NasbenchError], read: Any) -> Grid:
@@ -197,7 +230,7 @@ def _split(numbered: Sequence[tuple[int, str]], mark: str) -> tuple[Line, ...]:
 
 def _from_data(name: str, data: Any) -> Grid:
     if isinstance(data, np.ndarray):
-        return _from_array(name, data)
+        return _from_array(name, data) if data.dtype.kind != "O" else _from_data(name, data.tolist())
     if isinstance(data, Mapping):
         return _from_mapping(name, data)
     if data and all(isinstance(row, Mapping) for row in data):
@@ -233,6 +266,8 @@ def _from_mapping(name: str, data: Mapping[Any, Any]) -> Grid:
         rows = [[where, *row] for where, row in zip(index, data["data"], strict=True)]
         return _headed(name, ["", *map(str, data["columns"])], rows)
     values = list(data.values())
+    if len(values) == 1 and isinstance(values[0], list) and values[0] and isinstance(values[0][0], Mapping):
+        return _from_data(name, values[0])  # records under a word of their own
     if values and all(isinstance(value, Mapping) for value in values):  # pandas' orient="columns"
         index = list(dict.fromkeys(str(key) for value in values for key in value))
         by_text = [{str(k): v for k, v in value.items()} for value in values]
@@ -256,7 +291,9 @@ def _lines(rows: Iterable[Iterable[Any]]) -> tuple[Line, ...]:
 def _text(value: Any) -> str:
     if value is None or value is np.ma.masked:
         return "nan"
-    value = value.item() if hasattr(value, "item") else value  # numpy's own numbers, and tensors of one
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", ())) == 1:
+        value = value.item()  # numpy's own numbers, and tensors of one
+    value = _child(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -264,7 +301,7 @@ def _from_array(name: str, array: np.ndarray[Any, Any]) -> Grid:
     if array.dtype.names:
         records = [[text.decode() if isinstance(text, bytes) else text for text in row] for row in array.tolist()]
         return _headed(name, array.dtype.names, records)
-    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
+    if array.dtype.kind not in "fiuO" or array.ndim not in (1, 2):  # of objects: numbers of more than 64 bits
         raise ValueError(f"an array {array.shape} of {array.dtype} has no scores by instance and child")
     rows: Any = np.ma.atleast_2d(array) if np.ma.isMaskedArray(array) else np.atleast_2d(array)
     return Grid(name, _lines(rows), headed=False, in_order=True)

@@ -17,7 +17,10 @@ from nasbench_ws.space.cell import Space
 from nasbench_ws.space.grids import Line
 
 CHILD = ("child", "children", "arch", "architecture", "hash", "spec", "digits", "genotype", "cell", "model", "name")
-COUNTER = ("", "index", "id", "unnamed: 0", "level_0", "row")  # row numbers, or children's indices
+COUNTER = (  # row numbers, or children's indices
+    "", "index", "idx", "id", "unnamed: 0", "unnamed: 0.1", "level_0", "row", "row_id", "rowid", "row_number", "line",
+    "n", "no", "no.", "nr", "nr.",
+)  # fmt: skip
 REPETITION = ("seed", "instance", "run", "trial", "rep", "repeat", "replica", "fold", "variable")  # pandas' melt's last
 INSTANCE = (*REPETITION, "score", "scores", "init", "s", "i")
 NOT_SCORES = (
@@ -40,6 +43,17 @@ def is_heading(lines: Sequence[Line], space: Space) -> bool:
     if any(_is_float(text) and not text.isdecimal() for text in first[1:]):
         return False
     return not _is_float(first[0])
+
+
+def goes_on(cells: Sequence[str], heading: Sequence[str], space: Space) -> bool:
+    """Whether a line under a `heading` belongs to it, as in what pandas writes of columns with two levels.
+
+    It names no child, and has a word where a score would be, or stands under one word twice ("seed,3,4").
+    """
+    if any(text in space and not is_index(text, space) for text in cells) or as_number(cells[0] or "word") is not None:
+        return False
+    words = [text for text in cells[1:] if as_number(text) is None]
+    return bool(words) or len(set(heading[1:])) < len(heading[1:])
 
 
 def unrounded(text: str, space: Space) -> str:

@@ -86,8 +86,8 @@ def unknown(space: Space, text: str) -> str:
             f"name one by its digits ({lowest} to {highest}), index ({index}), "
             f"hash (16 hex digits, or the first 4 or more) or canonical string ({space[0].spec})"
         )
-    head = text.rpartition(":")[0]
-    if head not in ("", space.name):
+    head, _, body = text.rpartition(":")
+    if head not in ("", space.name) and body.startswith("|"):
         return f"{text!r} is of the space {head!r}, not of {space.name}; ask that space for it"
     child = described(space, text)
     if child is not None:

@@ -131,6 +131,9 @@ ONE = {
     "json table": RENUMBERED.to_json(orient="table"),
     "json table of a series": FRAME.set_index("arch")["score"].to_json(orient="table"),
     "json split of a series": FRAME.set_index("arch")["score"].to_json(orient="split"),
+    **{f"lines numbered under {word!r}": RENUMBERED.to_csv(index_label=word) for word in ("idx", "no.", "rowid", "N")},
+    "saved twice by pandas": pd.read_csv(io.StringIO(RENUMBERED.to_csv())).to_csv(),
+    "json records under a word": json.dumps({"results": FRAME.to_dict("records")}),
     "json lines of pairs": "\n".join(map(json.dumps, FRAME.to_numpy().tolist())),
     "npy records": npy(FRAME.to_records(index=False).astype([("arch", "U3"), ("score", "f8")])),
 }
@@ -335,6 +338,9 @@ def test_columns_that_are_not_there(write):
     with pytest.raises(ResultError) as caught:
         read_scores(write(FRAME.to_numpy()), SPACE, ["score"])
     assert str(caught.value) == "mine.csv has no heading to find a column 'score' in; write one"
+    with pytest.raises(ResultError) as caught:
+        read_scores(write(FRAME.to_numpy(), "arch,score"), SPACE, ["score", "score"])
+    assert str(caught.value) == "mine.csv: the column 'score' is asked for twice; it is one instance"
 
 
 def test_numbers_that_would_tie_are_refused(write):
@@ -372,6 +378,9 @@ def test_numbers_that_would_tie_are_refused(write):
         (b'{"scores": [[1, 2]], "children": ["111"]}', "'scores' are not one for each of its 1 'children'"),
         (b'["111", "112"]', "a list of str has no scores by child"),
         (b"[" * 100_000, "recursion"),
+        (FRAME.to_html().encode(), "it is HTML or XML: save its scores as CSV; give"),
+        (b"| arch | score |\n|---|---|\n| 111 | 1 |", "it is a table of Markdown: save it as CSV; give"),
+        (b"111: 0.5\n112: 0.6", "line 1: '111:' describes no child of deeper64; a canonical string reads deeper64:|"),
     ],
 )
 def test_files_of_other_kinds(tmp_path, data, text):
@@ -381,6 +390,81 @@ def test_files_of_other_kinds(tmp_path, data, text):
         read_scores(path, SPACE)
     assert str(path) in str(caught.value)
     assert text in str(caught.value)
+
+
+LEVELS = pd.DataFrame({("acc", "s0"): SCORES[ORDER], ("acc", "s1"): SCORES[ORDER]}, index=FRAME["arch"])
+
+
+def test_a_frame_whose_columns_have_two_levels():
+    np.testing.assert_array_equal(read_scores(LEVELS, SPACE), [SCORES, SCORES])
+    np.testing.assert_array_equal(read_scores(LEVELS.reset_index(), SPACE), [SCORES, SCORES])
+    wide = LONG.pivot(index="arch", columns="seed", values=["score"])
+    assert read_columns(wide, SPACE).columns == ("score_3", "score_4")
+    np.testing.assert_array_equal(read_scores(wide, SPACE), [SCORES, SCORES])
+    with pytest.raises(ResultError) as caught:
+        read_scores(FRAME.groupby("arch").agg({"score": ["mean", "std"]}), SPACE)
+    assert str(caught.value) == AMBIGUOUS.format("score_mean, score_std", "score_mean").replace(
+        "mine.csv", "the DataFrame"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LEVELS.to_csv(), ", s0, s1"),
+        (LEVELS.reset_index().to_csv(index=False), ", s0, s1"),
+        (LONG.pivot(index="arch", columns="seed", values=["score"]).to_csv(), "seed, 3, 4"),
+        (FRAME.groupby("arch").agg(["mean"]).to_csv(), ", mean"),
+        ("my scores\n" + FRAME.to_csv(index=False), "arch, score"),
+    ],
+    ids=["levels", "levels, no index", "pivoted", "aggregated", "a title"],
+)
+def test_a_heading_of_more_lines_is_named(tmp_path, text, line):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(ResultError) as caught:
+        read_scores(tmp_path / "x.csv", SPACE)
+    assert str(caught.value) == (
+        f"{tmp_path / 'x.csv'} has a heading of more than one line: line 2 ({line}) names no child and has words; "
+        "write one line, with a name for each column"
+    )
+
+
+def test_arrays_that_name_their_children_are_read_by_name():
+    """Of xarray, whose arrays are read by place where numpy alone is asked."""
+    labelled = FRAME.set_index("arch").to_xarray()
+    np.testing.assert_array_equal(read_scores(labelled["score"], SPACE), [SCORES])
+    np.testing.assert_array_equal(read_scores(labelled, SPACE), [SCORES])
+    unlabelled = labelled["score"].sortby("arch").drop_vars("arch")
+    np.testing.assert_array_equal(read_scores(unlabelled, SPACE), [SCORES])
+    by_seed = LONG.set_index(["seed", "arch"])["score"].to_xarray()
+    np.testing.assert_array_equal(read_scores(by_seed, SPACE), [SCORES, SCORES])
+
+
+def test_children_themselves_name_children_of_their_own_space():
+    """Of a space with operations in another order, the same network is meant, and not the same digits."""
+    turned_round = Space(SPACE.name, SPACE.nodes, SPACE.operations[::-1])
+    others = {turned_round.architecture(child.spec): score for child, score in zip(SPACE, SCORES, strict=True)}
+    assert [child.name for child in others][:2] == ["444", "443"]
+    frame = pd.DataFrame({"arch": list(others), "score": list(others.values())})
+    for given in (others, frame, frame.set_index("arch"), frame.set_index("arch")["score"]):
+        np.testing.assert_array_equal(read_scores(given, SPACE), [SCORES])
+    np.testing.assert_array_equal(read_scores({TABLE[i]: SCORES[i] for i in ORDER}, SPACE), [SCORES])
+
+
+def test_arrays_of_objects_are_read_as_lists_are():
+    np.testing.assert_array_equal(read_scores(SCORES.astype(object), SPACE), [SCORES])
+    np.testing.assert_array_equal(read_scores(FRAME.to_numpy(), SPACE), [SCORES])
+    lacks = [None, *SCORES[1:]]
+    np.testing.assert_array_equal(read_scores(np.array(lacks), SPACE), [[np.nan, *SCORES[1:]]])
+    with pytest.raises(ResultError) as caught:
+        read_scores([2**70 + i for i in range(64)], SPACE)
+    assert str(caught.value) == (
+        f"the list, entry 1: {2**70 + 1} has more digits than a 64-bit float keeps, and scores that differ would tie; "
+        "divide them, or give ranks"
+    )
+    pairs = np.array([(name, [1, 2]) for name in NAMES], dtype=[("arch", "U3"), ("score", "f8", (2,))])
+    with pytest.raises(ResultError, match=r"no score in any \(entry 1 has '\[1\. 2\.\]'\)"):
+        read_scores(pairs, SPACE)
 
 
 @pytest.mark.parametrize("given", [None, 3, {1}, b"111"], ids=["none", "int", "set", "bytes"])
@@ -405,6 +489,13 @@ def test_a_sign_that_looks_turned(write, quick):
     assert turned(TABLE.truth, TABLE.truth) is None
     assert turned(-np.stack([TABLE.truth] * 2), TABLE.truth) == (
         "GT-Tau is -1.00: higher scores go to worse children; if lower is better, give --lower-is-better"
+    )
+    assert turned(-TABLE.truth, TABLE.truth, lower_is_better=True) == (
+        "GT-Tau is -1.00: higher scores go to worse children; if higher is better, leave out --lower-is-better"
+    )
+    assert turned(np.stack([np.full(64, np.nan), np.ones(64), TABLE.truth, -TABLE.truth]), TABLE.truth) == (
+        "GT-Tau of instance 3 of 0 to 3 is -1.00: higher scores go to worse children there; if lower is better in it "
+        "alone, turn its sign"
     )
     path = write([(e.name, -e.test_accuracy.mean) for e in TABLE])
     result = CliRunner().invoke(group, ["assess", path, "--json"], catch_exceptions=False)
