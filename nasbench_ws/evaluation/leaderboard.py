@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
+from nasbench_ws.evaluation.board_facts import Facts, Results, facts, facts_of, number_of
 from nasbench_ws.evaluation.board_plot import BoardPlot
 from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, two, usual
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
-from nasbench_ws.evaluation.fit import belongs, problem_of
+from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number, paragraph
 from nasbench_ws.markup import table as table_of
-from nasbench_ws.metrics.rank import kendall_tau, reported, stability_tau
-from nasbench_ws.metrics.values import rankable
+from nasbench_ws.metrics.rank import reported, stability_tau
 from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
 from nasbench_ws.rankers.plan import Match, Plan
@@ -219,12 +219,13 @@ def leaderboard(
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     where = shipped_results(truth.space.name) if folder is None else Path(folder)
-    there = {path.stem: Result.load(path) for path in sorted(where.glob("*.json"))}
-    found = {name: one for name, one in there.items() if belongs(one, truth)}
-    others = len(there) - len(found)
-    found = {name: one for name, one in found.items() if match in matches(one) or not one.outcome.match}
+    there = facts(where, truth, judge)
+    theirs = {name: one for name, one in there.items() if one.belongs}
+    others = len(there) - len(theirs)
+    theirs = {name: one for name, one in theirs.items() if match in one.matches or not one.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
-    steps = next((one.outcome.steps for one in [*found.values(), *by_name.values()] if one.outcome.match), SCALE.steps)
+    given_steps = [one.outcome.steps for one in by_name.values() if one.outcome.match]
+    steps = [*(one.steps for one in theirs.values() if one.match), *given_steps, SCALE.steps][0]
     for name, one in by_name.items():
         if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
             raise UsageError(
@@ -239,47 +240,52 @@ def leaderboard(
                 "the leaderboard on all; evaluate it without --valid-images"
             )
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
-        found[name] = one
-    found = {name: one.measured_by(judge) for name, one in found.items()}
+    keys = {name: f"shipped {name}" if name in by_name else name for name in theirs}
+    files = {keys[name]: where / f"{name}.json" for name in theirs}
+    own = {name: one.measured_by(judge) for name, one in by_name.items()}
+    mine = {name: facts_of(one, judge) for name, one in own.items()}
     rows = _rankers(truth, judge, metric)
-    for alike in _alike(found):
+    titles = {one.title for one in theirs.values()} | {row.name for row in rows}
+    for alike in _alike({**{keys[name]: one for name, one in theirs.items()}, **mine}):
         given = [name for name in alike if name in by_name]
-        named = given if isinstance(results, Mapping) and given else [unusual(one) for one in alike.values()]
+        named = [one.title for one in alike.values()]
+        if isinstance(results, Mapping) and given:
+            named = [f"{name} (yours)" if name in titles - {*named} else name for name in given]
         name = " = ".join(dict.fromkeys(named))
-        own = _rows(name, next(iter(alike.values())), metric, judge)
-        rows += [replace(row, given=bool(given), files=tuple(alike)) for row in own]
+        some = _rows(name, next(iter(alike.values())), metric)
+        rows += [replace(row, given=bool(given), files=tuple(alike)) for row in some]
     rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
     networks = len(judge) if not truth.firsts.all() else 0
+    found = Results({**files, **own}, judge)
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, left_out=others
     )
 
 
-def _alike(results: Mapping[str, Result]) -> list[dict[str, Result]]:
+def _alike(known: Mapping[str, Facts]) -> list[dict[str, Facts]]:
     """Results that are one experiment under several names: the same scores, to the last bit."""
-    found: dict[bytes, dict[str, Result]] = {}
-    for name, one in results.items():
-        key = b"".join(mode.encode() + scores.tobytes() for mode, scores in sorted(one.outcome.scores.items()))
-        found.setdefault(key, {})[name] = one
+    found: dict[str, dict[str, Facts]] = {}
+    for name, one in known.items():
+        found.setdefault(one.scores, {})[name] = one
     return list(found.values())
 
 
-def _rows(name: str, result: Result, metric: str, table: GroundTruth) -> list[Row]:
+def _rows(name: str, one: Facts, metric: str) -> list[Row]:
     """One for each way of batch norm; none where every instance diverged."""
-    rows = []
-    for mode, scores in result.among(table).outcome.scores.items():
-        usable, measured = rankable(scores), result.under(mode)
-        if metric in measured:
-            s_tau = stability_tau(usable).mean if len(usable) > 1 else math.nan
-            kind = "super-net" if result.outcome.match else "ranker"
-            row = _row(name, kind, mode, measured[metric], s_tau, result.outcome.cost.macs)
-            several = len(usable) > 1 and kind == "super-net"  # others may have looked at seeds of the table
-            ensemble = kendall_tau(usable.mean(axis=0), table.truth) if several else math.nan
-            partial = measured["partial_tau"].mean if "partial_tau" in measured else math.nan
-            rows.append(replace(row, partial_tau=partial, ensemble=ensemble))
+    rows, kind = [], "super-net" if one.match else "ranker"
+    for mode, reading in one.readings.items():
+        if metric in reading.figures:
+            mean, std, low, high, n = reading.figure(metric)
+            partial = reading.figure("partial_tau")[0] if "partial_tau" in reading.figures else math.nan
+            rows.append(
+                Row(
+                    0, name, kind, mode, mean, std, (low, high), n, number_of(reading.s_tau), one.macs, partial,
+                    number_of(reading.ensemble),
+                )
+            )  # fmt: skip
     return rows
 
 

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nasbench_ws.errors import ResultError
+from nasbench_ws.evaluation.board_facts import file_of
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.results.compare import matches, unusual
+from nasbench_ws.results.compare import unusual
 from nasbench_ws.results.result import Result
 
+MATCH = "child-updates"
 SPACE = "deeper64"  # whose results have no space in their names
 
 
@@ -66,10 +68,9 @@ def _shipped(space: str, name: str) -> NamedResult | None:
     if Path(name).name == name and path.is_file():
         result = Result.load(path)
         return NamedResult(unusual(result), result, ships=True)
-    for result in map(Result.load, sorted(folder.glob("*.json"))):
-        if unusual(result) == name.replace("->", "-") and "child-updates" in matches(result):
-            return NamedResult(unusual(result), result, ships=True)
-    return None
+    title = name.replace("->", "-")
+    found = file_of(title, folder, MATCH)
+    return None if found is None else NamedResult(title, Result.load(found), ships=True)
 
 
 def read_results(names: Sequence[str], space: str | None = None) -> list[NamedResult]:

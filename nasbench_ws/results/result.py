@@ -28,7 +28,6 @@ from nasbench_ws.results.assessment import Assessment, Metric
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.plot import ResultPlot
-from nasbench_ws.results.schema import from_json, to_json
 from nasbench_ws.results.text import render
 from nasbench_ws.results.truth import GroundTruth, children_of, once, places_of
 
@@ -119,6 +118,8 @@ class Result:
     @cached_property
     def data(self) -> Mapping[str, Any]:
         """The JSON object of a file; NaN is None."""
+        from nasbench_ws.results.schema import to_json  # .06 s, which whoever reads no file is spared
+
         return to_json(self.outcome, self.assessment)
 
     def __getitem__(self, key: str) -> Any:
@@ -136,6 +137,8 @@ class Result:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Result:
         """The result that `to_dict` gave. ResultError names the key that is wrong and its value."""
+        from nasbench_ws.results.schema import from_json
+
         return cls(*from_json(data))
 
     def save(self, path: str | Path) -> None:

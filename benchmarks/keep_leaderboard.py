@@ -1,0 +1,52 @@
+"""Measure what ships for the leaderboard, and write data/leaderboard.json, so that nothing is read to show it.
+
+    python benchmarks/keep_leaderboard.py            # says what would change
+    python benchmarks/keep_leaderboard.py --write    # and writes the file
+
+Run it again when a result or a table ships, or when what they are measured by changes; until then what changed is read
+and measured at each call, and tests/evaluation/test_board_facts.py fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from nasbench_ws import load
+from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, digest_of, facts_of
+from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.fit import belongs
+from nasbench_ws.json_files import read_record, write_record
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.truth import judged
+from nasbench_ws.tables.table import Table, shipped
+
+PATH = Path(__file__).resolve().parent.parent / "data" / KEPT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help=f"write {PATH.name}")
+    write = parser.parse_args().write
+    there = msgspec.convert(read_record(PATH, FORMAT) if PATH.exists() else {}, dict[str, dict[str, Facts]])
+    tables = [table for table in map(load, shipped()) if not table.foreign]
+    here = {table.digest: measured(table) for table in tables}
+    count = sum(map(len, here.values()))
+    print("nothing changes" if here == there else f"{count} results, {PATH.name} is to be written")
+    if write:
+        write_record(PATH, FORMAT, msgspec.to_builtins(here))
+
+
+def measured(table: Table) -> dict[str, Facts]:
+    """Of every result that ships of the table's space."""
+    judge, found = judged(table, allow_missing=False), {}
+    for path in sorted(shipped_results(table.space.name).glob("*.json")):
+        result = Result.load(path)
+        found[path.stem] = facts_of(result, judge, sha256=digest_of(path), fits=belongs(result, table))
+    return found
+
+
+if __name__ == "__main__":
+    main()
