@@ -22,6 +22,8 @@ _MOST_INSTANCES = 100_000
 def detectable(std_error: float, df: float, *, power: float = POWER, level: float = 0.95) -> float:
     """The difference that a test with this standard error and degrees of freedom finds with a chance of `power`.
 
+    Infinite below one degree of freedom.
+
     >>> round(detectable(0.08 * (2 / 3) ** 0.5, 4), 3)         # three instances a side, s.d. .08, variances unknown
     0.246
     """
@@ -29,17 +31,13 @@ def detectable(std_error: float, df: float, *, power: float = POWER, level: floa
         raise MetricError(f"power={power}: it must be a fraction between 0 and 1, such as 0.8")
     if df > 1e4:
         return float(quantile((1 + level) / 2, math.inf) + quantile(power, math.inf)) * std_error
-    from scipy import optimize, special  # half a second of the processor
+    if df < 1:
+        return math.inf  # intervals of less than one degree of freedom are too wide to find anything
+    from scipy import special
 
-    critical = float(quantile((1 + level) / 2, df))
-
-    def short(shift: float) -> float:  # the chance of finding the wrong side is left out
-        return 1 - float(special.nctdtr(df, shift, critical)) - power
-
-    most = critical + 1.0
-    while short(most) < 0:
-        most *= 1.25
-    return float(optimize.brentq(short, 0.0, most, xtol=1e-6)) * std_error
+    # The shift at which the noncentral t lies below the critical value with the chance of missing it; that of finding
+    # the wrong side is left out.
+    return float(special.nctdtrinc(df, 1 - power, quantile((1 + level) / 2, df))) * std_error
 
 
 def instances_needed(

@@ -16,7 +16,7 @@ from nasbench_ws.rankers.alone import Curves, alone
 from nasbench_ws.rankers.base import Ranker
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.predictor import predicted
-from nasbench_ws.rankers.rows import ROWS
+from nasbench_ws.rankers.rows import ROWS, options
 from nasbench_ws.rankers.scored import Known, RandomOrder, Scored
 from nasbench_ws.rankers.scores_file import read_scores
 from nasbench_ws.sharing.strategies import BUILT_IN as STRATEGIES
@@ -137,6 +137,7 @@ def ranker(given: Any, plan: Plan, table: Table) -> Ranker:
         if head in NAMED:
             return NAMED[head].make(rest, table)
         if head in ROWS:
+            options(given)  # before torch is imported
             return _trained(replace(plan, strategy=given), None)
         if head in STRATEGIES:
             return _sharing(replace(plan, strategy=given), None)

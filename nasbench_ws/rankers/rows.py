@@ -1,17 +1,18 @@
 """The ways of training shared weights that are built in, by name, and how each differs from its paper.
 
     ROWS["darts"].help, ROWS["darts"].differences
-    made("darts:second", "darts:lr=0.05")       # the object that trains; a module is imported when it is made
+    options("darts:lr=0.05")                    # what is asked of it, or a UsageError
+    made("darts:second")                        # the object that trains; its module is imported when it is made
 
-`nasbench-ws strategies` lists this without torch.
+`nasbench-ws strategies` lists this, and a wrong name is refused, without torch.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import ast
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError, near_misses
@@ -222,21 +223,22 @@ ROWS: dict[str, Row] = {
 
 def made(name: str) -> Any:
     """The object behind a name such as `darts:second`. UsageError for arguments that it does not take."""
-    head, *arguments = name.split(":")
-    row = ROWS[head]
-    module, _, attribute = row.where.partition(":")
-    kind = getattr(importlib.import_module(f"nasbench_ws.rankers.{module}"), attribute)
-    return kind(**options(name, row.usage, arguments, dataclasses.fields(kind), getattr(kind, "first", "")))
+    found = options(name)
+    module, _, attribute = ROWS[name.partition(":")[0]].where.partition(":")
+    return getattr(importlib.import_module(f"nasbench_ws.rankers.{module}"), attribute)(**found)
 
 
-def options(
-    name: str, usage: str, arguments: Iterable[str], fields: Iterable[dataclasses.Field[Any]], first: str = ""
-) -> dict[str, Any]:
-    """Arguments as fields of a dataclass: `word` is a flag, or the value of the field `first`; `key=value` any other.
+def options(name: str) -> dict[str, Any]:
+    """The arguments in a name: `word` is a flag, or the value of the row's first option; `key=value` any other.
 
-    UsageError says how the name is written.
+    UsageError says how the name is written. Needs no torch, so that a wrong name is refused at once.
+
+    >>> options("darts:second:lr=0.05"), options("kshot:4")
+    ({'second': True, 'lr': 0.05}, {'k': 4})
     """
-    kinds: dict[str, Any] = {one.name: type(one.default) for one in fields}
+    head, *arguments = name.split(":")
+    usage = ROWS[head].usage
+    kinds, first = _fields(ROWS[head].where)
     found: dict[str, Any] = {}
     for argument in arguments:
         key, equals, text = argument.partition("=")
@@ -250,6 +252,25 @@ def options(
         except ValueError:
             raise UsageError(f"{name}: {key} is {text!r}, not {WORDS[kinds[key]]}; write {usage}") from None
     return found
+
+
+def _fields(where: str) -> tuple[dict[str, type], str]:
+    """A class's options, each with its kind, and which one is written without its name ("": none).
+
+    Read from its source: to import it would be to import torch.
+    """
+    module, _, attribute = where.partition(":")
+    source = Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
+    (body,) = (one.body for one in ast.parse(source).body if isinstance(one, ast.ClassDef) and one.name == attribute)
+    kinds: dict[str, type] = {}
+    first = ""
+    for line in body:
+        match line:
+            case ast.AnnAssign(target=ast.Name("first"), value=ast.Constant(str(name))):
+                first = name
+            case ast.AnnAssign(target=ast.Name(name), annotation=ast.Name(), value=ast.Constant(default)):
+                kinds[name] = type(default)  # what is no option is a ClassVar or a field(...)
+    return kinds, first
 
 
 WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "a flag"}

@@ -92,6 +92,8 @@ REFUSED = [
     (["evaluate", "ful"], 6),
     (["evaluate", "absent.py:Mine"], 6),
     (["check", "ful"], 6),
+    (["evaluate", "darts:lr=x"], 2),
+    (["evaluate", "wann:half"], 2),
     (["evaluate", "full", "--batch-norm", "runing"], 2),
     (["evaluate", "full", "--recipe", "epoch=3"], 2),
     (["evaluate", "full", "--table", "fashion15"], 4),

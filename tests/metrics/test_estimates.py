@@ -229,6 +229,18 @@ def test_a_detectable_difference_is_found_four_times_in_five(df, n):
     assert np.mean(stats.ttest_ind(a, b, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.01)
 
 
+@pytest.mark.parametrize("df", [1, 2.5, 4, 20.3, 146])
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+def test_a_detectable_difference_is_where_the_power_is_that(df, power):
+    shift, critical = detectable(1, df, power=power), stats.t.ppf(0.975, df)
+    assert stats.nct.sf(critical, df, shift) == pytest.approx(power, abs=1e-5)
+
+
+def test_less_than_one_degree_of_freedom_detects_nothing():
+    assert detectable(0.1, 0.3) == math.inf
+    assert 8 < instances_needed(0.1, 0.08, prior_df=0.3) <= 12  # looked for from one instance on
+
+
 def test_instances_needed_are_the_fewest_that_detect_it():
     for gap, prior_df in ((0.05, 0), (0.1, 0), (0.1, 11), (0.2, 30)):
         n = instances_needed(gap, 0.08, prior_df=prior_df)

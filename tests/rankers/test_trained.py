@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.rankers.plan import BACKWARD, Plan
 from nasbench_ws.rankers.readouts import additive, expected_best, perturbation
 from nasbench_ws.rankers.relaxed.darts import Darts, unrolled
-from nasbench_ws.rankers.rows import ROWS, made
+from nasbench_ws.rankers.rows import ROWS, made, options
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.rankers.trained import Trained
 from nasbench_ws.results.gates import best_additive, remarks
@@ -315,6 +316,14 @@ def test_a_name_that_is_not_written_so(name: str, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         made(name)
     assert str(caught.value) == text
+
+
+def test_a_name_s_options_are_those_of_the_class_behind_it() -> None:
+    for name in VARIANTS:
+        way, asked = made(name), options(name)
+        defaults = {one.name: one.default for one in dataclasses.fields(way) if one.init}
+        assert {key: getattr(way, key) for key in defaults} == {**defaults, **asked}
+    assert (options("kshot:4"), options("oneshot:0.1:fan=node")) == ({"k": 4}, {"rate": 0.1, "fan": "node"})
 
 
 @pytest.mark.slow  # a process for each
