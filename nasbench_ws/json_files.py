@@ -73,8 +73,13 @@ ENVELOPE = ("format", "schema_version", "digest")
 
 
 def write_record(path: Path, kind: str, data: Mapping[str, Any]) -> None:
-    """Write an object without NaN. OutputError names what hinders."""
+    """Write an object without NaN. OutputError names what hinders.
+
+    Halves of surrogate pairs, as in the names of files that are not UTF-8, are written out: no text holds them.
+    """
     whole = {"format": kind, "schema_version": SCHEMA_VERSION, **data}
+    if "\\ud" in json.dumps(whole):
+        whole = _of_letters(whole)
     text = json.dumps({**whole, "digest": digest(whole)}, separators=(",", ":"), allow_nan=False)
     with refusal(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +133,21 @@ def _parsed(text: bytes) -> Any:
     if TOO_LONG not in text.translate(DIGITS):  # ten times as fast as a regular expression
         with contextlib.suppress(msgspec.MsgspecError, RecursionError):
             return msgspec.json.decode(text)
-    return json.loads(text, parse_int=_whole)
+    data = json.loads(text, parse_int=_whole)
+    if data != _of_letters(data):
+        raise ValueError("a text in it has half of a surrogate pair, which is no letter")
+    return data
+
+
+def _of_letters(value: Any) -> Any:
+    """The value with halves of surrogate pairs, in texts and in names, written out."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_of_letters(key): _of_letters(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_of_letters(item) for item in value]
+    return value
 
 
 def _whole(text: str) -> int:

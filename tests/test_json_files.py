@@ -67,6 +67,15 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, data: dict[str, An
     assert read_record(path, KIND) == data
 
 
+def test_names_that_are_not_utf_8_are_written_out_and_no_half_of_a_pair_is_read(path: Path) -> None:
+    """os.fsdecode gives such halves for a file's name in Latin-1; msgspec, which reads results, raises for them."""
+    write_record(path, KIND, {"strategy": "caf\udce9.py", "inside": [{"\ud800": "\U0001f600"}]})
+    assert read_record(path, KIND) == {"strategy": r"caf\udce9.py", "inside": [{r"\ud800": "\U0001f600"}]}
+    said = rewritten(path, lambda data: data.update(strategy="\ud800"), honest=True)
+    whole = "a text in it has half of a surrogate pair, which is no letter"
+    assert said == f"{path} is not a whole file of a {KIND} ({whole}); {REMEDY}"
+
+
 def test_the_file_is_json_with_an_envelope(path: Path) -> None:
     data = json.loads(path.read_text())
     assert list(data) == ["format", "schema_version", "name", "values", "inside", "digest"]

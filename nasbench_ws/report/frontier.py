@@ -49,7 +49,8 @@ class Point:
 
 
 def frontier(truth: Table, judge: GroundTruth, results: Sequence[Result]) -> Section | None:
-    """The figure with a table of what stands on the front; None where no standalone training was recorded.
+    """The figure with a table of what stands on the front; None where no standalone training was recorded,
+    or none costs anything.
 
     Args:
         truth: whose curves are stopped early.
@@ -62,6 +63,8 @@ def frontier(truth: Table, judge: GroundTruth, results: Sequence[Result]) -> Sec
     if np.isnan(known.valid_accuracy).any() or np.isnan(known.train_loss).any():
         return None
     unit = float(alone(known, float(known.epochs[-1])).cost.macs)
+    if not unit > 0:  # a stranger's table may say so
+        return None
     lines = standalone(known, judge, unit)
     points = []
     for one in results:

@@ -24,19 +24,14 @@ from nasbench_ws.space.registry import space_to_dict
 from nasbench_ws.tables.columns import (
     ATTRIBUTES,
     CURVES,
-    DIVERGED,
-    FAILED,
     FORMAT,
-    METRICS,
     MISSING,
     NAMES,
-    OK,
-    PUBLISHED,
-    STATUSES,
     Content,
     canonical_json,
 )
 from nasbench_ws.tables.form import form_problems, identity_problems
+from nasbench_ws.tables.values import value_problems
 
 
 def root_attributes(
@@ -73,7 +68,7 @@ def problems(content: Content) -> list[str]:
     found = list(identity_problems(content))
     if found and content.version > 1:  # which children the rows are of is not known
         return found
-    return [*found, *_root_problems(content), *_child_problems(content), *_run_problems(content)]
+    return [*found, *_root_problems(content), *_child_problems(content), *value_problems(content)]
 
 
 def _root_problems(content: Content) -> Iterator[str]:
@@ -84,15 +79,6 @@ def _root_problems(content: Content) -> Iterator[str]:
             yield "it has neither a recipe nor a source, which says where its numbers come from"
     else:
         yield from _recipe_problems(content)
-    for axis in ("seeds", "epochs"):
-        values = content.columns[axis]
-        if not (np.isfinite(values).all() and (np.diff(values) > 0).all() and values[0] >= 0):
-            yield f"its {axis} are {values.tolist()}; they must rise, from 0 or more"
-    environment, missing = content.columns.get("environment"), content.columns["status"] == MISSING
-    if environment is not None and (
-        (environment < -1) | (environment >= len(content.environments)) | ((environment == -1) != missing)
-    ).any():
-        yield f"its environment must be -1 where a run is missing, else below {len(content.environments)}"
 
 
 def _recipe_problems(content: Content) -> Iterator[str]:
@@ -119,66 +105,19 @@ def _child_problems(content: Content) -> Iterator[str]:
         expected = {name: whole[name][rows] for name in ("spec", "name", "hash", "params", "macs")}
     for name in ("spec", "name", "params", "macs", *(["hash"] if content.version > 1 else [])):
         there = content.columns.get(name)
-        if there is None:
+        if there is None or name not in expected:
             continue
-        wrong = np.flatnonzero(there != expected[name] if name in expected else there < 0)
+        differs = there != expected[name]
+        wrong = np.flatnonzero(differs if there.dtype.kind == "S" else differs & (there >= 0))  # less: values.py
         if len(wrong):
-            must = _text(expected[name][wrong[0]]) if name in expected else "0 or more"
-            yield f"its {name} of {content.space[rows[wrong[0]]].name} is {_text(there[wrong[0]])}, and must be {must}"
-    isomorph = content.columns.get("isomorph")
-    if isomorph is not None:
-        place = np.searchsorted(rows, isomorph)
-        known = (isomorph >= 0) & (isomorph <= rows) & (rows[np.minimum(place, len(rows) - 1)] == isomorph)
-        wrong = np.flatnonzero(~known | (isomorph[np.where(known, place, 0)] != isomorph))
-        if len(wrong):
-            yield (
-                f"its isomorph of {content.space[rows[wrong[0]]].name} is {isomorph[wrong[0]]}, and must be the index "
-                "of the first row that computes the same"
-            )
+            child, must = content.space[rows[wrong[0]]], _text(expected[name][wrong[0]])
+            yield f"its {name} of {child.name} is {_text(there[wrong[0]])}, and must be {must}"
 
 
 def names_of(space: Space, rows: NDArray[np.int64]) -> dict[str, NDArray[np.bytes_]]:
     """Hash, spec and name of the children in these places."""
     children = [space[row] for row in rows.tolist()]
     return {name: np.array([getattr(child, name) for child in children]).astype("S") for name in NAMES}
-
-
-def _run_problems(content: Content) -> Iterator[str]:
-    columns, children, rows = content.columns, content.space, content.rows
-    curves = {name: content.curve(name) for name in CURVES if name in columns}
-    status = columns["status"]  # (A, S)
-
-    def where(wrong: NDArray[Any]) -> str:
-        place = tuple(np.argwhere(wrong)[0])
-        epoch = f" at epoch {columns['epochs'][place[2]]:g}" if len(place) > 2 else ""
-        return f"{children[rows[place[0]]].name} with seed {columns['seeds'][place[1]]}{epoch}"
-
-    wrong = (status < 0) | (status >= len(STATUSES))
-    if wrong.any():
-        yield f"its status of {where(wrong)} is {status[wrong][0]}; it must be 0 to {len(STATUSES) - 1}"
-    for name, column in curves.items():  # (A, S, E)
-        wrong = np.isinf(column) | (column < 0) | ((column > 1) if name.endswith("_accuracy") else False)
-        if wrong.any():
-            limits = "in [0, 1]" if name.endswith("_accuracy") else "finite and at least 0"
-            yield f"its {name} of {where(wrong)} is {column[wrong][0]}; it must be {limits}, or NaN"
-        wrong = np.isnan(column) & (status == OK)[..., None]
-        if content.foreign:
-            wrong[..., :-1] = False  # others may have looked at the end alone
-            wrong &= name == content.truth
-        if wrong.any():
-            yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
-        wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
-        if wrong.any():
-            ended = STATUSES[status[wrong.any(2)][0]]
-            yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"
-    wrong = np.isnan(curves[content.truth][..., -1]) & (status == PUBLISHED)
-    if wrong.any():
-        yield f"its last {content.truth} of {where(wrong)} is NaN, and its status is published"
-    absent = np.isnan(np.stack([curves[name] for name in METRICS if name in curves]))  # (5, A, S, E)
-    ragged = (absent.any(0) != absent.all(0)).any(2) | (absent[0, ..., :-1] & ~absent[0, ..., 1:]).any(2)
-    wrong = (status == DIVERGED) & (ragged | ~absent[0, ..., -1])
-    if wrong.any():
-        yield f"its run of {where(wrong)} diverged; from some epoch on, and at the last, all must be NaN"
 
 
 def _text(value: Any) -> str:

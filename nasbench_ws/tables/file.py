@@ -39,6 +39,7 @@ from nasbench_ws.tables.columns import (
     columns_of,
 )
 from nasbench_ws.tables.form import Form, form_problems, identity_problems
+from nasbench_ws.tables.values import value_problems
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,8 +120,17 @@ def column_attributes(name: str) -> dict[str, Any]:
 
 
 def read_table(path: str | Path) -> Content:
-    """The table in a file: its form, its digest and its rows' identities checked. TableError says what is wrong."""
-    return _read(Path(path))[0]
+    """The table in a file: form, digest, children and values checked. TableError says what is wrong.
+
+    Not asked: whether parameters and multiply-adds are those of the children, which takes a network of each (`verify`).
+    """
+    content = _read(Path(path))[0]
+    try:
+        for problem in value_problems(content):
+            raise TableError(f"{path} is not a table to use: {problem}; {REMEDY}")
+    except (ValueError, LookupError, ArithmeticError) as error:  # texts of the root that only the values ask for
+        raise TableError(f"{path} is not a table to use: {error}; {REMEDY}") from error
+    return content
 
 
 def verify(path: str | Path) -> list[str]:

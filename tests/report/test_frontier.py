@@ -11,7 +11,8 @@ import pytest
 from nasbench_ws.rankers.named import curves
 from nasbench_ws.report.frontier import Point, frontier, on_front, standalone
 from nasbench_ws.results.result import Result
-from nasbench_ws.tables.table import load
+from nasbench_ws.tables.columns import Content
+from nasbench_ws.tables.table import Table, load
 
 
 def test_the_front_is_what_nothing_cheaper_beats() -> None:
@@ -55,3 +56,5 @@ def test_the_section_of_a_table(make: Callable[..., Result], tiny: Any, quick: N
     holed = tiny.remade(tiny.recipe, status=1)
     assert frontier(holed, holed, []) is None
     assert frontier(load("nasbench201-cifar10"), load("nasbench201-cifar10"), []) is None
+    free = Content(tiny.table.content.attributes, {**tiny.table.content.columns, "macs": np.zeros(64, "<i8")})
+    assert frontier(Table(free, "free"), Table(free, "free"), []) is None

@@ -25,6 +25,7 @@ ODD: tuple[Any, ...] = (
 )  # fmt: skip
 
 
+MERGE = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
 SLOW = [pytest.param(part, marks=pytest.mark.slow) for part in ("macro", "recipe")]  # CI runs them
 
 
@@ -60,6 +61,32 @@ def test_equal_hashes_are_found_in_a_moment() -> None:
         "its hash 59048 stands in more than one row: [59040, 59041, 59042, 59043, 59044, 59045, 59046, 59047] and 1 "
         "more"
     )
+
+
+FORGED: dict[str, tuple[Any, str]] = {
+    "test_accuracy": (-np.inf, "its test_accuracy of 112 with seed 1 at epoch 1 is -inf; it must be in [0, 1], or NaN"),
+    "valid_accuracy": (np.nan, "its valid_accuracy of 112 with seed 1 at epoch 1 is NaN, and the run's status is ok"),
+    "seconds": (-1.0, "its seconds of 112 with seed 1 at epoch 1 is -1.0; it must be finite and at least 0, or NaN"),
+    "status": (9, "its status of 112 with seed 1 is 9; it must be 0 to 4"),
+    "environment": (7, "its environment must be -1 where a run is missing, else below 1"),
+    "macs": (-5, "its macs of 112 is -5, and must be 0 or more"),
+    "epochs": (np.inf, "its epochs are [0.5, inf]; they must rise, from 0 or more"),
+    "seeds": (0, "its seeds are [0, 0, 2]; they must rise, from 0 or more"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_values_that_cannot_be_are_met_when_a_table_is_opened(tiny: Any, tmp_path: Path, name: str) -> None:
+    """Not by `verify` alone: a query would print an infinity as JSON, and a figure end in a traceback."""
+    value, said = FORGED[name]
+    columns = dict(tiny.table.content.columns)
+    columns[name] = columns[name].copy()
+    columns[name][(1, 1, 1)[: columns[name].ndim]] = value
+    path = tmp_path / "forged.h5"
+    path.write_bytes(written(Content(tiny.table.content.attributes, columns)))
+    with pytest.raises(TableError) as caught:
+        load(path)
+    assert str(caught.value) == f"{path} is not a table to use: {said}; {MERGE}"
 
 
 def test_a_table_is_read_from_the_bytes_that_were_checked(
