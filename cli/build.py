@@ -149,9 +149,11 @@ def train(
 
     from nasbench_ws.images.dataset import SPLITS
     from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.space.registry import known_space
     from nasbench_ws.tables.table import load
 
     opened = load(table)
+    known_space(opened.space)  # refuses a --space that is another
     arch = opened.space.architecture(architecture)
     if not opened.firsts[arch.index]:
         first = opened.space[opened.column("isomorph").item(arch.index)]

@@ -31,10 +31,12 @@ def check(strategy: str, table: str, as_json: bool) -> None:
       nasbench-ws check my.py:MyStrategy
     """
     from nasbench_ws.sharing.strategies import BUILT_IN, PLUGINS, resolve
+    from nasbench_ws.space.registry import known_space
     from nasbench_ws.tables.table import load
     from nasbench_ws.training.hooks import is_trainer
 
     opened, strategy = load(table), PLUGINS.whole_name(strategy)
+    known_space(opened.space)  # refuses a --space that is another
     if strategy.partition(":")[0] not in BUILT_IN and is_trainer(PLUGINS.found(strategy)[0]):
         from nasbench_ws.testing import check_trainer
 

@@ -120,9 +120,11 @@ def _describe(name: str, table: str, as_json: bool) -> None:
     from nasbench_ws.sharing.schedules import name_of
     from nasbench_ws.sharing.strategies import PLUGINS, of_instance, resolve
     from nasbench_ws.space.child import child_network, parameter_count
+    from nasbench_ws.space.registry import known_space
     from nasbench_ws.tables.table import load
 
     opened, name = load(table), PLUGINS.whole_name(name)
+    known_space(opened.space)  # refuses a --space that is another
     children = list(opened.space)
     strategy = resolve(of_instance(name, 0), opened.space, opened.macro)
     parts = components(opened.macro, children, strategy.key)

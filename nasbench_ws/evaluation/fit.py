@@ -1,7 +1,7 @@
 """Whether scores and a table are of the same thing: the same children, networks and images.
 
     problem_of(recipe, table)                   # what that recipe ranks; UsageError where the table is of another
-    misfit(result.outcome.recipe, table)        # "images", or None
+    belongs(result, table)                      # may it stand beside the table's
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import Any
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.recipe import Recipe
+from nasbench_ws.results.misfit import misfit
 from nasbench_ws.results.result import Result
 from nasbench_ws.space.code import operation_codes, other_code
 from nasbench_ws.space.problem import Problem
-from nasbench_ws.space.registry import SPACES
+from nasbench_ws.space.registry import known_space
 from nasbench_ws.tables.table import Table
 
 
@@ -33,12 +34,7 @@ def problem_of(recipe: Mapping[str, Any], table: Table) -> Problem:
             f"recipe {name} is {ours!r}, and the table's is {stored!r}; a super-net is compared with "
             f"children of the same kind: leave {name} as it is, or build a table with {ours!r}"
         )
-    known = SPACES.get(table.space.name, table.space)
-    if known != table.space:
-        raise UsageError(
-            f"the table's space is {table.space!r}, and here {known!r} is registered; their children are not the same: "
-            "register the table's, or give yours a name of its own"
-        )
+    known = known_space(table.space)
     codes = operation_codes(known)
     for environment in table.content.environments if codes else ():
         other = other_code(environment["versions"], codes)
@@ -47,17 +43,7 @@ def problem_of(recipe: Mapping[str, Any], table: Table) -> Problem:
                 f"{table.name} was made by other code than is here: {other}; a super-net is compared with children of "
                 "the same operations: take the code as it was, or build the table again"
             )
-    return Problem.of(Recipe.from_dict(recipe), known)  # the known one travels with its file
-
-
-def misfit(recipe: Mapping[str, Any], table: Table) -> str | None:
-    """The first key of a recipe by which it ranks something else than the table; None where it does not."""
-    if not recipe:
-        return None
-    ours = Recipe.from_dict(recipe)
-    if ours.space != table.space.name:
-        return "space"
-    return Problem.of(ours, table.space).difference(Problem.of(table.recipe, table.space))
+    return Problem.of(Recipe.from_dict(recipe), known)
 
 
 def belongs(one: Result, table: Table) -> bool:

@@ -35,7 +35,21 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from nasbench_ws.space.cell import Space
+
 FORMAT = "nasbench-ws result"
+
+
+def check_children(outcome: Outcome, space: Space, name: str) -> None:
+    """ResultError where an outcome is not of a space's children, in its order, as `name`'s are.
+
+    Spaces of one name may differ: by operations in another order, a score would go to another child.
+    """
+    if outcome.children != tuple(child.hash for child in space):
+        raise ResultError(
+            f"the scores of {outcome.strategy} are of {len(outcome.children)} children, and those of {name} "
+            "are others; measure it against a table of the same space"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +65,7 @@ class Result:
 
         ResultError where the table's children are others.
         """
-        if outcome.children != tuple(child.hash for child in table.space):
-            raise ResultError(
-                f"the scores of {outcome.strategy} are of {len(outcome.children)} children, and those of {table.name} "
-                "are others; measure it against a table of the same space"
-            )
+        check_children(outcome, table.space, table.name)
         judge = once(table)
         return cls(outcome, assess_outcome(outcome.among(places_of(judge)), judge))
 
@@ -75,17 +85,15 @@ class Result:
     def among(self, table: GroundTruth) -> Result:
         """With the scores of the table's children alone, for what shows them; measured as it is.
 
-        Itself where it has no others. ResultError where it lacks some.
+        Itself where it has no others. ResultError where it is of other children.
         """
         table = once(table)
         places, own = places_of(table), self.outcome.children
-        if places is None or own == tuple(table.space[place].hash for place in places):
+        if places is not None and own == tuple(table.space[place].hash for place in places):
             return self
-        if len(own) != len(table.space):
-            raise ResultError(
-                f"{self.outcome.strategy} has scores of {len(own)} children, and {table.name} are others; evaluate it "
-                "on that table"
-            )
+        check_children(self.outcome, table.space, table.name)
+        if places is None:
+            return self
         return Result(self.outcome.among(places), self.assessment)
 
     @property

@@ -14,7 +14,8 @@ import dataclasses
 import numpy as np
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.results.result import Result
+from nasbench_ws.results.misfit import misfit
+from nasbench_ws.results.result import Result, check_children
 from nasbench_ws.search.oracle import Array, Oracle, Rules
 from nasbench_ws.tables.table import Table
 
@@ -35,17 +36,23 @@ def supernet_oracle(
 
     Args:
         result: its primary readout's scores are shown.
-        table: of the same children.
+        table: of the same children, in the same networks, of the same images.
         rules: noise and repeats do not matter: a super-net gives one score.
         scored_images: what a look costs, in images of a forward pass; None: as the result says.
+
+    Raises:
+        ResultError: the result is of other children.
+        UsageError: it is of other networks or images, ranks nothing, or cannot be charged.
     """
     rules = Rules() if rules is None else rules
+    outcome = result.outcome
+    check_children(outcome, table.space, table.name)
+    other = misfit(outcome.recipe, table)
+    if other is not None:
+        raise UsageError(f"{outcome.strategy} is of other {other} than {table.name}; give a result of this table")
     scores = result.scores[np.isfinite(result.scores).any(axis=1)]
-    if scores.ndim != 2 or not len(scores) or scores.shape[1] != len(table.space):
-        raise UsageError(
-            f"the result scores {scores.shape[-1]} children in {len(scores)} instances that did not diverge, and "
-            f"{table.name} has {len(table.space)}; give a result of this table"
-        )
+    if not len(scores):
+        raise UsageError(f"{outcome.strategy} ranks nothing: every instance diverged; take another result")
     base = Oracle.of(table, rules)
     if not np.isfinite(base.evaluation_macs):
         raise UsageError(

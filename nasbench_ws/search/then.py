@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from nasbench_ws.errors import SearcherError, near_misses
 from nasbench_ws.metrics import nan_as_worst
-from nasbench_ws.results.result import Result
+from nasbench_ws.results.result import Result, check_children
 from nasbench_ws.search.oracle import Seen
 from nasbench_ws.search.searcher import Ask, Setting, or_worst
 from nasbench_ws.search.supernet import images_of_a_look
+from nasbench_ws.space.cell import Space
 
 COUNTS = ("params", "macs")
 
@@ -40,14 +41,9 @@ class Then:
         if ranker in COUNTS:
             scores = np.asarray(getattr(setting, ranker), dtype=np.float64)
         else:
-            matrix, training, images = rankings(ranker)
+            matrix, training, images = rankings(ranker, setting.space)
             self.instance = int(rng.integers(len(matrix)))
             scores = matrix[self.instance]
-        if len(scores) != len(setting.space):
-            raise SearcherError(
-                f"{ranker} scores {len(scores)} children, and {setting.space.name} has {len(setting.space)}; give a "
-                "ranking of this space"
-            )
         if ranker not in COUNTS:
             networks = np.arange(len(scores)) if setting.networks is None else np.unique(setting.networks)
             self.macs_before = training + images * float(setting.macs[networks].sum())
@@ -93,11 +89,15 @@ def ranking_file(ranker: str) -> Path | None:
 
 
 @functools.lru_cache(maxsize=8)
-def rankings(ranker: str) -> tuple[NDArray[np.float64], float, int]:
-    """(instances, children) scores, the multiply-adds of training one instance, and how many images score a child."""
+def rankings(ranker: str, space: Space) -> tuple[NDArray[np.float64], float, int]:
+    """(instances, children) scores, the multiply-adds of training one instance, and how many images score a child.
+
+    ResultError where they are of other children than the space's.
+    """
     path = ranking_file(ranker)
     assert path is not None
     result = Result.load(path)
+    check_children(result.outcome, space, space.name)
     usable = result.scores[np.isfinite(result.scores).any(axis=1)]
     if not len(usable):
         raise SearcherError(f"{path} ranks nothing: every instance diverged; take another result")

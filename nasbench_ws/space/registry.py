@@ -61,6 +61,20 @@ def get_space(name: str) -> Space:
     return SPACES[name]
 
 
+def known_space(space: Space) -> Space:
+    """The registered space of the name of a table's space, which travels with its file; or the table's own.
+
+    UsageError where the registered one is another: its children, in its order, are not the table's.
+    """
+    known = SPACES.get(space.name, space)
+    if known != space:
+        raise UsageError(
+            f"the table's space is {space!r}, and here {known!r} is registered; their children are not the same: "
+            "register the table's, or give yours a name of its own"
+        )
+    return known
+
+
 _PLUGINS = Plugins("space", "nasbench_ws.spaces", UsageError, SPACES, SPACES, "nasbench-ws strategies")
 _files: dict[str, Space] = {}  # that have been run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,9 @@ from click.testing import CliRunner
 from nasbench_ws.cli import group
 from nasbench_ws.errors import NasbenchError, StrategyError
 from nasbench_ws.sharing.strategies import PLUGINS
+from nasbench_ws.space import registry
+from nasbench_ws.space.cell import Space
+from nasbench_ws.space.registry import DEEPER64
 
 FILES = {
     "one.py": "class A:\n    def key(self, arch, slot):\n        return arch.operation(slot.edge)\n",
@@ -88,3 +92,17 @@ def test_a_file_of_somebody_elses_is_nobodys_to_delete() -> None:
 
 def test_top_takes_what_there_is() -> None:
     assert len(CliRunner().invoke(group, ["top", "-n", "100", "--csv"]).stdout.splitlines()) == 1 + 64
+
+
+def test_a_space_that_is_not_the_tables_is_refused_where_it_is_given(tmp_path: Path, monkeypatch: Any) -> None:
+    """Also where nothing but its name would have been asked for."""
+    monkeypatch.setattr(registry, "SPACES", {})
+    monkeypatch.setattr(registry, "_files", {})
+    operations = tuple(DEEPER64.operations[::-1])
+    Path("swapped.py").write_text(f"from nasbench_ws import Space\nSPACE = Space('deeper64', 2, {operations})\n")
+    for words in (["train", "111"], ["check", "full"], ["strategies", "full"], ["evaluate", "full"]):
+        said = refused(*words, "--space", "swapped.py:SPACE")
+        assert said == (
+            f"the table's space is {DEEPER64!r}, and here {Space('deeper64', 2, operations)!r} is registered; their "
+            "children are not the same: register the table's, or give yours a name of its own"
+        )

@@ -172,5 +172,6 @@ def test_a_result_of_some_children_alone_has_no_others_to_leave_out(make: Any, h
     with pytest.raises(ResultError) as caught:
         few.among(Among(holed, range(5, 15)))
     assert str(caught.value) == (
-        "full has scores of 61 children, and 10 of 64 children of holed are others; evaluate it on that table"
+        "the scores of full are of 61 children, and those of 10 of 64 children of holed are others; measure it against "
+        "a table of the same space"
     )

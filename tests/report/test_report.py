@@ -162,10 +162,15 @@ def test_another_table_measures_the_same_scores_again(everything: Result, tiny: 
     broken = Result.from_dict({**everything.data, "children": everything["children"][::-1]})
     with pytest.raises(ResultError) as caught:
         broken.against(other)
-    assert str(caught.value) == (
+    others = (
         "the scores of full are of 64 children, and those of tiny are others; measure it against a table of the same "
         "space"
     )
+    assert str(caught.value) == others
+    for draw in (broken.plot.scatter, broken.plot.ranks):
+        with pytest.raises(ResultError) as caught:
+            draw(tiny.table)
+        assert str(caught.value) == others
 
 
 @pytest.mark.parametrize("name", ["tiny", "fashion14"])

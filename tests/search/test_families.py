@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 from small import NINE, oracle
 
-from nasbench_ws.errors import SearcherError, UsageError
+from nasbench_ws.errors import ResultError, SearcherError, UsageError
 from nasbench_ws.results.result import Result
 from nasbench_ws.search import Oracle, Rules, SearchResult, search
 from nasbench_ws.search.compare import area, compare
@@ -20,6 +23,7 @@ from nasbench_ws.search.names import resolve_searcher
 from nasbench_ws.search.repetition import setting_of
 from nasbench_ws.search.supernet import supernet_oracle
 from nasbench_ws.search.text import render
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
@@ -178,12 +182,16 @@ def test_then_trains_the_best_of_a_ranking():
     assert all(set(row) == top for row in result.child.tolist())
 
 
+def shipped_result(name):
+    return Result.load(Path(str(files("nasbench_ws.data"))) / "results" / f"{name}.json")
+
+
 @pytest.fixture(scope="module")
 def shipped():
     from nasbench_ws.search.then import rankings
 
     table = load("fashion14")
-    rankings("shuffle")
+    rankings("shuffle", table.space)
     return table
 
 
@@ -233,10 +241,7 @@ def test_a_ranking_looks_at_each_network_once():
 
 
 def test_search_on_a_super_net_pays_for_it_and_sees_one_instance(shipped):
-    from nasbench_ws.search.then import Path, files
-
-    path = Path(str(files("nasbench_ws.data"))) / "results" / "shuffle.json"
-    full = Result.load(path)
+    full = shipped_result("shuffle")
     world = supernet_oracle(full, shipped, Rules(unit="macs", budget=2e12))
     result = search("spos", world, repetitions=6)
     for r in range(6):
@@ -245,8 +250,33 @@ def test_search_on_a_super_net_pays_for_it_and_sees_one_instance(shipped):
         np.testing.assert_array_equal(shown, full.scores[r % len(full.scores)][result.child[r, :count]])
         first = full.outcome.cost.macs + 10_000 * shipped.column("macs")[result.child[r, 0]]
         assert result.cost[r, 0] == pytest.approx(first)
-    with pytest.raises(UsageError, match=r"the result scores 64 children in .* and small has 8"):
-        supernet_oracle(full, type("T", (), {"name": "small", "space": NINE}))  # type: ignore[arg-type]
+
+
+def test_a_search_takes_no_super_net_of_other_children_or_networks(shipped, tmp_path):
+    """A space may have the name, and the operations in another order: as many children, and others by position."""
+    full = shipped_result("shuffle")
+    turned_round = Space(DEEPER64.name, DEEPER64.nodes, DEEPER64.operations[::-1])
+    text = (
+        "the scores of full are of 64 children, and those of {} are others; measure it against a table of the same "
+        "space"
+    )
+    for space in (turned_round, NINE):
+        with pytest.raises(ResultError) as caught:
+            supernet_oracle(full, type("T", (), {"name": "other", "space": space}))  # type: ignore[arg-type]
+        assert str(caught.value) == text.format("other")
+        with pytest.raises(ResultError) as caught:
+            search("then:shuffle:3", oracle(space), repetitions=2)
+        assert str(caught.value) == text.format(space.name)
+    wider = replace(full, outcome=replace(full.outcome, recipe={**full.outcome.recipe, "channels": 16}))
+    with pytest.raises(UsageError) as caught:
+        supernet_oracle(wider, shipped)
+    assert str(caught.value) == "full is of other channels than fashion14; give a result of this table"
+    nothing = replace(full, outcome=replace(full.outcome, scores={
+        mode: np.full_like(scores, np.nan) for mode, scores in full.outcome.scores.items()
+    }))  # fmt: skip
+    with pytest.raises(UsageError) as caught:
+        supernet_oracle(nothing, shipped)
+    assert str(caught.value) == "full ranks nothing: every instance diverged; take another result"
 
 
 def test_names_say_how_they_are_written():
