@@ -20,6 +20,7 @@ from nasbench_ws.report.results import FIGURES
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
 from nasbench_ws.results.text import LABELS
 from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.training.batch_norm import labelled
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.board_row import Row
@@ -65,8 +66,9 @@ def board_page(
     for one, row in rows:
         anchor = ""
         for name in row.files[:1]:
-            result = one.results[name]
-            anchor = scatters.setdefault(name, (f"c{len(scatters)}", _title(row, result), result))[0]
+            if name not in scatters:
+                scatters[name] = f"c{len(scatters)}", _title(row, one.results[name], one.match), one.results[name]
+            anchor = scatters[name][0]
         lines.append(_line(row, anchor, one.match if row.kind == "super-net" else "any"))
     caption = "Diamonds train no super-net. Lines are 95 % intervals. Hover over a mark for its numbers."
     if others:
@@ -90,12 +92,12 @@ def board_page(
     return page(f"Leaderboard of {truth.name}", sections, about=about, script=SCRIPT)
 
 
-def _title(row: Row, result: Result) -> str:
-    """Of a scatter; the scores are those of the result's first way of batch norm."""
+def _title(row: Row, result: Result, match: str) -> str:
+    """Of a scatter; the scores are the result's own, those of its first way of batch norm or other readout."""
     outcome = result.outcome
-    mode = f", batch norm {outcome.batch_norm}" if row.kind == "super-net" else ""
-    match = f", matched in {outcome.match}" if row.kind == "super-net" and outcome.match else ""
-    return f"{row.name}{mode}{match}, {outcome.instances} instances"
+    mode = f", {labelled(outcome.batch_norm)}" if outcome.batch_norm else ""
+    at = f", matched in {match}" if row.kind == "super-net" else ""
+    return f"{row.name}{mode}{at}, {outcome.instances} instances"
 
 
 def _line(row: Row, anchor: str, match: str) -> Line:

@@ -197,7 +197,8 @@ def leaderboard(
     """Results of a folder, with those given among them, against the table.
 
     Args:
-        results: the caller's, marked among the others; by the names that their rows get, or in a list.
+        results: the caller's, marked among the others; by the names that their rows get, or in a list. A name that
+            another row or file has is followed by "(yours)".
         table: a shipped table's name, a path, or a `Table`.
         match: what is equal between rows; results of another match are left out.
         metric: what orders the rows, as it is printed (T1R, P@top5) or by its own name.
@@ -240,17 +241,14 @@ def leaderboard(
                 "the leaderboard on all; evaluate it without --valid-images"
             )
         problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
-    keys = {name: f"shipped {name}" if name in by_name else name for name in theirs}
-    files = {keys[name]: where / f"{name}.json" for name in theirs}
-    own = {name: one.measured_by(judge) for name, one in by_name.items()}
-    mine = {name: facts_of(one, judge) for name, one in own.items()}
     rows = _rankers(truth, judge, metric)
-    titles = {one.title for one in theirs.values()} | {row.name for row in rows}
-    for alike in _alike({**{keys[name]: one for name, one in theirs.items()}, **mine}):
-        given = [name for name in alike if name in by_name]
-        named = [one.title for one in alike.values()]
-        if isinstance(results, Mapping) and given:
-            named = [f"{name} (yours)" if name in titles - {*named} else name for name in given]
+    taken = {*there, *(one.title for one in there.values()), *(row.name for row in rows)}
+    own = {
+        f"{name} (yours)" if name in taken else name: one.measured_by(judge) for name, one in by_name.items()
+    }
+    for alike in _alike({**theirs, **{name: facts_of(one, judge) for name, one in own.items()}}):
+        given = [name for name in alike if name in own]
+        named = given if isinstance(results, Mapping) and given else [one.title for one in alike.values()]
         name = " = ".join(dict.fromkeys(named))
         some = _rows(name, next(iter(alike.values())), metric)
         rows += [replace(row, given=bool(given), files=tuple(alike)) for row in some]
@@ -259,7 +257,7 @@ def leaderboard(
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
     networks = len(judge) if not truth.firsts.all() else 0
-    found = Results({**files, **own}, judge)
+    found = Results({**{name: where / f"{name}.json" for name in theirs}, **own}, judge)
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, left_out=others
     )

@@ -32,12 +32,6 @@ NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eig
 VARIABLES = {INK: "ink", FAINT: "faint", **dict(zip(SERIES, NAMES, strict=True))}
 # beside colours: for paper, and for eyes that do not tell colours apart
 DASHES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
-SHAPES = ("o", "s", "D", "P")
-
-
-def colour_and_shape(number: int) -> tuple[str, str]:
-    """Of the mark of a kind: eight colours, and as many again in every other shape."""
-    return SERIES[number % len(SERIES)], SHAPES[number // len(SERIES) % len(SHAPES)]
 
 COLOURS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --faint: #6b727c; --line: #d8dce1;

@@ -1,7 +1,7 @@
 """The figures of results, a function each: numbers in, an SVG element out. What they are about is said around them.
 
 Shapes: (n,) by child, (I, n) by instance and child. Accuracies are fractions in, percent on the axes. Not here: the
-figures of a table (table_figures.py).
+scatter (scatter.py), and the figures of a table (table_figures.py).
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nasbench_ws.markup import printable
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, colour_and_shape, styled
+from nasbench_ws.report.canvas import DASHES, FAINT, FIRST, INK, SECOND, SERIES, THIRD, Canvas, styled
 from nasbench_ws.results.plot import rank_ticks
 
 FEW = 8  # instances: each is a dot of its own up to here
@@ -29,64 +28,9 @@ class Row(NamedTuple):
     high: float
     macs: float
 
-SHORT = 12  # letters of a name, of which three fit side by side
+
 _ABOVE: Any = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1.0), "fontsize": 9}  # a legend that covers nothing
 LABELS = 16  # blocks of the matrix, above which their names have no room
-
-
-class Kinds(NamedTuple):
-    """What marks are coloured by: a number for each child, the names of the numbers, and what they are names of."""
-
-    of: npt.NDArray[np.int64]  # (n,)
-    names: Sequence[str]
-    what: str
-
-
-@styled
-def scatter(
-    names: Sequence[str], truth: Array, spread: Array, scores: Array, tied: npt.NDArray[np.bool_],
-    kinds: Kinds | None = None, tau: float = np.nan,
-) -> str:  # fmt: skip
-    """Mean score (I, n) against ground truth; bars are standard deviations, open marks share a score with another.
-
-    A child far off the others is at the edge as a triangle: the axes are for the rest.
-    """
-    canvas = Canvas("scatter", "Score of each child against its ground truth")
-    mean = np.nanmean(scores, axis=0) * 100
-    over = np.nanstd(scores, axis=0, ddof=1) * 100 if len(scores) > 1 else np.zeros(len(mean))
-    axes, x = canvas.axes, truth * 100
-    left, below = _beginning(x), _beginning(mean)
-    off = (x < left) | (mean < below)
-    bars: Any = {"fmt": "none", "ecolor": FAINT, "elinewidth": 0.7, "alpha": 0.6}
-    axes.errorbar(x[~off], mean[~off], xerr=spread[~off] * 100, yerr=over[~off], **bars)
-    for i, name in enumerate(names):
-        if np.isfinite(mean[i]):
-            true = f"{x[i]:.2f} +- {spread[i] * 100:.2f}"
-            note = f"{name}: score {mean[i]:.2f} +- {over[i]:.2f}, ground truth {true}"
-            colour, shape = colour_and_shape(0 if kinds is None else int(kinds.of[i]))
-            at = max(x[i], left), max(mean[i], below)
-            mark(canvas, *at, note, filled=not tied[i], colour=colour, shape="<" if off[i] else shape)
-    if off.any():
-        axes.annotate(f" {int(off.sum())} further off", (0.02, 0.02), xycoords="axes fraction", color=FAINT, fontsize=9)
-    if np.isfinite(tau):
-        corner: Any = {"xycoords": "axes fraction", "va": "top", "fontsize": 10}
-        axes.annotate(f"Kendall tau {tau:.2f}", (0.02, 0.98), **corner)
-    for number, name in enumerate(kinds.names if kinds is not None else ()):
-        colour, shape = colour_and_shape(number)
-        axes.plot([], [], shape, color=colour, markersize=5, label=name)
-    if kinds is not None:
-        columns = 2 if max(map(len, kinds.names)) > SHORT else 3
-        axes.legend(title=kinds.what, ncols=columns, **_ABOVE)
-    axes.set_xlabel("ground truth: test accuracy trained alone (%)")
-    axes.set_ylabel("score: validation accuracy\nin the super-net (%)")
-    return canvas.svg()
-
-
-def _beginning(values: Array) -> float:
-    """Where an axis begins: at the least value that is no more than three quartile ranges below the lower quartile."""
-    known = values[np.isfinite(values)]
-    low, high = np.quantile(known, [0.25, 0.75])
-    return float(known[known >= low - 3 * (high - low)].min())
 
 
 @styled

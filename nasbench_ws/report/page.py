@@ -54,7 +54,7 @@ summary { cursor: pointer; padding: .25rem 0; }
   .board td::before { content: attr(data-l) " "; color: var(--faint); }
   .board td.n { font-weight: 600; font-size: 1rem; } .board td.n::before { content: ""; }
   .board td:first-child { min-width: 0; } .board .long { display: inline; }
-  .board td[data-v=""] { display: none; }
+  .board td[data-v=""], .board td[data-v=any] { display: none; }
   .cards thead { display: none; } .cards, .cards tbody, .cards tr { display: block; width: 100%; }
   .cards tr { border-bottom: 1px solid var(--line); padding: .35rem 0; }
   .cards td { display: inline-block; border: 0; padding: 0 .8rem 0 0; text-align: left; white-space: nowrap; }

@@ -16,9 +16,10 @@ from nasbench_ws.markup import escaped, number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.report import figures
-from nasbench_ws.report.canvas import SERIES, SHAPES, prefixed
+from nasbench_ws.report.canvas import prefixed
 from nasbench_ws.report.frontier import ALIKE
 from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unseen
+from nasbench_ws.report.scatter import MOST_KINDS, Kinds, scatter
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
 from nasbench_ws.results.compare import Comparison, compare, name_of
@@ -70,16 +71,15 @@ def _scatter(result: Result, truth: GroundTruth) -> str | None:
     if not np.isfinite(scores).any():
         return None
     tau = result.metrics["kendall_tau"].mean if "kendall_tau" in result.metrics else np.nan
-    return figures.scatter(
-        _names(truth), truth.truth, _spread(truth), scores, _tied(scores), _deciding(truth), tau
-    )  # fmt: skip
+    what = "" if result.outcome.accuracies else result.outcome.batch_norm or result.outcome.strategy
+    return scatter(_names(truth), truth.truth, _spread(truth), scores, _tied(scores), _deciding(truth), tau, what)
 
 
-def _deciding(truth: GroundTruth) -> figures.Kinds | None:
+def _deciding(truth: GroundTruth) -> Kinds | None:
     """The operations of the edge that explains most of the truth's variance; None where marks do not suffice."""
     children = children_of(truth)
     space = children[0].space
-    if len(space.operations) > len(SERIES) * len(SHAPES):
+    if len(space.operations) > MOST_KINDS:
         return None
     choices = np.array([child.choices for child in children])  # (n, edges)
     between = [
@@ -92,7 +92,7 @@ def _deciding(truth: GroundTruth) -> figures.Kinds | None:
     ]
     most = int(np.argmax(between))
     a, b = space.edges[most]
-    return figures.Kinds(choices[:, most], space.operations, f"operation on edge {a}-{b}, which decides most")
+    return Kinds(choices[:, most], space.operations, f"operation on edge {a}-{b}, which decides most")
 
 
 def _ranks(result: Result, truth: GroundTruth) -> str | None:

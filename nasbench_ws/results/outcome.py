@@ -17,6 +17,7 @@ import numpy as np
 
 from nasbench_ws.cost import Cost
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.training.batch_norm import is_mode
 
 Trained: TypeAlias = "tuple[tuple[tuple[tuple[int, ...], ...], ...], ...]"  # by instance, super-net and step
 
@@ -128,6 +129,11 @@ class Outcome:
     def batch_norm(self) -> str:
         """The mode of the result's own scores."""
         return next(iter(self.scores))
+
+    @property
+    def accuracies(self) -> bool:
+        """Are the result's own scores accuracies in a super-net, and not what a proxy or another readout gives?"""
+        return is_mode(self.batch_norm)
 
     @property
     def own(self) -> Array:

@@ -34,14 +34,18 @@ class ResultPlot:
     result: Result
 
     def scatter(self, table: GroundTruth, ax: Axes | None = None) -> Axes:
-        """Mean score of each child against its ground truth, both in percent; bars are deviations over instances."""
-        table = once(table)
-        axes, scores = axes_or_new(ax), self.result.among(table).scores * 100
+        """Mean score of each child against its ground truth; bars are deviations over instances.
+
+        Accuracies are in percent; what a proxy or another readout gives is as it is.
+        """
+        table, outcome = once(table), self.result.outcome
+        axes, scores = axes_or_new(ax), self.result.among(table).scores * (100 if outcome.accuracies else 1)
         over = np.nanstd(scores, axis=0, ddof=1) if len(scores) > 1 else None
         axes.errorbar(table.truth * 100, np.nanmean(scores, axis=0), yerr=over, fmt="o", markersize=4, elinewidth=0.7)
         axes.set_xlabel("ground truth (%)")
-        axes.set_ylabel("score in the super-net (%)")
-        axes.set_title(f"{self.result.outcome.strategy}: Kendall tau {self.result.tau.mean:.2f}")
+        what = outcome.batch_norm or outcome.strategy
+        axes.set_ylabel("score in the super-net (%)" if outcome.accuracies else f"score: {what}")
+        axes.set_title(f"{outcome.strategy}: Kendall tau {self.result.tau.mean:.2f}")
         return axes
 
     def ranks(self, table: GroundTruth, ax: Axes | None = None) -> Axes:

@@ -202,7 +202,9 @@ class Result:
             import xarray as xr
         one = self.outcome
         coordinates = {"batch_norm": list(one.scores), "instance": list(one.seeds), "architecture": list(one.children)}
-        units = {"units": "fraction", "long_name": "validation accuracy with inherited weights"}
+        units = {"long_name": f"score: {one.batch_norm or one.strategy}"}
+        if one.accuracies:
+            units = {"units": "fraction", "long_name": "validation accuracy with inherited weights"}
         attributes = {"strategy": one.strategy, "table": self.assessment.table.digest, "verdict": self.verdict}
         scores = np.stack(list(one.scores.values()))
         return xr.Dataset({"score": (tuple(coordinates), scores, units)}, coordinates, attributes)

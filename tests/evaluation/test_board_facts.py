@@ -12,12 +12,13 @@ import pytest
 from conftest import scored
 
 from nasbench_ws.errors import ResultError
-from nasbench_ws.evaluation import board_facts
+from nasbench_ws.evaluation import board_facts, board_page
 from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, digest_of, facts, facts_of
 from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.evaluation.fit import belongs
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.json_files import read_record
+from nasbench_ws.rankers.plan import MATCHES
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import judged
 from nasbench_ws.tables.table import load, shipped
@@ -90,9 +91,24 @@ def test_a_file_of_ones_own_hides_nothing_that_ships(make: Callable[..., Result]
     board = leaderboard({"darts": one, "full": one, "mine": one}, tiny.table, folder=tmp_path)
     rows = {row.name: row for row in board.rows if row.batch_norm}
     assert set(rows) == {"darts", "full", "darts (yours) = full (yours) = mine"}
-    assert set(board.results) == {"shipped darts", "shuffle", "darts", "full", "mine"}
-    assert board.results["shipped darts"].outcome.strategy == "darts"
-    assert rows["darts"].files == ("shipped darts",)
+    assert set(board.results) == {"darts", "shuffle", "darts (yours)", "full (yours)", "mine"}
+    assert board.results["darts"].outcome.strategy == "darts"
     assert [row.given for row in rows.values()].count(True) == 1
     same = leaderboard({"full": Result.load(tmp_path / "shuffle.json")}, tiny.table, folder=tmp_path)
-    assert {row.name: row.given for row in same.rows if row.batch_norm} == {"darts": False, "full": True}
+    assert {row.name: row.given for row in same.rows if row.batch_norm} == {"darts": False, "full (yours)": True}
+
+
+def test_the_page_reads_each_result_once(
+    make: Callable[..., Result], tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the matches that it stands at."""
+    make(strategy="full", scores={"running": scored()}).save(tmp_path / "full.json")
+    boards = [leaderboard((), tiny.table, folder=tmp_path, match=match) for match in MATCHES]
+    read: list[str] = []
+    load_one = Result.load
+    monkeypatch.setattr(Result, "load", lambda path: read.append(Path(path).stem) or load_one(path))
+    monkeypatch.setattr(board_page, "forest", lambda board: "<svg></svg>")
+    html = board_page.board_page(boards[0], tiny.table, boards[1:])
+    assert read == ["full"]
+    assert html.count('<a href="#c0">full</a>') == 3
+    assert html.count("<svg") == 2
