@@ -57,7 +57,8 @@ class Split:
 class Images:
     """A data set: the splits that were loaded, and the training split's channel statistics in [0, 1] units.
 
-    DataError where a label is no class, or splits have images of different sizes: training trusts both.
+    DataError where a label is no class, where splits are empty or have images of different sizes, and where the
+    statistics are not of their channels: training trusts all of it.
     """
 
     name: str
@@ -69,7 +70,12 @@ class Images:
 
     def __post_init__(self) -> None:
         count, sizes = len(self.classes), {name: split.pixels.shape[1:] for name, split in self.splits.items()}
+        if count < 2:
+            raise DataError(f"the images of {self.name} have {count} classes; a classifier takes 2 or more")
         for name, split in self.splits.items():
+            if 0 in split.pixels.shape:
+                size = "x".join(map(str, split.pixels.shape[1:]))
+                raise DataError(f"the {name} images of {self.name} are {len(split)} of {size}; give at least one pixel")
             bad = np.flatnonzero((split.labels < 0) | (split.labels >= count))
             if len(bad):
                 raise DataError(
@@ -82,6 +88,16 @@ class Images:
                     f"the splits of {self.name} have images of different sizes (height x width x channels): {texts}; "
                     "make all alike"
                 )
+        if self.splits and not self._normalises(self._shape[3]):
+            raise DataError(
+                f"the images of {self.name} have means {self.mean} and deviations {self.std} for {self._shape[3]} "
+                "channels; there is one of each for every channel, finite, and the deviation above 0: a channel that "
+                "has the same value everywhere tells nothing, and is to be left out"
+            )
+
+    def _normalises(self, channels: int) -> bool:
+        fine = len(self.mean) == len(self.std) == channels
+        return fine and all(map(math.isfinite, (*self.mean, *self.std))) and min(self.std) > 0
 
     @property
     def train(self) -> Split:

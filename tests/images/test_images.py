@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import importlib
 import json
+import math
 import os
 import pickle
 import re
@@ -687,6 +688,37 @@ def test_splits_of_other_sizes(shape: tuple[int, ...]) -> None:
         "the splits of mine have images of different sizes (height x width x channels): train 3x3x1, valid "
         f"{'x'.join(map(str, shape))}; make all alike"
     )
+
+
+STATISTICS: list[tuple[tuple[float, ...], tuple[float, ...]]] = [
+    ((), ()), ((0.5, 0.5), (0.2, 0.2)), ((math.nan,), (0.2,)), ((math.inf,), (0.2,)), ((0.5,), (0.0,)),
+    ((0.5,), (-0.1,)), ((0.5,), (math.nan,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mean", "std"), STATISTICS)
+def test_statistics_that_normalise_nothing(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """In a file whose digest fits, a mean of NaN made every run diverge at its first step, and no word said why."""
+    split = Split(np.zeros((2, 3, 3, 1), np.uint8), np.array([0, 1]))
+    with pytest.raises(DataError) as caught:
+        Images("mine", ("a", "b"), "0" * 64, mean, std, {"valid": split})
+    assert message(caught) == (
+        f"the images of mine have means {mean} and deviations {std} for 1 channels; there is one of each for every "
+        "channel, finite, and the deviation above 0: a channel that has the same value everywhere tells nothing, and "
+        "is to be left out"
+    )
+
+
+def test_no_images_and_no_classes() -> None:
+    def said(shape: tuple[int, ...], classes: tuple[str, ...] = ("a", "b")) -> str:
+        split = Split(np.zeros(shape, np.uint8), np.zeros(shape[0], np.int64))
+        with pytest.raises(DataError) as caught:
+            Images("mine", classes, "0" * 64, (0.5,), (0.5,), {"valid": split})
+        return message(caught)
+
+    assert said((0, 3, 3, 1)) == "the valid images of mine are 0 of 3x3x1; give at least one pixel"
+    assert said((2, 3, 0, 1)) == "the valid images of mine are 2 of 3x0x1; give at least one pixel"
+    assert said((2, 3, 3, 1), ("a",)) == "the images of mine have 1 classes; a classifier takes 2 or more"
 
 
 def test_hidden_folders_and_files_are_no_classes_and_no_pictures(tmp_path: Path) -> None:
