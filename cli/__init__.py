@@ -115,7 +115,7 @@ def group() -> None:
     3 no such architecture; 4 a table missing or broken; 5 images absent or
     damaged; 6 a strategy that cannot be used; 7 a path that cannot be written;
     8 a run that failed for good; 9 a broken result file; 130 interrupted by
-    Ctrl-C, 143 by SIGTERM.
+    Ctrl-C, 143 by SIGTERM, 129 by a terminal that closed.
 
     \b
     Completion of commands, options, tables and strategies, for bash (zsh, fish):

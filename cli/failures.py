@@ -18,7 +18,7 @@ import nasbench_ws
 from nasbench_ws.cli.terminal import harmless_output
 from nasbench_ws.errors import NasbenchError, OutputError, StrategyError, UsageError
 from nasbench_ws.markup import printable
-from nasbench_ws.workers.signals import sigterm_as_interrupt, stopped_by
+from nasbench_ws.workers.signals import stopped_by, stops_as_interrupts
 
 LIBRARIES = {  # of ours that a look-up does without, and who brings each
     "torch": "torch", "torchvision": "torchvision", "scipy": "scipy", "PIL": "torchvision",
@@ -32,7 +32,7 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
     try:
         if sys.stdout is None:  # as `>&-` leaves it; click would drop the answer
             raise OutputError("standard output is closed, and the answer goes there; redirect it, perhaps to /dev/null")
-        with sigterm_as_interrupt(), harmless_output():
+        with stops_as_interrupts(), harmless_output():
             status = command(*arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -41,7 +41,7 @@ def guarded(command: Callable[..., Any], *arguments: Any) -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
         _interrupted(error)
-        sys.exit(128 + stopped_by())  # as shells count them: 130, or 143 for SIGTERM
+        sys.exit(128 + stopped_by())  # as shells count them: 130, 143 for SIGTERM, 129 for SIGHUP
     except NasbenchError as error:
         _show(error)
         sys.exit(error.exit_code)
@@ -122,4 +122,5 @@ def _interrupted(error: BaseException) -> None:
     if isinstance(error, click.Abort) and error.__cause__ is not None:  # click's own name for Ctrl-C
         error = error.__cause__
     message = str(error) if isinstance(error, KeyboardInterrupt) else ""
-    click.echo(f"Interrupted: {message.removeprefix('interrupted: ') or AGAIN}", err=True)
+    with contextlib.suppress(OSError):  # stderr may have gone with its terminal
+        click.echo(f"Interrupted: {message.removeprefix('interrupted: ') or AGAIN}", err=True)

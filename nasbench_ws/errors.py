@@ -12,7 +12,7 @@
     ├── RunError                          8  a run that failed for good, or workers that died
     └── ResultError                       9  a result file that is broken or of another schema
 
-An interrupted command exits with 130 (Ctrl-C) or 143 (SIGTERM). Every message says what was wrong,
+An interrupted command exits with 130 (Ctrl-C), 143 (SIGTERM) or 129 (SIGHUP). Every message says what was wrong,
 the value met, what is allowed, and the next step.
 """
 

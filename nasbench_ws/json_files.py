@@ -181,22 +181,39 @@ def write_atomic(path: Path, data: bytes) -> None:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+                _sync(file.fileno())
+            _rename(temporary, path, data)
         finally:
             with contextlib.suppress(OSError):  # gone where it was renamed; and never hides what was raised
                 temporary.unlink()
         _sync_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk, where its file system can: some refuse to, and have the file whole."""
-    folder = os.open(path, os.O_RDONLY)
+def _rename(temporary: Path, path: Path, data: bytes) -> None:
     try:
-        os.fsync(folder)
+        os.replace(temporary, path)
+    except FileNotFoundError:  # NFS: a reply was lost, and what was asked for again had been done
+        if not path.exists() or path.read_bytes() != data:
+            raise
+
+
+def _sync(descriptor: int) -> None:
+    """Bring it to the disk, where its file system can: some refuse to, and have it whole."""
+    try:
+        os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk. One that may be written and not read is left to the system."""
+    try:
+        folder = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return
+    try:
+        _sync(folder)
     finally:
         os.close(folder)
 

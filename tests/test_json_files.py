@@ -181,6 +181,51 @@ def test_a_file_system_that_does_not_sync_folders(path: Path, monkeypatch: pytes
     assert [file.name for file in path.parent.iterdir()] == ["thing.json"]
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_that_syncs_nothing(path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def none(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", none)
+    write_record(path, KIND, {"name": "two"})
+    assert read_record(path, KIND) == {"name": "two"}
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_rename_that_nfs_asks_for_twice(path: Path, monkeypatch: pytest.MonkeyPatch, done: bool) -> None:
+    """Where the first reply is lost, the second says that there is no such file: it has its new name already."""
+    real = os.replace
+
+    def twice(old: Path, new: Path) -> None:
+        real(old, new) if done else os.unlink(old)
+        real(old, new)
+
+    monkeypatch.setattr(os, "replace", twice)
+    if done:
+        write_record(path, KIND, {"name": "two"})
+        assert read_record(path, KIND) == {"name": "two"}
+        return
+    with pytest.raises(OutputError) as caught:  # somebody took the new file away, and the old one is there
+        write_record(path, KIND, {"name": "two"})
+    assert str(caught.value) == (
+        f"{path} cannot be written: No such file or directory; choose a place that can be written"
+    )
+
+
+def test_a_folder_that_may_be_written_and_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def unreadable(name: Any, *rest: Any, **options: Any) -> int:
+        if Path(name).is_dir():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may read where permissions say no
+        return real(name, *rest, **options)
+
+    monkeypatch.setattr(os, "open", unreadable)
+    write_record(path, KIND, {"name": "two"})
+    monkeypatch.undo()
+    assert read_record(path, KIND) == {"name": "two"}
+
+
 def test_what_killed_writers_left_is_cleared(path: Path) -> None:
     for name in (".thing.json.0123.tmp", ".thing.json.4567.tmp", ".other.json.0123.tmp"):
         (path.parent / name).touch()

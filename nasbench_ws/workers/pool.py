@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeVar
 from nasbench_ws.errors import NasbenchError, RunError
 from nasbench_ws.workers.processes import Processes, one_thread_a_process, tell
 from nasbench_ws.workers.progress import Meter, OnProgress, Progress
-from nasbench_ws.workers.signals import sigterm_as_interrupt, uninterrupted
+from nasbench_ws.workers.signals import stops_as_interrupts, uninterrupted
 
 __all__ = ["OnProgress", "Progress", "Readiness", "Task", "TaskError", "execute"]
 Id = TypeVar("Id", bound=Hashable)
@@ -77,12 +77,12 @@ def execute(
     `seconds` are what all of it may take, for the first reports. `preload` are modules that every task needs, imported
     once for all workers where the system allows. `ready` is asked before a task starts: "wait" puts it
     off, "done" leaves it out, for somebody else does it, or has done.
-    KeyboardInterrupt, and SIGTERM, end the workers at once; what has ended by then is handed over.
+    KeyboardInterrupt, SIGTERM and SIGHUP end the workers at once; what has ended by then is handed over.
     """
     meter = Meter([task.size for task in tasks.values()], on_progress, seconds)
     meter.report()
     fail = _raise if on_failed is None else on_failed
-    with sigterm_as_interrupt(), one_thread_a_process():
+    with stops_as_interrupts(), one_thread_a_process():
         _Pool(function, tasks, on_done, fail, retries, ready, meter, workers, executor, preload).run()
 
 

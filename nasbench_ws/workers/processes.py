@@ -10,8 +10,8 @@ Not here: which tasks, in which order, and what becomes of them (workers/pool.py
 
 Every place is an executor of one process: a process that dies breaks its own executor and ends its own task, so that a
 death has one cause. A worker has one thread, which beats threads while there are tasks for all workers; then those at
-work are allowed the threads of the others (threads.py). It ignores Ctrl-C, which is for the process that started it,
-and ends with that process, however that one ends.
+work are allowed the threads of the others (threads.py). It ignores Ctrl-C and a terminal that closes, which are for the
+process that started it, and ends with that process, however that one ends.
 
 A worker is spawned, for a fork of a process with threads can hang. Where its task needs libraries that are slow to
 import, and the system is Linux, it is forked from a server of Python's own that has imported them once and has no
@@ -36,7 +36,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from nasbench_ws.errors import RunError, UsageError
-from nasbench_ws.workers.signals import hear, unheard
+from nasbench_ws.workers.signals import SIGNALS, hear, unheard
 from nasbench_ws.workers.threads import obey
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -211,7 +211,9 @@ def _prepare(mouth: Any, environment: dict[str, str], threads: Any) -> None:
     for name in os.environ.keys() - environment.keys():  # a server of forks has the one of the time it started
         del os.environ[name]
     os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        if number != signal.SIGTERM:  # by which one of them may be ended
+            signal.signal(number, signal.SIG_IGN)
     hear()
     starter = multiprocessing.parent_process()
     assert starter is not None

@@ -1,11 +1,11 @@
-"""Ctrl-C and SIGTERM: both interrupt, neither in the middle of what must be whole, and no process that is started.
+"""Ctrl-C, SIGTERM and SIGHUP: each interrupts, none in the middle of what must be whole, nor a process that is started.
 
-    with sigterm_as_interrupt():
+    with stops_as_interrupts():
         with uninterrupted():
             write(result)                 # whole, and KeyboardInterrupt afterwards
         with unheard():
             process.start()               # which Ctrl-C on the terminal, sent to it too, leaves alone
-    stopped_by()                          # SIGINT, or SIGTERM where that came
+    stopped_by()                          # SIGINT, or SIGTERM or SIGHUP where that came
 
 Not here: what is said (cli/failures.py), and what workers do about signals (processes.py).
 """
@@ -18,33 +18,35 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)  # that become KeyboardInterrupt
+# That become KeyboardInterrupt. Batch systems send SIGTERM at the end of the time, terminals that close SIGHUP.
+SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 
-_came: list[int] = []  # those of SIGTERM: Python's own handler of SIGINT notes nothing
+_came: list[int] = []  # all but SIGINT, of which Python's own handler notes nothing
 
 
 def stopped_by() -> signal.Signals:
-    """What the latest KeyboardInterrupt was: SIGTERM where it has come in this process, else SIGINT."""
-    return signal.SIGTERM if _came else signal.SIGINT
+    """What the latest KeyboardInterrupt was: the latest SIGTERM or SIGHUP of this process, else SIGINT."""
+    return signal.Signals(_came[-1]) if _came else signal.SIGINT
 
 
 @contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM, which batch systems send at the end of the time, becomes KeyboardInterrupt."""
-    with _handling({signal.SIGTERM: _interrupt}):
+def stops_as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP become KeyboardInterrupt; where SIGHUP is ignored, as under `nohup`, it stays so."""
+    others = [number for number in SIGNALS if number != signal.SIGINT]
+    with _handling({number: _interrupt for number in others if signal.getsignal(number) != signal.SIG_IGN}):
         yield
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put Ctrl-C and SIGTERM off until the block has ended: what is finished is written. A second one ends it at once.
+    """Put them off until the block has ended: what is finished is written. A second one ends it at once.
 
     Only what would become KeyboardInterrupt is put off; other handlers, and ignored signals, stay as they are.
     """
     pending: list[int] = []
 
     def note(number: int, frame: object) -> None:
-        if number == signal.SIGTERM:
+        if number != signal.SIGINT:
             _came.append(number)
         if pending:
             raise KeyboardInterrupt
@@ -59,7 +61,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unheard() -> Iterator[None]:
-    """A process that is started inside hears of neither; this one does, at the end of the block.
+    """A process that is started inside hears of none; this one does, at the end of the block.
 
     A terminal sends Ctrl-C to every process of a command, and one that has just begun would print the traceback of
     whatever it is importing. The mask of signals is the one thing that a process has from its first instruction on.

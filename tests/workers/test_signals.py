@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -45,7 +46,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there the server of forks is used")
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interruption_while_workers_start_prints_no_traceback_and_leaves_no_process(
     number: str, tmp_path: Path
 ) -> None:
@@ -61,7 +62,7 @@ def test_an_interruption_while_workers_start_prints_no_traceback_and_leaves_no_p
     assert (out, err, child.returncode) == ("interrupted\n", "", 0)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_command_says_so_in_one_line_and_exits_as_shells_count(
     number: signal.Signals, status: int, capsys: pytest.CaptureFixture[str], handlers: None
 ) -> None:
@@ -82,6 +83,29 @@ def test_an_interrupted_command_says_so_in_one_line_and_exits_as_shells_count(
             guarded(interrupted)
         assert caught.value.code == status
         assert capsys.readouterr().err == f"Interrupted: {text}\n"
+
+
+def test_under_nohup_a_terminal_that_closes_interrupts_nothing(handlers: None) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with signals.stops_as_interrupts(), signals.uninterrupted():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_a_stderr_that_went_with_its_terminal_changes_no_exit_code(
+    monkeypatch: pytest.MonkeyPatch, handlers: None
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def command(**_: object) -> None:
+        monkeypatch.setattr("click.echo", gone)
+        os.kill(os.getpid(), signal.SIGHUP)
+        signal.sigtimedwait([], 1)
+
+    with pytest.raises(SystemExit) as caught:
+        guarded(command)
+    assert caught.value.code == 129
 
 
 def test_an_interruption_before_the_first_command_is_imported_is_one_line(

@@ -48,7 +48,7 @@ from nasbench_ws.training.building.folder import Job, Shelf, status_of, take_ove
 from nasbench_ws.workers import pool
 from nasbench_ws.workers.pool import Task, execute
 from nasbench_ws.workers.progress import training_seconds
-from nasbench_ws.workers.signals import sigterm_as_interrupt, uninterrupted
+from nasbench_ws.workers.signals import stops_as_interrupts, uninterrupted
 
 STANDALONE = "nasbench_ws.training.building.standalone"  # needs torch, which is left to the workers
 Train = Callable[[Recipe, Architecture, int, Images], RunRecord]
@@ -227,7 +227,7 @@ def build_together(
         return now
 
     tell(0, 0)
-    with sigterm_as_interrupt(), shelf.claims:
+    with stops_as_interrupts(), shelf.claims:
         try:
             for start in range(0, len(waiting), together):
                 batch = waiting[start : start + together]
