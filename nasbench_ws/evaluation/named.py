@@ -57,8 +57,8 @@ def read_result(name: str, space: str | None = None) -> NamedResult:
     close = elsewhere or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     perhaps = f" (did you mean {' or '.join(close)}?)" if close else ""
     raise ResultError(
-        f"there is no file {name}, and no result of that name ships{perhaps}; shipped ones are named by strategy, as "
-        f"full, or by file: {', '.join(known)}"
+        f"there is no file {name}, and no result of that name ships{perhaps}; shipped ones are named as "
+        f"`nasbench-ws leaderboard` lists them, such as full, or by file, such as {known[0]}"
     )
 
 
