@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 
 import click
 
@@ -125,4 +126,6 @@ def group() -> None:
 
 def main() -> None:
     """All but the start (__main__.py): errors of this package become messages and exit codes."""
+    if "_NASBENCH_WS_COMPLETE" in os.environ:
+        import nasbench_ws.cli.completion  # noqa: F401  # tells click of bash's script
     guarded(group)

@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from nasbench_ws.cli.completion import complete_tables
 from nasbench_ws.cli.failures import require
 from nasbench_ws.cli.options import (
     NO_WORKERS,
@@ -244,7 +245,7 @@ def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, a
 
 
 @click.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_tables)
 @space_option
 @quiet_option
 @json_option

@@ -6,7 +6,8 @@ from functools import partial
 
 import click
 
-from nasbench_ws.cli.options import complete_strategies, own_space_option, quiet_option, table_option
+from nasbench_ws.cli.completion import complete_strategies
+from nasbench_ws.cli.options import own_space_option, quiet_option, table_option
 from nasbench_ws.cli.outputs import json_option, print_json
 from nasbench_ws.cli.progress import Bar
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import MATCHES, MIXED, SCHEDULES
+from nasbench_ws.cli.completion import complete_rankers, complete_schedules
 from nasbench_ws.cli.failures import interrupted_says
 from nasbench_ws.cli.options import (
     NO_WORKERS,
-    complete_schedules,
-    complete_strategies,
     dask_option,
     fetch,
     metric_option,
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("ranker", shell_complete=complete_strategies)
+@click.argument("ranker", shell_complete=complete_rankers)
 @table_option
 @own_space_option
 @click.option(

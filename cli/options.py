@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nasbench_ws.cli.choices import METRICS, MIXED, MODES, SCHEDULES
+from nasbench_ws.cli.completion import complete_metrics, complete_modes, complete_results, complete_tables
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,40 +65,6 @@ def _empty(parameter: click.Parameter) -> UsageError:
     return UsageError(f"{label} is empty, as an unset variable of a shell leaves it; give it a value")
 
 
-def complete_tables(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Shipped tables, for the shell; a file's name is completed by the shell itself."""
-    from nasbench_ws.tables.table import shipped
-
-    return [name for name in shipped() if name.startswith(incomplete)]
-
-
-def complete_strategies(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Built-in strategies up to their first argument, for the shell."""
-    from nasbench_ws.sharing.strategies import BUILT_IN
-
-    usages = [usage for one in BUILT_IN.values() for usage in one.usage.split(" | ")]
-    fixed = {usage[: next((i for i, c in enumerate(usage) if c.isupper() or c == "["), len(usage))] for usage in usages}
-    return sorted(name for name in fixed if name.startswith(incomplete))
-
-
-def complete_schedules(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    """Built-in schedules, and files."""
-    from click.shell_completion import CompletionItem
-
-    names = [CompletionItem(name) for name in (*SCHEDULES, *MIXED[:2]) if name.startswith(incomplete)]
-    return [*names, CompletionItem(incomplete, type="file")]
-
-
-def complete_results(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
-    """Files, and the results that ship."""
-    from click.shell_completion import CompletionItem
-
-    from nasbench_ws.evaluation.named import shipped_names
-
-    named = [CompletionItem(name) for name in ("full", *shipped_names()) if name.startswith(incomplete)]
-    return [*named, CompletionItem(incomplete, type="file")]
-
-
 def results_argument(required: bool = True) -> Callable[[Command], Command]:
     """RESULT...: files, or names of results that ship."""
     return click.argument(
@@ -109,23 +75,15 @@ def results_argument(required: bool = True) -> Callable[[Command], Command]:
 
 def metric_option(help: str) -> Callable[[Command], Command]:
     """--metric, by the name that is printed or by its own."""
-
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [name for name in METRICS if name.lower().startswith(incomplete.lower())]
-
     return click.option(
-        "--metric", default="kendall_tau", show_default=True, metavar="METRIC", shell_complete=complete,
+        "--metric", default="kendall_tau", show_default=True, metavar="METRIC", shell_complete=complete_metrics,
         help=f"{help} As printed (T1R, P@top5), or by its own name.",
     )  # fmt: skip
 
 
 def mode_option(help: str, **more: Any) -> Callable[[Command], Command]:
     """--batch-norm, completed."""
-
-    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        return [mode for mode in MODES if mode.startswith(incomplete)]
-
-    return click.option("--batch-norm", metavar="MODE", shell_complete=complete, help=help, **more)
+    return click.option("--batch-norm", metavar="MODE", shell_complete=complete_modes, help=help, **more)
 
 
 def table_option(command: Command) -> Command:

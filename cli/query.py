@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nasbench_ws.cli.completion import complete_columns
 from nasbench_ws.cli.options import table_option
 from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json, summary
 from nasbench_ws.markup import number
@@ -117,7 +118,10 @@ def size(entry: Entry) -> str:
     "-n", "count", type=click.IntRange(1),
     help=f"How many children.  [default: {TOP}, or as many as there are]",
 )
-@click.option("--by", help="A column of accuracies or losses.  [default: the table's ground truth]")
+@click.option(
+    "--by", metavar="COLUMN", shell_complete=complete_columns,
+    help="A column of accuracies or losses.  [default: the table's ground truth]",
+)  # fmt: skip
 @table_option
 @csv_option
 @json_option

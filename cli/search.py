@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasbench_ws.cli.choices import SIGNALS, UNITS
+from nasbench_ws.cli.completion import complete_searchers
 from nasbench_ws.cli.failures import interrupted_says
 from nasbench_ws.cli.options import dask_option, quiet_option, table_option, where_to_run, workers_option
 from nasbench_ws.cli.outputs import (
@@ -44,7 +45,7 @@ EXAMPLE = '''class Mine:
 
 
 @click.command()
-@click.argument("searchers", nargs=-1, metavar="[SEARCHER]...")
+@click.argument("searchers", nargs=-1, metavar="[SEARCHER]...", shell_complete=complete_searchers)
 @table_option
 @click.option("--list", "listed", is_flag=True, help="List the searchers there are.")
 @click.option("--unit", type=click.Choice(UNITS), default="evaluations", show_default=True, help="Unit of costs.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nasbench_ws.cli.completion import complete_results
 from nasbench_ws.cli.options import table_option
 from nasbench_ws.cli.outputs import (
     check_output,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("what", metavar="ARCHITECTURE|RESULT")
+@click.argument("what", metavar="ARCHITECTURE|RESULT", shell_complete=complete_results)
 @table_option
 @output_option(help="Draw the child's cell, as SVG.", old=("--svg",))
 @force_option

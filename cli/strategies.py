@@ -7,8 +7,8 @@ import textwrap
 
 import click
 
+from nasbench_ws.cli.completion import complete_rankers
 from nasbench_ws.cli.options import (
-    complete_strategies,
     fetch,
     own_space_option,
     quiet_option,
@@ -37,7 +37,7 @@ EXAMPLE = '''class MyStrategy:
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=complete_strategies)
+@click.argument("name", required=False, shell_complete=complete_rankers)
 @table_option
 @own_space_option
 @csv_option

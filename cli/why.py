@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 from click.core import ParameterSource
 
-from nasbench_ws.cli.options import complete_results, missing_option, quiet_option, say_missing, table_option
+from nasbench_ws.cli.completion import complete_results
+from nasbench_ws.cli.options import missing_option, quiet_option, say_missing, table_option
 from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
 from nasbench_ws.cli.progress import Bar
 
