@@ -30,13 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help=f"write {PATH.name}")
     write = parser.parse_args().write
-    there = msgspec.convert(read_record(PATH, FORMAT) if PATH.exists() else {}, dict[str, dict[str, Facts]])
+    there = read_record(PATH, FORMAT) if PATH.exists() else {}
     tables = [table for table in map(load, shipped()) if not table.foreign]
-    here = {table.digest: measured(table) for table in tables}
+    here = msgspec.json.decode(msgspec.json.encode({table.digest: measured(table) for table in tables}))
     count = sum(map(len, here.values()))
     print("nothing changes" if here == there else f"{count} results, {PATH.name} is to be written")
     if write:
-        write_record(PATH, FORMAT, msgspec.to_builtins(here))
+        write_record(PATH, FORMAT, here)
 
 
 def measured(table: Table) -> dict[str, Facts]:

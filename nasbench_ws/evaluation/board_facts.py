@@ -21,10 +21,12 @@ from pathlib import Path
 from nasbench_ws.errors import NasbenchError
 from nasbench_ws.evaluation.fit import belongs
 from nasbench_ws.json_files import bytes_of, read_record
+from nasbench_ws.metrics.power import told_apart
 from nasbench_ws.metrics.rank import kendall_tau, stability_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.compare import matches, unusual
 from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import usual_of
 from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.tables.table import Table
 
@@ -41,6 +43,7 @@ class Reading:
     figures: Mapping[str, Shown]  # by metric; {} where every instance diverged
     s_tau: float | None
     ensemble: float | None  # Kendall tau of the mean score; None for one instance and for what trains no super-net
+    apart: Mapping[str, float]  # by metric: the difference to another of as many instances that would be told
 
     def figure(self, metric: str) -> tuple[float, float, float, float, int]:
         """Mean, standard deviation, both ends of the interval, and of how many."""
@@ -104,11 +107,15 @@ def _readings(result: Result, judge: GroundTruth) -> Iterator[tuple[str, Reading
             name: (_known(one.mean), _known(one.std), _known(one.interval[0]), _known(one.interval[1]), one.n)
             for name, one in result.under(mode).items()
         }
+        priors = usual_of(result.outcome.recipe, mode) if several and figures else {}
+        apart = {
+            name: told_apart(figures[name][-1], one.std, one.df) for name, one in priors.items() if name in figures
+        }
         if len(usable) < 2:
-            yield mode, Reading(figures, None, None)
+            yield mode, Reading(figures, None, None, apart)
             continue
         ensemble = _known(kendall_tau(usable.mean(axis=0), judge.truth)) if several else None
-        yield mode, Reading(figures, _known(stability_tau(usable).mean), ensemble)
+        yield mode, Reading(figures, _known(stability_tau(usable).mean), ensemble, apart)
 
 
 def _known(value: float) -> float | None:

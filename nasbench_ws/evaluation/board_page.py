@@ -59,6 +59,7 @@ def board_page(
         f"{len(board.rows)} ways to rank the {len(truth)} children of {truth.name} ({board.seeds} seeds), by {metric}, "
         f"matched in {board.match} at {board.steps:,} steps that share all. Table {truth.digest[:16]}."
     )
+    about += f" {board.power()}" if board.detectable else ""
     rows = [(board, row) for row in board.rows]
     rows += [(one, row) for one in others for row in one.rows if row.kind == "super-net"]
     scatters: dict[str, tuple[str, str, Result]] = {}  # by file: its anchor, its title

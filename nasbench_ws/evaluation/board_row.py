@@ -29,6 +29,7 @@ class Row:
     ensemble: float = math.nan  # Kendall tau of the mean score over instances
     given: bool = False  # a result of the caller's
     files: tuple[str, ...] = ()  # in `results`: those with these scores
+    detectable: float = math.nan  # difference to another of as many instances that is told with a chance of 80 %
 
 
 def usual(rows: Sequence[Row]) -> tuple[list[str], set[str]]:
@@ -42,6 +43,15 @@ def usual(rows: Sequence[Row]) -> tuple[list[str], set[str]]:
 def mode_order(row: Row) -> tuple[bool, str]:
     """Recalibrated statistics first."""
     return not row.batch_norm.startswith("recalibrate"), row.batch_norm
+
+
+def told_apart(rows: Sequence[Row]) -> dict[int, float]:
+    """Instances -> by how much two rows of so many must differ to be told apart, where it is known; most first."""
+    found: dict[int, float] = {}
+    for row in sorted(rows, key=lambda row: -row.n):
+        if not math.isnan(row.detectable):
+            found[row.n] = max(row.detectable, found.get(row.n, 0.0))
+    return found
 
 
 def interval_text(row: Row) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,7 +23,7 @@ import numpy as np
 from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
 from nasbench_ws.evaluation.board_facts import Facts, Results, facts, facts_of, number_of
 from nasbench_ws.evaluation.board_plot import BoardPlot
-from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, two, usual
+from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, told_apart, two, usual
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
 from nasbench_ws.evaluation.fit import problem_of
@@ -63,11 +63,12 @@ class Leaderboard:
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
     networks: int = 0  # that count, where some of the table's children are one network; 0: every child does
+    detectable: Mapping[int, float] = field(default_factory=dict)  # instances -> difference told with a chance of .8
     left_out: int = 0  # results of the folder of other images, networks or children, or scored on some images alone
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; without the results. NaN is None."""
-        names = ("table", "seeds", "networks", "metric", "match", "steps", "bound")
+        names = ("table", "seeds", "networks", "metric", "match", "steps", "bound", "detectable")
         data = {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
         found: dict[str, Any] = without_nan(data)
         return found
@@ -157,8 +158,14 @@ class Leaderboard:
             f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
             "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
             "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
+            + (f"\n{self.power()}" if self.detectable else "")
             + self._without()
         )
+
+    def power(self) -> str:
+        """By how much rows must differ to be told apart; "" where nothing is known of that."""
+        gaps = ", ".join(f"{two(gap)} (n = {n})" for n, gap in self.detectable.items())
+        return f"Told apart with a chance of 80 %: rows that differ by {gaps}." if gaps else ""
 
     def _without(self) -> str:
         count = self.left_out
@@ -259,8 +266,8 @@ def leaderboard(
     networks = len(judge) if not truth.firsts.all() else 0
     found = Results({**{name: where / f"{name}.json" for name in theirs}, **own}, judge)
     return Leaderboard(
-        judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, left_out=others
-    )
+        judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, told_apart(ordered), others
+    )  # fmt: skip
 
 
 def _alike(known: Mapping[str, Facts]) -> list[dict[str, Facts]]:
@@ -281,7 +288,7 @@ def _rows(name: str, one: Facts, metric: str) -> list[Row]:
             rows.append(
                 Row(
                     0, name, kind, mode, mean, std, (low, high), n, number_of(reading.s_tau), one.macs, partial,
-                    number_of(reading.ensemble),
+                    number_of(reading.ensemble), detectable=reading.apart.get(metric, math.nan),
                 )
             )  # fmt: skip
     return rows

@@ -1,6 +1,7 @@
 """What an evaluation could have told: the difference it would detect, and the instances that a difference needs.
 
     detectable(0.065, df=20)                           # of a difference with this standard error
+    told_apart(5, 0.08, prior_df=8.6)                  # between two strategies of five instances
     instances_needed(0.10, 0.08, prior_df=8.6)         # of each of two strategies
     instances_needed(0.10, 0.08, other=50)             # of one, against another that has 50
 
@@ -38,6 +39,15 @@ def detectable(std_error: float, df: float, *, power: float = POWER, level: floa
     # The shift at which the noncentral t lies below the critical value with the chance of missing it; that of finding
     # the wrong side is left out.
     return float(special.nctdtrinc(df, 1 - power, quantile((1 + level) / 2, df))) * std_error
+
+
+def told_apart(n: int, std: float, prior_df: float = 0.0) -> float:
+    """The difference between two strategies of `n` instances each that is found with a chance of 80 %.
+
+    >>> round(told_apart(5, 0.08, prior_df=30), 2), round(told_apart(3, 0.08), 2)
+    (0.14, 0.25)
+    """
+    return detectable(std * math.sqrt(2 / n), 2 * (prior_df + n - 1))
 
 
 def instances_needed(

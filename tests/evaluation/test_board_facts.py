@@ -18,6 +18,8 @@ from nasbench_ws.evaluation.experiment import shipped_results
 from nasbench_ws.evaluation.fit import belongs
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.json_files import read_record
+from nasbench_ws.metrics.power import told_apart
+from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.rankers.plan import MATCHES
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import judged
@@ -112,3 +114,14 @@ def test_the_page_reads_each_result_once(
     assert read == ["full"]
     assert html.count('<a href="#c0">full</a>') == 3
     assert html.count("<svg") == 2
+
+
+def test_the_board_says_what_it_can_tell_apart() -> None:
+    prior = shipped_prior().by_metric("recalibrate:1024")["kendall_tau"]
+    board = leaderboard(batch_norm="recalibrate:1024")
+    counts = sorted({row.n for row in board.rows if row.kind == "super-net"}, reverse=True)
+    assert board.detectable == {n: told_apart(n, prior.std, prior.df) for n in counts}
+    gaps = ", ".join(f"{board.detectable[n]:.2f} (n = {n})" for n in counts)
+    assert f"\nTold apart with a chance of 80 %: rows that differ by {gaps}." in board.caption()
+    assert board.only(top=1).caption() == board.caption()
+    assert board.to_dict()["detectable"] == {str(n): gap for n, gap in board.detectable.items()}
