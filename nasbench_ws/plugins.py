@@ -23,24 +23,43 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from nasbench_ws.errors import NasbenchError, near_misses
 
 T = TypeVar("T")
 
 
-class users_code:  # noqa: N801  # a class and no generator: it is around every call of a strategy's key
-    """Around code of a user's own: what it prints goes to stderr, since stdout is this program's answer."""
+_end_at_once = os._exit
 
-    __slots__ = ("_own",)
+
+def _refused_exit(status: int) -> NoReturn:
+    """In the place of os._exit, which would end this program without a word, and even with success."""
+    raise SystemExit(f"os._exit({status})")
+
+
+def _forked() -> None:
+    """A process that a user's own code forks off may end as it likes."""
+    os._exit = _end_at_once
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+class users_code:  # noqa: N801  # a class and no generator: it is around every call of a strategy's key
+    """Around code of a user's own: what it prints goes to stderr, and os._exit raises SystemExit.
+
+    For stdout is this program's answer, and how it ends is for this program to say.
+    """
+
+    __slots__ = ("_exit", "_own")
 
     def __enter__(self) -> None:
-        self._own = sys.stdout
-        sys.stdout = sys.stderr
+        self._own, self._exit = sys.stdout, os._exit
+        sys.stdout, os._exit = sys.stderr, _refused_exit
 
     def __exit__(self, *_: object) -> None:
-        sys.stdout = self._own
+        sys.stdout, os._exit = self._own, self._exit
 
 
 @contextlib.contextmanager

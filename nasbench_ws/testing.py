@@ -40,7 +40,8 @@ from nasbench_ws.rankers.named import ranker as ranker_of
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.search.check import check_searcher
-from nasbench_ws.sharing.keys import Key, call_key, components
+from nasbench_ws.sharing.elsewhere import all_partners
+from nasbench_ws.sharing.keys import UNSTEADY, Key, call_key, components
 from nasbench_ws.sharing.schedules import get_schedule, realise
 from nasbench_ws.sharing.strategies import PLUGINS, Strategy, adopt, name_of, resolve
 from nasbench_ws.space.cell import Architecture, Space
@@ -164,11 +165,15 @@ def check_worker(name: str, space: Space = DEEPER64, macro: Macro = SMALL) -> No
         space: whose children share.
         macro: the network around a cell.
     """
-    here = _partition(resolve(name, space, macro).key, list(space), macro)
+    here = all_partners(resolve(name, space, macro), space, macro)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         there = pool.submit(_in_worker, name, space, macro).result()
-    if here != there:
-        raise StrategyError(f"strategy {name!r} shares otherwise in a worker process; keys must not depend on state")
+    for child, ours, theirs in zip(space, here, there, strict=True):
+        if ours != theirs:
+            raise StrategyError(
+                f"strategy {name!r} gives child {child.name} other weights to share in a worker process than in this "
+                f"one; {UNSTEADY}"
+            )
 
 
 CHECKS: tuple[Callable[[str, Space, Macro], None], ...] = (
@@ -264,8 +269,8 @@ def _noise() -> Images:
     return Images("noise", ("a", "b", "c", "d"), "0" * 64, (0.5,), (0.3,), splits)
 
 
-def _in_worker(name: str, space: Space, macro: Macro) -> Partition:
-    return _partition(resolve(name, space, macro).key, list(space), macro)
+def _in_worker(name: str, space: Space, macro: Macro) -> list[str]:
+    return all_partners(resolve(name, space, macro), space, macro)
 
 
 def _net(strategy: Strategy, macro: Macro, children: list[Architecture]) -> SuperNet:

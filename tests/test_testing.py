@@ -85,8 +85,13 @@ def test_a_key_that_differs_between_processes_is_caught(tmp_path):
         "    def key(self, arch, slot):\n"
         "        return arch if multiprocessing.parent_process() else None\n",
     )
-    with pytest.raises(StrategyError, match="shares otherwise in a worker process"):
+    with pytest.raises(StrategyError) as caught:
         check_worker(name)
+    assert str(caught.value) == (
+        f"strategy {name!r} gives child 112 other weights to share in a worker process than in this one; its key must "
+        "not depend on hash() of a text, the order of a set, id() or state, which differ from process to process: "
+        "compute it from arch and slot alone"
+    )
 
 
 # -- rankers ------------------------------------------------------------------------------------------

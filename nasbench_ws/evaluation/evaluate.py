@@ -160,6 +160,10 @@ class Evaluation:
             workers, executor = None, None  # not worth a process
         elif workers and executor is None:
             check_travels(self.ranker, self.problem, self.source)
+        elif executor is None:
+            check_here: Any = getattr(self.ranker, "check_here", None)
+            if check_here is not None:
+                check_here(self.problem, self.images, self.seeds[0])
         elsewhere = executor is not None and getattr(executor, "elsewhere", False)
         ranker = pack(self.ranker, self.table) if elsewhere else self.ranker
         longest = sorted(todo.items(), key=lambda item: -item[1].size)  # first, so that all end together

@@ -27,9 +27,10 @@ from nasbench_ws.rankers.part import run_part
 from nasbench_ws.rankers.plan import Part, Plan
 from nasbench_ws.results.outcome import Changes, Divergence, Readouts, Window
 from nasbench_ws.seeds import derive
-from nasbench_ws.sharing.keys import partners
+from nasbench_ws.sharing.elsewhere import check_elsewhere
+from nasbench_ws.sharing.keys import UNSTEADY, partners
 from nasbench_ws.sharing.schedules import get_schedule, name_of, realise
-from nasbench_ws.sharing.strategies import Strategy, adopt, of_instance, resolve
+from nasbench_ws.sharing.strategies import BUILT_IN, Strategy, adopt, of_instance, resolve
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.child import child_network, mac_count
 from nasbench_ws.space.macro import Macro, macro_for
@@ -106,6 +107,13 @@ class WeightSharing(Asked):
         self._check_sharing(net, problem, macro_for(self.asked.recipe, images), strategy)
         with drawing(derive("trainer", piece.seed, piece.number)):  # layers of a user's own may: of trainers, of spaces
             return run_part(self.asked, strategy, net.part, piece.seed, problem, images, on_step, self.hooks())
+
+    def check_here(self, problem: Problem, images: Images | None, seed: int) -> None:
+        """Of a file's or module's strategy that runs in this process alone: that another one shares alike."""
+        images = _looked_at(images)
+        name = self._strategy(problem, images, seed).name
+        if self.thing is None and name.partition(":")[0] not in BUILT_IN:
+            check_elsewhere(name, problem.space, macro_for(self.asked.recipe, images))
 
     def hooks(self) -> Hooks | None:
         """What a trainer of the user's own says (by_trainer.py); made anew for each super-net."""
@@ -193,8 +201,7 @@ class WeightSharing(Asked):
             if ours != theirs:
                 raise StrategyError(
                     f"strategy {self.name!r} gives child {arch.name} other weights to share in this process than in "
-                    "the one that started the evaluation; its key must not depend on hash() of a text, the order of a "
-                    "set, id() or state, which differ from process to process: compute it from arch and slot alone"
+                    f"the one that started the evaluation; {UNSTEADY}"
                 )
 
 

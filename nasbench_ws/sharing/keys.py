@@ -104,6 +104,10 @@ def dependent(arch: Architecture, slot: Slot) -> Hashable:
 
 
 RETURN = "return a string, a number, None or a tuple of those"
+UNSTEADY = (
+    "its key must not depend on hash() of a text, the order of a set, id() or state, which differ from process to "
+    "process: compute it from arch and slot alone"
+)
 PLAIN = (type(None), bool, int, str, bytes, Architecture)  # what most keys are: no more to ask of them
 
 
@@ -163,7 +167,7 @@ def _incomparable(value: Any) -> str | None:
         return None
     if isinstance(value, tuple | frozenset):
         return next((reason for item in value if (reason := _incomparable(item)) is not None), None)
-    if dataclasses.is_dataclass(value) and not callable(value):
+    if dataclasses.is_dataclass(value) and not callable(value) and type(value).__eq__ is not object.__eq__:
         parts = (getattr(value, field.name) for field in dataclasses.fields(value) if field.compare)
         return next((reason for item in parts if (reason := _incomparable(item)) is not None), None)
     kind: Any = type(value)

@@ -27,9 +27,11 @@ from nasbench_ws.results.assess import assess
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.schema import derived_json
 from nasbench_ws.results.truth import Without
+from nasbench_ws.sharing.elsewhere import check_elsewhere
 from nasbench_ws.sharing.strategies import PLUGINS
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture
+from nasbench_ws.space.macro import SMALL
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 
@@ -261,6 +263,25 @@ def test_a_key_that_differs_between_processes_is_refused_and_names_a_child(tmp_p
         "on hash() of a text, the order of a set, id() or state, which differ from process to process: compute it from "
         "arch and slot alone"
     )
+
+
+def test_a_key_that_differs_between_processes_is_refused_where_there_is_one_process_too(tmp_path: Path) -> None:
+    """Of a file's strategy, which another process can make. Two processes whose texts hash alike share alike."""
+    path = tmp_path / "hashed.py"
+    path.write_text(
+        "class ByHash:\n    later = [(0.5, lambda arch, slot: hash(arch.spec) % 9)]\n\n"
+        "    def key(self, arch, slot):\n        return None\n"
+        "class ByName:\n    def key(self, arch, slot):\n        return arch.name[0]\n"
+    )
+    with pytest.raises(StrategyError) as caught:
+        evaluate(f"{path}:ByHash", "fashion14", plan=_short("full"), instances=1)
+    text = str(caught.value)
+    assert text.startswith(f"strategy '{path}:ByHash' gives child 11")
+    assert text.endswith(
+        " other weights to share in another process than in this one; its key must not depend on hash() of a text, the "
+        "order of a set, id() or state, which differ from process to process: compute it from arch and slot alone"
+    )
+    check_elsewhere(f"{path}:ByName", DEEPER64, SMALL)
 
 
 def _short(name: str) -> Plan:

@@ -9,9 +9,11 @@ import enum
 import fractions
 import itertools
 import math
+import os
 import random
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -372,6 +374,11 @@ class Colour(enum.Enum):
     RED = 1
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Itself:
+    name: str
+
+
 RETURN = "return a string, a number, None or a tuple of those"
 ALONE = "and one of type {} is equal to itself alone, so that no two children would share by it"
 
@@ -383,6 +390,7 @@ ALONE = "and one of type {} is equal to itself alone, so that no two children wo
         ((1, (Plain(), 2)), ALONE.format("Plain")),
         (frozenset([Plain()]), ALONE.format("Plain")),
         (ByValue("a", Plain()), ALONE.format("Plain")),
+        (Itself("a"), ALONE.format("Itself")),
         ((x for x in ()), ALONE.format("generator")),
         (len, ALONE.format("builtin_function_or_method")),
         (Plain, ALONE.format("type")),
@@ -438,6 +446,22 @@ def test_a_key_does_not_end_the_program(error: BaseException, text: str) -> None
     assert str(caught.value) == (
         f"the strategy's key raised {text}, for child 111 at {slot}; it must return a value for every child and slot"
     )
+
+
+def test_a_key_does_not_end_the_program_at_once_either() -> None:
+    """os._exit(0) was a command without an answer that succeeded. A process that a key forks off may."""
+    slot, really = SLOTS[CHILDREN[0]][0], os._exit
+    with pytest.raises(StrategyError) as caught:
+        call_key(lambda arch, slot: os._exit(0), CHILDREN[0], slot)
+    assert str(caught.value) == (
+        "the strategy's key raised SystemExit: os._exit(0) (put what parses arguments, or ends the program, under `if "
+        f"__name__ == '__main__':`), for child 111 at {slot}; it must return a value for every child and slot"
+    )
+    assert os._exit is really
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        child = call_key(lambda arch, slot: os.fork() or os._exit(3), CHILDREN[0], slot)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
 def test_ctrl_c_passes_through_a_key() -> None:
