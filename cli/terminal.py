@@ -11,36 +11,52 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from nasbench_ws.markup import printable
 
 
-class _Printable:
-    """A text stream that writes `printable` texts, and else is the one it was given."""
+class _Kept:
+    """A stream of the process that a user's code may close: it stays open, for what this program has yet to say."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def write(self, text: str) -> int:
-        self._stream.write(printable(text))
-        return len(text)
+    def close(self) -> None:
+        self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
+class _Printable(_Kept):
+    """A text stream that writes `printable` texts, of the thread that runs the command alone.
+
+    A thread that a user's code has started prints at any time, and its words are no part of the answer.
+    """
+
+    def write(self, text: str) -> int:
+        if threading.current_thread() is threading.main_thread():
+            self._stream.write(printable(text))
+        elif sys.stderr is not None:
+            sys.stderr.write(text)
+        return len(text)
+
+
 @contextlib.contextmanager
 def harmless_output() -> Iterator[None]:
-    """Inside, stdout passes no escape sequence on, and is written by this program alone."""
-    own = sys.stdout
+    """Inside, stdout passes no escape sequence on, and is written by this program alone; nobody closes it or stderr."""
+    own, errors = sys.stdout, sys.stderr
     with _apart(own) as stream:
         sys.stdout = _Printable(stream)
+        if errors is not None:
+            sys.stderr = _Kept(errors)
         try:
             yield
         finally:
-            sys.stdout = own
+            sys.stdout, sys.stderr = own, errors
 
 
 @contextlib.contextmanager

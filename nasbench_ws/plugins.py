@@ -63,8 +63,8 @@ class users_code:  # noqa: N801  # a class and no generator: it is around every 
 
 
 @contextlib.contextmanager
-def _staying_here() -> Iterator[None]:
-    """Around a user's module, which may go to another folder: what this command was given starts from where it was."""
+def staying_here() -> Iterator[None]:
+    """Around a user's code, which may go to another folder: what this command was given starts from where it was."""
     here = os.getcwd()
     try:
         yield
@@ -216,7 +216,7 @@ class Plugins:
     def run(self, load: Callable[[], T], what: str) -> T:
         """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
         try:
-            with users_code(), _staying_here():
+            with users_code(), staying_here():
                 return load()
         except (NasbenchError, KeyboardInterrupt):
             raise
@@ -242,7 +242,7 @@ class Plugins:
 
     def _module(self, path: str, whole: str) -> ModuleType:
         try:
-            with users_code(), _staying_here():
+            with users_code(), staying_here():
                 return importlib.import_module(path)
         except ModuleNotFoundError as error:
             if error.name is not None and (path == error.name or path.startswith(error.name + ".")):

@@ -18,6 +18,7 @@ from nasbench_ws.errors import DataError, UsageError
 from nasbench_ws.evaluation.travel import Sent
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
+from nasbench_ws.plugins import staying_here
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker
 from nasbench_ws.space.code import operation_codes
@@ -86,7 +87,8 @@ def run_piece(
     on_step: Callable[[float], None],
 ) -> Mapping[str, Any]:
     """The piece's outcome, with the versions of what made it; errors as of `images_for`."""
-    outcome = ranker.run(piece, problem, images_for(ranker, problem, source), on_step)
+    with staying_here():  # where the user's code goes to another folder, relative names are those of before
+        outcome = ranker.run(piece, problem, images_for(ranker, problem, source), on_step)
     return {**outcome, "versions": versions() | operation_codes(problem.space)}
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError
-from nasbench_ws.plugins import raised, users_code
+from nasbench_ws.plugins import raised, staying_here, users_code
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture, Edge, Space
 from nasbench_ws.space.child import child_network
@@ -182,6 +182,7 @@ def _incomparable(value: Any) -> str | None:
     return None
 
 
+@staying_here()
 def partners(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]) -> list[str]:
     """For each child a short digest of whom it shares its slots with, under each of the keys, whatever their values.
 
@@ -197,6 +198,7 @@ def partners(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]
     return found
 
 
+@staying_here()
 def check_less(macro: Macro, children: Sequence[Architecture], keys: Sequence[Key]) -> None:
     """StrategyError unless each key shares nothing that the one before did not: sharing only becomes less with time.
 
@@ -218,6 +220,7 @@ def check_less(macro: Macro, children: Sequence[Architecture], keys: Sequence[Ke
                     )
 
 
+@staying_here()
 def components(macro: Macro, children: Sequence[Architecture], key: Key) -> list[list[int]]:
     """The finest division of the children into sets between which nothing is shared.
 

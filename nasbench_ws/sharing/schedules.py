@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nasbench_ws.errors import NasbenchError, StrategyError, UsageError, near_misses
-from nasbench_ws.plugins import Plugins, meant_here, raised, users_code
+from nasbench_ws.plugins import Plugins, meant_here, raised, staying_here, users_code
 from nasbench_ws.sharing.keys import Key
 from nasbench_ws.sharing.mixed import Mixed
 from nasbench_ws.space.cell import Architecture
@@ -190,7 +190,7 @@ def realise(
 def _drawn(schedule: Schedule, children: Children, steps: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """The first `steps` steps, as ints; StrategyError for what raises, or yields something else."""
     try:
-        with users_code():
+        with users_code(), staying_here():
             return [_numbers(step) for step in itertools.islice(schedule(children, rng), steps)]
     except (NasbenchError, KeyboardInterrupt):
         raise

@@ -10,9 +10,11 @@ from click.testing import CliRunner
 
 from nasbench_ws.cli import group
 from nasbench_ws.errors import NasbenchError, StrategyError
+from nasbench_ws.sharing.keys import components, partners
 from nasbench_ws.sharing.strategies import PLUGINS
 from nasbench_ws.space import registry
 from nasbench_ws.space.cell import Space
+from nasbench_ws.space.macro import SMALL
 from nasbench_ws.space.registry import DEEPER64
 
 FILES = {
@@ -26,6 +28,7 @@ FILES = {
     "function.py": "def key(arch, slot):\n    return None\n",
     "empty.py": "x = 1\n",
     "wrong.py": "class A(:\n",
+    "goes.py": "import os\n\ndef key(arch, slot):\n    os.chdir('/')\n",
 }  # fmt: skip
 
 
@@ -106,3 +109,11 @@ def test_a_space_that_is_not_the_tables_is_refused_where_it_is_given(tmp_path: P
             f"the table's space is {DEEPER64!r}, and here {Space('deeper64', 2, operations)!r} is registered; their "
             "children are not the same: register the table's, or give yours a name of its own"
         )
+
+
+def test_a_key_that_goes_to_another_folder_takes_nothing_with_it() -> None:
+    here = Path.cwd()
+    key = PLUGINS.find("goes.py:key")
+    components(SMALL, list(DEEPER64)[:2], key)
+    assert len(partners(SMALL, list(DEEPER64)[:2], [key])) == 2
+    assert Path.cwd() == here

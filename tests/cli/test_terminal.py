@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nasbench_ws.cli.failures import guarded
 from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import OutputError, TableError
 from nasbench_ws.markup import escaped, printable
+from nasbench_ws.plugins import users_code
 
 NAME = "\x1b[2J\x9bm\u202e\udcff$\\frac$ \u2028<b>\u00e9\u4e2d"
 SHOWN = "\\x1b[2J\\x9bm\\u202e\\udcff$\\frac$ \\u2028<b>\u00e9\u4e2d"
@@ -84,3 +86,27 @@ def test_what_a_users_code_starts_writes_nothing_into_the_answer(tmp_path: Path,
     assert done.stdout == "" if ending else done.stdout.startswith("my.py:key on fashion14: one super-net")
     assert {"below", "beside", "around"} <= set(done.stderr.splitlines())
     assert not {"below", "beside", "around"} & set(done.stdout.splitlines())
+
+
+def test_a_users_threads_write_nothing_into_the_answer_and_nobody_closes_its_streams(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A thread's print met the answer in the midst of JSON, and a key that closed stdout ended `evaluate` silently."""
+
+    def command(standalone_mode: bool) -> None:
+        thread = threading.Thread(target=print, args=("of a thread",))
+        thread.start()
+        thread.join()
+        with users_code():
+            sys.stdout.close()
+        sys.stdout.close()
+        sys.stderr.close()
+        click.echo("the answer")
+        raise TableError("the end")
+
+    before = sys.stdout, sys.stderr
+    with pytest.raises(SystemExit) as ended:
+        guarded(command)
+    assert ended.value.code == 4
+    assert (sys.stdout, sys.stderr) == before
+    assert tuple(capfd.readouterr()) == ("the answer\n", "of a thread\nError: the end\n")
