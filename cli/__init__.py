@@ -61,6 +61,15 @@ class Commands(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         return list(WHERE)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in WHERE and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from nasbench_ws.errors import near_misses
+
+            ctx.fail(f"there is no command {args[0]!r}{near_misses(args[0], WHERE)}; `nasbench-ws --help` lists them")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in WHERE:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from nasbench_ws.cli.outputs import (
     write_page,
 )
 from nasbench_ws.cli.progress import Bar, counted
+from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
     from nasbench_ws.evaluation.experiment import Experiment
@@ -104,7 +106,10 @@ def leaderboard(
             from nasbench_ws.results.truth import judged
 
             matches: Any = [one for one in MATCHES if one != match]
-            others = [order({}, truth, match=one, **asked).only(**chosen) for one in matches]
+            others = []
+            for one in matches:
+                with suppress(UsageError):  # none of the rows that are asked for stands there
+                    others.append(order({}, truth, match=one, **asked).only(**chosen))
             page = board_page(board, judged(truth, allow_missing), others, on_figure=counted(bar, "figures"))
     if output is not None:
         write_page(output, page)

@@ -18,7 +18,7 @@ from nasbench_ws.cli.outputs import (
     print_csv,
     print_json,
 )
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import ArchitectureError, UsageError
 from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def show(what: str, table: str, output: str | None, force: bool, as_csv: bool, a
             click.echo(_result_text(result))
         return
     check_output(output, force)
-    entry = opened.query(what)
+    try:
+        entry = opened.query(what)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{error}; nor does a result of that name ship") from None
     near = [opened.query(child) for child in entry.architecture.neighbours()]
     near.sort(key=lambda other: -other.test_accuracy.mean)
     if output is not None:

@@ -138,14 +138,19 @@ class Plugins:
     def whole_name(self, name: str) -> str:
         """`FILE.py` as `FILE.py:NAME`, where there is one public class in it, or no class and one function.
 
-        This kind's error names them where there are several, or none. Any other name is as it was. Runs nothing.
+        This kind's error names them where there are several, or none, and says what is wrong with a file that is
+        absent or no Python. Any other name is as it was. Runs nothing.
         """
-        if not name.endswith(".py") or not Path(name).is_file():
+        if not name.endswith(".py") or ":" in name:
             return name
         try:
             nodes = ast.parse(Path(name).read_bytes()).body
-        except (SyntaxError, ValueError):
-            return name  # whoever runs it says so
+        except OSError as error:
+            raise self.error(f"{name} cannot be read: {error.strerror}; name the file of a {self.kind}") from None
+        except (SyntaxError, ValueError) as error:
+            line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+            said = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise self.error(f"{name} is no Python: {said}{line}; mend it, or name another file") from None
         classes = [one.name for one in nodes if isinstance(one, ast.ClassDef) and not one.name.startswith("_")]
         functions = [one.name for one in nodes if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
         found = classes or functions
@@ -172,8 +177,9 @@ class Plugins:
                 return self.run(point.load, f"the installed {self.kind} {name!r}")
         path, _, attribute = name.partition(":")
         if not attribute:
+            files = [f"{name}.py"] if Path(f"{name}.py").is_file() else []
             raise self.error(
-                f"unknown {self.kind} {name!r}{near_misses(name, self.known)}; built in are "
+                f"unknown {self.kind} {name!r}{near_misses(name, (*self.known, *files))}; built in are "
                 f"{', '.join(self.usages)}; your own is FILE.py:NAME or MODULE:NAME"
             )
         module = self._file(path) if path.endswith(".py") else self._module(path, whole)

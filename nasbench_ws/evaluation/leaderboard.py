@@ -42,6 +42,7 @@ from nasbench_ws.results.text import LABELS, metric_name
 from nasbench_ws.results.truth import GroundTruth, judged, places_of
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
+from nasbench_ws.training.batch_norm import BatchNorm, is_mode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,12 +75,18 @@ class Leaderboard:
         return found
 
     def only(self, *, top: int | None = None, kind: str | None = None, strategy: str | None = None) -> Leaderboard:
-        """The first `top` rows of those of a kind, and with a text in their name; the caller's rows always."""
+        """The first `top` rows of those of a kind, and with a text in their name; the caller's rows always.
+
+        UsageError where no row is left.
+        """
         some = [
             row
             for row in self.rows
             if row.given or (kind in (None, row.kind) and (strategy or "").replace("->", "-") in row.name)
         ]
+        if not some:
+            of_kind = "" if kind is None else f" of kind {kind}"
+            raise UsageError(f"no row{of_kind} has {strategy or ''!r} in its name; leave that out to see what there is")
         first = some if top is None else [row for i, row in enumerate(some) if i < top or row.given]
         return replace(self, rows=tuple(first))
 
@@ -209,7 +216,7 @@ def leaderboard(
         table: a shipped table's name, a path, or a `Table`.
         match: what is equal between rows; results of another match are left out.
         metric: what orders the rows, as it is printed (T1R, P@top5) or by its own name.
-        batch_norm: only rows of this mode; None: of all.
+        batch_norm: only rows of this mode, or other readout; None: of all.
         folder: of results; None: those that ship.
         allow_missing: leave out children whose runs the table lacks.
 
@@ -259,7 +266,13 @@ def leaderboard(
         name = " = ".join(dict.fromkeys(named))
         some = _rows(name, next(iter(alike.values())), metric)
         rows += [replace(row, given=bool(given), files=tuple(alike)) for row in some]
-    rows = [row for row in rows if row.kind == "ranker" or batch_norm in (None, row.batch_norm)]
+    if batch_norm is not None:
+        mode = str(BatchNorm.parse(batch_norm)) if is_mode(batch_norm) else batch_norm
+        there_are = list(dict.fromkeys(row.batch_norm for row in rows if row.batch_norm))
+        if mode not in there_are:
+            close = near_misses(mode, there_are)
+            raise UsageError(f"no row has batch norm {mode!r}{close}; there are {', '.join(there_are) or 'none'}")
+        rows = [row for row in rows if row.kind == "ranker" or row.batch_norm == mode]
     rows.sort(key=lambda row: worst_last(row.mean, metric))
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan

@@ -81,6 +81,11 @@ def _edge_of(text: str) -> Edge:
     parts = re.split("->|-", text)  # a shell takes an unquoted > for a redirection
     if len(parts) != 2:
         raise StrategyError(f"edge {text!r}; write source-target, for example 0-1")
+    if parts[0] and not parts[1]:
+        raise StrategyError(
+            f"edge {text!r} has no target; write source-target, for example 0-1: of 0->1, a shell takes > and what "
+            "follows for the name of a file to write"
+        )
     which: Edge = (_integer(parts[0], "the edge's source"), _integer(parts[1], "the edge's target"))
     return which
 

@@ -1,7 +1,8 @@
-"""What the shell completes."""
+"""What the shell completes, and what a mistyped word is met with."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from nasbench_ws.cli import group
 from nasbench_ws.cli.completion import Bash
+from nasbench_ws.errors import NasbenchError
 
 VARIABLE = "_NASBENCH_WS_COMPLETE"
 
@@ -51,6 +54,42 @@ def test_the_shell_completes(line: str, word: str | None, offered: list[str], mo
 
 
 MAIN = "import sys; from nasbench_ws.cli import main; sys.argv[0] = 'nasbench-ws'; main()"
+MISTYPED = {
+    "evalute full": "there is no command 'evalute' (did you mean evaluate?); `nasbench-ws --help` lists them",
+    "zzz": "there is no command 'zzz'; `nasbench-ws --help` lists them",
+}
+
+
+@pytest.mark.parametrize("words", MISTYPED)
+def test_a_mistyped_command_is_told_which_is_near(words: str) -> None:
+    found = CliRunner().invoke(group, words.split())
+    assert found.exit_code == 2
+    assert found.stderr.splitlines()[-1] == f"Error: {MISTYPED[words]}"
+
+
+REFUSED = {
+    "leaderboard --strategy zzz": "no row has 'zzz' in its name; leave that out to see what there is",
+    "leaderboard --strategy darts --kind ranker":
+        "no row of kind ranker has 'darts' in its name; leave that out to see what there is",
+    "leaderboard --batch-norm runing": "no row has batch norm 'runing' (did you mean running?); there are ",
+    "show ful": "; nor does a result of that name ship",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_leaves_nothing_to_show_is_refused(words: str) -> None:
+    found = CliRunner().invoke(group, words.split())
+    assert isinstance(found.exception, NasbenchError)
+    assert REFUSED[words] in str(found.exception)
+
+
+def test_a_mode_may_leave_out_its_number_of_images() -> None:
+    ask = ["leaderboard", "--strategy", "full drift", "--json", "--batch-norm"]
+    short, whole = (CliRunner().invoke(group, [*ask, f"recalibrate{n}"], catch_exceptions=False) for n in ("", ":1024"))
+    assert short.stdout == whole.stdout
+    assert [row["batch_norm"] for row in json.loads(short.stdout)["rows"]] == ["recalibrate:1024"]
+
+
 SCRIPT = """
 eval "$(_NASBENCH_WS_COMPLETE=bash_source nasbench-ws)"
 ask() { COMP_LINE="nasbench-ws $1" COMP_POINT=$((12 + ${#1})); _nasbench_ws_completion nasbench-ws "$2" "" 2>/dev/null

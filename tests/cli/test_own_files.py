@@ -48,16 +48,19 @@ def refused(*words: str) -> str:
 def test_a_file_with_one_strategy_needs_no_name() -> None:
     assert PLUGINS.whole_name("one.py") == "one.py:A"
     assert PLUGINS.whole_name("function.py") == "function.py:key"
-    for name in ("one.py:A", "full", "groups:similar:4", "absent.py", "wrong.py"):
+    for name in ("one.py:A", "full", "groups:similar:4", "absent.py:A", "wrong.py:A"):
         assert PLUGINS.whole_name(name) == name
     for name, said in (
         ("two.py", "two.py has A, B; say which strategy is meant, as two.py:A"),
         ("empty.py", "empty.py has no public class or function; say which strategy is meant, as empty.py:NAME"),
+        ("absent.py", "absent.py cannot be read: No such file or directory; name the file of a strategy"),
+        ("wrong.py", "wrong.py is no Python: invalid syntax in line 1; mend it, or name another file"),
     ):
         with pytest.raises(StrategyError) as caught:
             PLUGINS.whole_name(name)
         assert str(caught.value) == said
         assert refused("evaluate", name) == refused("strategies", name) == refused("check", name) == said
+    assert refused("evaluate", "one").startswith("unknown strategy 'one' (did you mean none or one.py?)")
     shown = CliRunner().invoke(group, ["strategies", "function.py"], catch_exceptions=False).output
     assert shown.startswith("function.py:key on fashion14: one super-net, of 64 children; schedule shuffle")
 

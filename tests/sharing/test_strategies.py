@@ -143,6 +143,10 @@ def test_wrong_counts_of_arguments(name: str, usage: str) -> None:
         ("prefix:one", "the number of cells is 'one'; it must be a whole number"),
         ("prefix:4", "a prefix of 4 cells; this network has 3, so k is between 0 and 3"),
         ("edge:01", "edge '01'; write source-target, for example 0-1"),
+        (
+            "edge:0-", "edge '0-' has no target; write source-target, for example 0-1: of 0->1, a shell takes > and "
+            "what follows for the name of a file to write",
+        ),
         ("edge:a->1", "the edge's source is 'a'; it must be a whole number"),
         ("edge:0->b", "the edge's target is 'b'; it must be a whole number"),
         ("opsplit:2-0:12+34", "no edge 2->0 in deeper64; its edges are 0->1, 0->2, 1->2"),
