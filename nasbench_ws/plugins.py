@@ -11,23 +11,42 @@ answer: `users_code` is around every call of it. Not here: what is built in, and
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import io
 import os
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, NoReturn, TypeVar
 
 from nasbench_ws.errors import NasbenchError, near_misses
 
 T = TypeVar("T")
+
+
+OURS = str(Path(__file__).parent)
+STANDARD = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
+PACKAGES = {"site-packages", "dist-packages"}
+
+
+@functools.cache
+def is_installed(place: str) -> bool:
+    """Whether a file is of the standard library, of this package or of an installed one: these have versions."""
+    if place.startswith("<") or not PACKAGES.isdisjoint(Path(place).parts):
+        return True
+    whole = os.path.realpath(place)
+    inside = any(whole.startswith(root + os.sep) for root in (*STANDARD, os.path.realpath(OURS)))
+    return inside or not PACKAGES.isdisjoint(Path(whole).parts)
 
 
 _end_at_once = os._exit
@@ -60,6 +79,51 @@ class users_code:  # noqa: N801  # a class and no generator: it is around every 
 
     def __exit__(self, *_: object) -> None:
         sys.stdout, os._exit = self._own, self._exit
+
+
+_read: dict[str, set[str]] = {}  # by the path of a user's file: what it read, and loaded, while it was run, or made
+
+
+def read_by(path: Path) -> set[Path]:
+    """Files that a user's file opened to read while it was run in this process, or made, and modules it loaded.
+
+    Those that are opened in Python, as by open, pathlib, json, numpy and torch; not by the library of HDF5, and not
+    what an installed library reads for itself while it is imported.
+    """
+    return set(map(Path, _read.get(os.path.realpath(path), ())))
+
+
+@contextlib.contextmanager
+def _noting(path: str | None) -> Iterator[None]:
+    """Inside, what is read and loaded is noted for the file at `path`. None: of no file."""
+    if path is None:
+        yield
+        return
+    found, plain, before = _read.setdefault(os.path.realpath(path), set()), builtins.open, set(sys.modules)
+
+    def opened(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        handle = plain(file, mode, *arguments, **options)
+        if isinstance(file, str | os.PathLike) and not set(mode) & set("wax+") and not _importing():
+            found.add(os.path.abspath(file))
+        return handle
+
+    builtins.open = io.open = opened
+    try:
+        yield
+    finally:
+        builtins.open = io.open = plain
+        loaded = (getattr(sys.modules.get(name), "__file__", None) for name in set(sys.modules) - before)
+        found.update(filter(None, loaded))
+
+
+def _importing() -> bool:
+    """Whether an installed library is being imported: what it reads is not the user's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and is_installed(frame.f_code.co_filename):
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextlib.contextmanager
@@ -217,12 +281,19 @@ class Plugins:
                 f"the {self.kind} {name!r} is of type {type(found).__name__}, which takes no arguments; name a class, "
                 f"or leave out {':'.join(map(str, arguments))}"
             )
-        return self.run(lambda: found(*arguments, **named(found, known)), f"making the {self.kind} {name!r}")
+        of = getattr(sys.modules.get(getattr(found, "__module__", "")), "__file__", None)
+        return self.run(lambda: found(*arguments, **named(found, known)), f"making the {self.kind} {name!r}", of)
 
-    def run(self, load: Callable[[], T], what: str) -> T:
-        """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all."""
+    def run(self, load: Callable[[], T], what: str, path: str | None = None) -> T:
+        """Run a user's code; what it raises becomes the cause of this kind's error, traceback and all.
+
+        Args:
+            load: the code.
+            what: it is, for messages.
+            path: of its file, for which is noted what it reads.
+        """
         try:
-            with users_code(), staying_here():
+            with users_code(), staying_here(), _noting(path):
                 return load()
         except (NasbenchError, KeyboardInterrupt):
             raise
@@ -243,7 +314,7 @@ class Plugins:
         if folder not in sys.path:
             sys.path.append(folder)  # so that it finds its neighbours, and hides nothing that is installed
         loader = spec.loader
-        self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}")
+        self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}", path)
         return module
 
     def _module(self, path: str, whole: str) -> ModuleType:

@@ -234,6 +234,7 @@ class Evaluation:
             device=different(devices) if devices else None,
             trace=ranking.trace,
             code=self.code,
+            images_digest=None if self.images is None else self.images.digest,
         )
 
 

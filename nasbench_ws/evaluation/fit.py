@@ -52,6 +52,6 @@ def belongs(one: Result, table: Table) -> bool:
     What no recipe trained, as a proxy, is of the table that it was measured on.
     """
     outcome = one.outcome
-    if outcome.valid_images or outcome.quick or misfit(outcome.recipe, table) is not None:
+    if outcome.valid_images or outcome.quick or misfit(outcome.recipe, table, outcome.images_digest) is not None:
         return False
     return bool(outcome.recipe) or one.assessment.table.digest == table.digest

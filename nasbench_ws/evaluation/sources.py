@@ -2,8 +2,8 @@
 
     sources(["my.py:MyStrategy"])       # {"my.py": "3b1f...", "helper.py": "9c0a..."}
 
-That is the file it is in and every module which that file imports, and so on, outside of the installed packages. Their
-versions, this package's among them, are not here (provenance.py).
+That is the file it is in, every module which that file imports, and so on, outside of the installed packages, and what
+it read while it was run. Versions of packages, this one's among them, are not here (provenance.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.plugins import OURS, is_installed, read_by
 from nasbench_ws.sharing.mixed import RULES
 from nasbench_ws.sharing.strategies import BUILT_IN, ENTRY_POINTS
-from nasbench_ws.space.code import OURS, imports_of
+from nasbench_ws.space.code import imports_of
 
 
 def sources(things: Sequence[Any]) -> dict[str, str]:
@@ -32,7 +33,21 @@ def sources(things: Sequence[Any]) -> dict[str, str]:
     for path in filter(None, map(file_of, things)):
         for one in (path, *imports_of(path)):
             found[str(one)] = hashlib.sha256(one.read_bytes()).hexdigest()
+        for one in read_by(path):
+            if str(one) not in found and one.is_file() and not is_installed(str(one)) and one.parts[1] not in SYSTEM:
+                found[str(one)] = _told_apart(one)
     return dict(sorted(found.items()))
+
+
+SYSTEM = ("proc", "sys", "dev")  # folders of what changes by itself
+MOST_BYTES = 2**26  # that are read to tell a file from its next version; the clock and the size do for more
+
+
+def _told_apart(path: Path) -> str:
+    about = path.stat()
+    if about.st_size > MOST_BYTES:
+        return f"{about.st_size} bytes of {about.st_mtime_ns}"
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def file_of(thing: Any) -> Path | None:

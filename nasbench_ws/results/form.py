@@ -131,6 +131,7 @@ class FileForm(Derived):
     device: str | None = None
     trace: dict[str, list[Any]] | None = None
     code: CodeForm | None = None
+    images_digest: Sha256 | None = None
 
 
 # -- what fits the types and yet contradicts itself -----------------------------------------------------------------

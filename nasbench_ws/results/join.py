@@ -39,6 +39,12 @@ def join(results: Sequence[Result], table: GroundTruth) -> Result:
                     f"{first!r} and {other!r} differ in {what}; only instances of one evaluation can be joined"
                 )
     outcomes = [result.outcome for result in ordered]
+    images = list(dict.fromkeys(outcome.images_digest for outcome in outcomes if outcome.images_digest is not None))
+    if len(images) > 1:
+        raise ResultError(
+            f"the images of one of the results have digest {images[0]}, and of another {images[1]}; only instances of "
+            "one evaluation can be joined"
+        )
     codes = {outcome.code.sha256: outcome.code for outcome in outcomes if outcome.code is not None}
     if len(codes) > 1:
         one, two, *_ = codes.values()
@@ -100,6 +106,7 @@ def stack(outcomes: Sequence[Outcome]) -> Outcome:
         device=different(devices) if devices else None,
         trace=_stacked([outcome.trace for outcome in outcomes]),
         code=next((outcome.code for outcome in outcomes if outcome.code is not None), None),
+        images_digest=next((one.images_digest for one in outcomes if one.images_digest is not None), None),
     )
 
 

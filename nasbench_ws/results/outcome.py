@@ -98,6 +98,7 @@ class Outcome:
     device: str | None = None  # processors and path that computed; None in files written before it was kept
     trace: Mapping[str, Array] = field(default_factory=dict)  # on the way, by name: (instances, points, ...)
     code: Code | None = None  # None: what is built in, and files written before it was kept
+    images_digest: str | None = None  # of those that were looked at; None: of none, and in files of older versions
 
     def among(self, places: Sequence[int] | None) -> Outcome:
         """Of these children alone; None: of all. Interference, which is of pairs, is left out."""

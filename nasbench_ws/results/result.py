@@ -26,10 +26,12 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.results.assess import assess_outcome
 from nasbench_ws.results.assessment import Assessment, Metric
 from nasbench_ws.results.html import summary
+from nasbench_ws.results.misfit import misfit
 from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.plot import ResultPlot
 from nasbench_ws.results.text import render
-from nasbench_ws.results.truth import GroundTruth, children_of, once, places_of
+from nasbench_ws.results.truth import GroundTruth, children_of, once, places_of, whole_of
+from nasbench_ws.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +74,17 @@ class Result:
     def against(self, table: GroundTruth) -> Result:
         """The same scores, measured against another table of the same children, such as one with more seeds.
 
-        ResultError where the children are others.
+        ResultError where the children, the networks or the images are others. Tables that others made may be of any.
         """
+        check_children(self.outcome, table.space, table.name)
+        whole = whole_of(table)
+        if isinstance(whole, Table) and not whole.foreign:
+            other = misfit(self.outcome.recipe, whole, self.outcome.images_digest)
+            if other is not None:
+                raise ResultError(
+                    f"the scores of {self.outcome.strategy} are of other {other} than {table.name}; measure it against "
+                    "a table of the same networks and images"
+                )
         return Result.of(self.outcome, table)
 
     def measured_by(self, table: GroundTruth) -> Result:

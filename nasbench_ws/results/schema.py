@@ -63,6 +63,7 @@ def to_json(outcome: Outcome, found: Assessment) -> dict[str, Any]:
         "device": outcome.device,
         "trace": outcome.trace or None,
         "code": outcome.code,
+        "images_digest": outcome.images_digest,
     }
     later = {one.name for kind in (Derived, FileForm) for one in fields(kind) if one.default is None}
     plain: dict[str, Any] = _plain({key: x for key, x in data.items() if not (x is None and key in later)})
@@ -146,6 +147,7 @@ def from_json(data: Mapping[str, Any]) -> tuple[Outcome, Assessment]:
         device=file.device,
         trace={name: _traced(name, one) for name, one in (file.trace or {}).items()},
         code=Code(**{one.name: getattr(file.code, one.name) for one in fields(Code)}) if file.code else None,
+        images_digest=file.images_digest,
     )
     found = Assessment(
         **{one.name: getattr(file, one.name) for one in fields(Derived)},

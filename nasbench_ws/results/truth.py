@@ -79,6 +79,13 @@ class Without:
         return len(self._whole)
 
 
+def whole_of(truth: GroundTruth) -> GroundTruth:
+    """What some children or seeds are of, or the ground truth itself."""
+    while isinstance(truth, Among | Without):
+        truth = truth._whole
+    return truth
+
+
 class Among:
     """A ground truth of some children alone, which need not have every run: those at these places of the whole.
 

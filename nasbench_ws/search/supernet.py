@@ -47,7 +47,7 @@ def supernet_oracle(
     rules = Rules() if rules is None else rules
     outcome = result.outcome
     check_children(outcome, table.space, table.name)
-    other = misfit(outcome.recipe, table)
+    other = misfit(outcome.recipe, table, outcome.images_digest)
     if other is not None:
         raise UsageError(f"{outcome.strategy} is of other {other} than {table.name}; give a result of this table")
     scores = result.scores[np.isfinite(result.scores).any(axis=1)]

@@ -14,19 +14,16 @@ import ast
 import functools
 import hashlib
 import inspect
-import os
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from nasbench_ws.plugins import is_installed
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.operations import BUILT_IN, OPERATIONS
 
 PREFIX = "operation "
-STANDARD = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
-OURS = str(Path(__file__).parents[1])
 
 
 def operation_codes(space: Space) -> dict[str, str]:
@@ -106,7 +103,7 @@ def imports_of(path: Path, tree: ast.AST | None = None) -> list[Path]:
         part = tree if tree is not None and one == path else ast.parse(one.read_bytes())
         for name in _named(part, package):
             file = getattr(sys.modules.get(name), "__file__", None)
-            if file and Path(file) not in seen and not _installed(file):
+            if file and Path(file) not in seen and not is_installed(file):
                 seen.add(Path(file))
                 found.append(Path(file))
     return found[1:]
@@ -125,9 +122,3 @@ def _named(tree: ast.AST, package: str) -> Iterator[str]:
             continue
         for name in wanted:
             yield from (name.rsplit(".", depth)[0] for depth in range(name.count(".") + 1))
-
-
-def _installed(place: str) -> bool:
-    whole = os.path.realpath(place)
-    inside = any(whole.startswith(root + os.sep) for root in (*map(os.path.realpath, STANDARD), OURS))
-    return inside or not {"site-packages", "dist-packages"}.isdisjoint(Path(whole).parts)

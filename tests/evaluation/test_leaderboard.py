@@ -280,3 +280,10 @@ def test_results_of_other_images_are_not_measured_on_this_table(make: Callable[.
         "recipe images is 'fashion14', and the table's is 'tiny'; a super-net is compared with children of the same "
         "kind: leave images as it is, or build a table with 'fashion14'"
     )
+    plan = {"steps": 6400, "schedule": "shuffle", "last": 0}
+    other = make(plan=plan, images_digest="0" * 64, table=tiny.remade(tiny.recipe, seed=5))
+    with pytest.raises(ResultError) as refused:  # two folders may have one name
+        leaderboard([other], tiny.table)
+    assert str(refused.value) == (
+        "the scores of full are of other images than tiny; measure it against a table of the same networks and images"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import io
 import pickle
 import subprocess
 import sys
@@ -276,7 +278,7 @@ def test_a_key_that_differs_between_processes_is_refused_where_there_is_one_proc
     with pytest.raises(StrategyError) as caught:
         evaluate(f"{path}:ByHash", "fashion14", plan=_short("full"), instances=1)
     text = str(caught.value)
-    assert text.startswith(f"strategy '{path}:ByHash' gives child 11")
+    assert text.startswith(f"strategy '{path}:ByHash' gives child ")
     assert text.endswith(
         " other weights to share in another process than in this one; its key must not depend on hash() of a text, the "
         "order of a set, id() or state, which differ from process to process: compute it from arch and slot alone"
@@ -377,6 +379,29 @@ def test_code_is_that_of_the_file_and_of_what_it_imports(tmp_path: Path, monkeyp
     assert sources([f"{mine}:S"]) != found
     assert sources(["full", "groups:similar:4"]) == {}
     assert set(sources([Last()])) == {__file__}
+
+
+def test_code_is_also_what_a_file_reads_while_it_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data file, a module by a name that is made up, and what a library reads for it; not what it writes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "ws_dynamic.py").write_text("N = 2\n")
+    (tmp_path / "data.json").write_text("2")
+    np.save("data.npy", np.arange(3))
+    (tmp_path / "mine.py").write_text(
+        "import importlib, json, numpy\nfrom pathlib import Path\nn = json.loads(Path('data.json').read_text())\n"
+        "Path('log').write_text('x')\nPath('/proc/self/stat').read_text()\nimportlib.import_module('ws_' + 'dynamic')\n"
+        "class S:\n    def __init__(self): self.x = numpy.load('data.npy')\n\n"
+        "    def key(self, arch, slot): return None\n"
+    )
+    PLUGINS.make("S", PLUGINS.find("mine.py:S"))
+    found = sources(["mine.py:S"])
+    assert {Path(name).name for name in found} == {"mine.py", "ws_dynamic.py", "data.json", "data.npy"}
+    (tmp_path / "data.json").write_text("3")
+    assert {name for name, digest in sources(["mine.py:S"]).items() if digest != found[name]} == {
+        str(tmp_path / "data.json")
+    }
+    assert open is builtins.open is io.open
 
 
 def test_an_object_without_a_file_is_not_kept() -> None:

@@ -167,6 +167,13 @@ def test_another_table_measures_the_same_scores_again(everything: Result, tiny: 
         "space"
     )
     assert str(caught.value) == others
+    for changed in ({"images_digest": "0" * 64}, {"recipe": {**everything["recipe"], "images": "cifar10"}}):
+        with pytest.raises(ResultError) as caught:
+            Result.from_dict({**everything.data, **changed}).against(other)
+        assert str(caught.value) == (
+            "the scores of full are of other images than tiny; measure it against a table of the same networks and "
+            "images"
+        )
     for draw in (broken.plot.scatter, broken.plot.ranks):
         with pytest.raises(ResultError) as caught:
             draw(tiny.table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nasbench_ws.errors import ResultError
 from nasbench_ws.results.compare import compare
 from nasbench_ws.results.join import join
 from nasbench_ws.results.paths import path_note
@@ -34,4 +35,11 @@ def test_a_comparison_names_the_paths(make, devices, paths):
 
 def test_joined_instances_of_two_paths(make, tiny):
     joined = join([make(device=X8), make(device=TORCH, seeds=(2, 3))], tiny.table)
+    with pytest.raises(ResultError) as caught:
+        join([make(images_digest="0" * 64), make(images_digest="1" * 64, seeds=(2, 3))], tiny.table)
+    assert str(caught.value) == (
+        f"the images of one of the results have digest {'0' * 64}, and of another {'1' * 64}; only instances of one "
+        "evaluation can be joined"
+    )
+    assert join([make(), make(images_digest="1" * 64, seeds=(2, 3))], tiny.table).outcome.images_digest == "1" * 64
     assert path_note([joined]) == NOTE.format("kernels x8 or x16; torch")
