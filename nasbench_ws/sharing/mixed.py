@@ -9,7 +9,7 @@ Draws are independent, so equal weights are the schedule `uniform`. Not here: th
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from nasbench_ws.space.child import child_network, mac_count, parameter_count
 from nasbench_ws.space.macro import Macro
 
 RULES = {"params": parameter_count, "macs": mac_count}
+LEAST = 1e-9  # of the largest weight: a child that is drawn once in as many steps as anyone trains
 FORM = '{"111": 2, "112": 0.5, ...}, a number above 0 for each child'
 
 
@@ -70,9 +71,15 @@ class Mixed:
         if not isinstance(data, dict):
             raise StrategyError(f"{path} does not say which child has which weight; write {FORM}")
         for name, weight in data.items():
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-                raise StrategyError(f"{path} gives {name} the weight {weight!r}; write {FORM}")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight <= sys.float_info.max:
+                raise StrategyError(f"{path} gives {name} the weight {weight!r:.40}; write {FORM}")
         found = of_every_child(path, data.items(), space, "gives", "a weight", "no weight")
         weights: Array = np.array([float(found[arch.index]) for arch in children])
         scaled: Array = weights / weights.max()
+        least = int(scaled.argmin())
+        if scaled[least] < LEAST:
+            raise StrategyError(
+                f"{path} gives {children[least].name} the weight {weights[least]:g}, and the largest is "
+                f"{weights.max():g}: it would never be drawn; give weights within a factor of {1 / LEAST:g}"
+            )
         return scaled

@@ -163,7 +163,7 @@ class Content:
     @cached_property
     def environments(self) -> tuple[dict[str, Any], ...]:
         """Library versions and device of the machines that runs were made on."""
-        return self._part("environments", lambda data: tuple(dict(environment) for environment in data))
+        return self._part("environments", lambda data: tuple(map(_environment, data)))
 
     def _refuse_foreign(self) -> None:
         if self.foreign:
@@ -195,6 +195,15 @@ class Content:
             digest.update(f"{name} {shape} {column.dtype.str}\n".encode())
             digest.update(column.data if column.dtype.kind != "S" else column.tobytes())
         return str(digest.hexdigest())
+
+
+def _environment(data: Any) -> dict[str, Any]:
+    """ValueError where it is not of versions, each a text by its library's name, and a device."""
+    versions = data.get("versions") if isinstance(data, dict) else None
+    texts = isinstance(versions, dict) and all(isinstance(version, str) for version in versions.values())
+    if not texts or not isinstance(data.get("device"), str):
+        raise ValueError("each is an object of versions, which are texts by library, and a device, a text")
+    return dict(data)
 
 
 ATTRIBUTES = (  # of schema 1

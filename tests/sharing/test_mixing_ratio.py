@@ -44,6 +44,7 @@ def test_a_file_of_weights_names_children_as_anything_does_and_its_bytes_count(t
         ('{"111": 0}', "gives 111 the weight 0; write {form}"),
         ('{"111": true}', "gives 111 the weight True; write {form}"),
         ('{"111": 1e999}', "gives 111 the weight inf; write {form}"),
+        (f'{{"111": 1{"0" * 400}}}', f"gives 111 the weight 1{'0' * 39}; write {{form}}"),
         ('{"111": 1}', "gives child 112 and 62 more no weight; every child needs one"),
         ("[1, 2]", "does not say which child has which weight; write {form}"),
     ],
@@ -76,3 +77,14 @@ def test_a_plan_takes_it_and_every_super_net_draws_among_its_own(tiny, quick):
     (trained,) = result.outcome.trained
     assert sum(trained.values()) == 64
     assert all(sum(trained[arch.name] for arch in CHILDREN[at : at + 16]) == 16 for at in range(0, 64, 16))
+
+
+def test_weights_so_far_apart_that_a_child_is_never_drawn(tmp_path):
+    path = tmp_path / "weights.json"
+    path.write_text(json.dumps({arch.name: 1e308 if arch.name == "112" else 5e-324 for arch in CHILDREN}))
+    with pytest.raises(NasbenchError) as caught:
+        Mixed(str(path)).weights(CHILDREN)
+    assert str(caught.value) == (
+        f"{path} gives 111 the weight 4.94066e-324, and the largest is 1e+308: it would never be drawn; give weights "
+        "within a factor of 1e+09"
+    )

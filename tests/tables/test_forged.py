@@ -89,6 +89,24 @@ def test_values_that_cannot_be_are_met_when_a_table_is_opened(tiny: Any, tmp_pat
     assert str(caught.value) == f"{path} is not a table to use: {said}; {MERGE}"
 
 
+ENVIRONMENTS = (
+    '[{"versions": true, "device": "x"}]', '[{"versions": {"a": 1}, "device": "x"}]', '[{"versions": {}}]', "[1]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ENVIRONMENTS)
+def test_machines_that_are_none_are_met_when_a_table_is_opened(tiny: Any, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "forged.h5"
+    content = tiny.table.content
+    path.write_bytes(written(Content({**content.attributes, "environments": text}, content.columns)))
+    with pytest.raises(TableError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path} has environments {text}, which is invalid: each is an object of versions, which are texts by library, "
+        f"and a device, a text; {MERGE}"
+    )
+
+
 def test_a_table_is_read_from_the_bytes_that_were_checked(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
