@@ -25,6 +25,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t\xa0" else c.encode("unicode_escape").decode() for c in text)
 
 
+def on_one_line(text: str) -> str:
+    """Printable, and without a line's end, which would end a comment of LaTeX or a label of a figure.
+
+    >>> on_one_line("a\\n\\tb")
+    'a b'
+    """
+    return " ".join(printable(text).split())
+
+
 def escaped(text: object) -> str:
     return html.escape(printable(str(text)))
 

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nasbench_ws.markup import on_one_line
 from nasbench_ws.results.text import LABELS
-from nasbench_ws.tables.plot import axes_or_new
+from nasbench_ws.tables.plot import AS_IT_IS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +30,8 @@ class BoardPlot:
             if not math.isnan(low):
                 axes.hlines(place, low, high, linewidth=1.2, color="C0")
             axes.plot(row.mean, place, "D" if row.kind == "ranker" else "o", color="C1" if row.given else "C0", ms=4)
-        axes.set_yticks(range(len(rows)), [f"{row.name} {row.batch_norm}".strip() for row in rows], fontsize=7)
+        names = [on_one_line(f"{row.name} {row.batch_norm}") for row in rows]
+        axes.set_yticks(range(len(rows)), names, fontsize=7, **AS_IT_IS)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(LABELS[self.board.metric])
         return axes
@@ -46,7 +48,8 @@ class BoardPlot:
         for mean, names in free.items():
             axes.axhline(mean, linestyle="--", linewidth=0.8, color="0.6")
             at = ("axes fraction", "data")
-            axes.annotate(", ".join(names), (1, mean), xycoords=at, fontsize=7, va="bottom", ha="right")
+            text = on_one_line(", ".join(names))
+            axes.annotate(text, (1, mean), xycoords=at, fontsize=7, va="bottom", ha="right", **AS_IT_IS)
         axes.set_xscale("log")
         axes.set_xlabel("multiply-adds of training an instance")
         axes.set_ylabel(LABELS[self.board.metric])

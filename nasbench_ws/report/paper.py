@@ -18,12 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nasbench_ws.errors import UsageError, extra
-from nasbench_ws.markup import number
+from nasbench_ws.markup import number, on_one_line
 from nasbench_ws.provenance import versions
 from nasbench_ws.results.compare import name_of, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, once
-from nasbench_ws.tables.plot import axes_or_new
+from nasbench_ws.tables.plot import AS_IT_IS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +106,8 @@ def forest(results: Sequence[Result], ax: Axes | None = None) -> Axes:
         if not math.isnan(low):
             axes.hlines(place, low, high, linewidth=1.2, color="C0")
         axes.plot(result.tau.mean, place, "o", color="C0")
-    axes.set_yticks(range(len(results)), [textwrap.fill(name_of(result), LETTERS) for result in results])
+    names = [textwrap.fill(on_one_line(name_of(result)), LETTERS) for result in results]
+    axes.set_yticks(range(len(results)), names, **AS_IT_IS)
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.set_xlabel("Kendall tau, with 95 % interval")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False)
@@ -135,7 +136,7 @@ def latex(results: Sequence[Result]) -> str:
     below = "\n".join(f"  {' & '.join(row)} \\\\" for row in others)
     table = first.table
     return (
-        f"% nasbench-ws {versions()['nasbench-ws']}, table {table.name}, digest {table.digest}\n"
+        f"% nasbench-ws {versions()['nasbench-ws']}, table {_tex(table.name)}, digest {table.digest}\n"
         "% \\usepackage{booktabs}; intervals are of 95 \\%: other super-nets, and other seeds of the table\n"
         "\\begin{tabular}{llrllr}\n  \\toprule\n"
         "  strategy & batch norm & $n$ & Kendall $\\tau$ & partial $\\tau$ & $10^{12}$ MACs \\\\\n  \\midrule\n"
@@ -150,11 +151,12 @@ def _mean(value: float, interval: tuple[float, float]) -> str:
 
 
 def _tex(text: str) -> str:
-    """
+    """On one line, for a stranger's name with a line's end in it would end a comment, and begin a command.
+
     >>> _tex("a_b 50 %")
     'a\\\\_b 50 \\\\%'
     """
-    return "".join(ESCAPES.get(letter, letter) for letter in text)
+    return "".join(ESCAPES.get(letter, letter) for letter in on_one_line(text))
 
 
 def _file_names(results: Sequence[Result]) -> Iterator[str]:

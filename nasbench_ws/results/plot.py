@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.markup import on_one_line
 from nasbench_ws.results.assess import rankable_taus
 from nasbench_ws.results.truth import GroundTruth, once
-from nasbench_ws.tables.plot import ABOVE, axes_or_new
+from nasbench_ws.tables.plot import ABOVE, AS_IT_IS, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +45,9 @@ class ResultPlot:
         axes.errorbar(table.truth * 100, np.nanmean(scores, axis=0), yerr=over, fmt="o", markersize=4, elinewidth=0.7)
         axes.set_xlabel("ground truth (%)")
         what = outcome.batch_norm or outcome.strategy
-        axes.set_ylabel("score in the super-net (%)" if outcome.accuracies else f"score: {what}")
-        axes.set_title(f"{outcome.strategy}: Kendall tau {self.result.tau.mean:.2f}")
+        label = "score in the super-net (%)" if outcome.accuracies else on_one_line(f"score: {what}")
+        axes.set_ylabel(label, **AS_IT_IS)
+        axes.set_title(on_one_line(f"{outcome.strategy}: Kendall tau {self.result.tau.mean:.2f}"), **AS_IT_IS)
         return axes
 
     def ranks(self, table: GroundTruth, ax: Axes | None = None) -> Axes:

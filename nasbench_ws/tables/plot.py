@@ -68,6 +68,7 @@ class TablePlot:
         return axes
 
 
+AS_IT_IS: Any = {"parse_math": False}  # of a text: a name with dollars is a name, and no mathematics
 # Of a legend: above the Axes, where it covers nothing.
 ABOVE: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3, "frameon": False, "fontsize": "small"}
 

@@ -14,7 +14,9 @@ from conftest import scored
 from nasbench_ws.cli import group
 from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import ResultError, UsageError
+from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.report.paper import latex, paper
+from nasbench_ws.tables.table import Table
 
 
 def test_files_of_a_paper(make: Any, tiny: Any) -> None:
@@ -64,3 +66,24 @@ def test_the_command_overwrites_its_own_files_alone(tmp_path: Path) -> None:
     alone = CliRunner().invoke(group, ["report", "--table", "fashion14", "--paper", str(tmp_path / "none")])
     assert isinstance(alone.exception, UsageError)
     assert not (tmp_path / "none").exists()
+
+
+ODD = "a$\\frac$ $^{$ \x1b[31m\n\n\\input{x} \u202e"
+ON_ONE_LINE = (
+    r"a\$\textbackslash{}frac\$ \$\textasciicircum{}\{\$ \textbackslash{}x1b[31m \textbackslash{}input\{x\} "
+    r"\textbackslash{}u202e"
+)
+
+
+def test_names_of_strangers_are_drawn_and_begin_no_command_of_latex(make: Any, tiny: Any) -> None:
+    """matplotlib took dollars for mathematics, and a line's end in a table's name ended the comment that names it."""
+    table = Table(tiny.table.content, ODD)
+    result = make(strategy=ODD, table=table, scores={"recalibrate:64": scored(3, 1)})
+    makers = paper([result], table)
+    assert all(maker().startswith(b"%PDF-") for name, maker in makers.items() if name.endswith(".pdf"))
+    board = leaderboard([result], table).plot
+    for axes in (result.plot.scatter(table), board.forest(), board.frontier()):
+        axes.figure.canvas.draw()
+    comment, row = (line for line in latex([result]).splitlines() if "input" in line)
+    assert comment == f"% nasbench-ws 0.1.0, table {ON_ONE_LINE}, digest {table.digest}"
+    assert row.startswith(f"  {ON_ONE_LINE} & recalibrate:64 & 1 & $")
