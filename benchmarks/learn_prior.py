@@ -1,10 +1,11 @@
 """Learn how much each metric varies between instances from the results that ship, and write data/prior.json.
 
-    python benchmarks/learn_prior.py                # prints what it learnt
-    python benchmarks/learn_prior.py --write        # and writes the file
+    python benchmarks/learn_prior.py priors             # prints what it learnt of super-nets by a schedule
+    python benchmarks/learn_prior.py ways --write       # of those by gates or samplers, and writes it into the file
 
 Run it again when results with more instances ship. Every strategy counts once for each way of batch norm: of results
-with the same scores (`edge:0->1` is `groups:similar:4`) the first.
+with the same scores (`edge:0->1` is `groups:similar:4`) the first. Super-nets that are trained in a way of their own
+(gates, controllers, samplers) have priors of their own: they vary about twice as much.
 
 Two things err on the wide side. `std` is the pooled one, the root of the mean variance, and not the scale that fits
 best (`fitted_std`), which is lower where few strategies vary much. `df` is at most 30: 37 strategies cannot show that
@@ -22,83 +23,94 @@ from typing import Any
 
 import numpy as np
 
-from nasbench_ws import load, metrics
+from nasbench_ws import Result, Table, load, metrics
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.estimates import fit_prior
 from nasbench_ws.metrics.prior import ANY, FILE
 from nasbench_ws.provenance import versions
+from nasbench_ws.training.batch_norm import is_mode
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 METRICS = (*metrics.EVALUATION, "partial_tau")
 MOST_DF = 30.0
+SOURCES = {"priors": "learnt_from", "ways": "ways_learnt_from"}
+FEWEST = 5  # strategies that a prior is learnt from
 PROBLEM = ("images", "space", "macro", "channels", "cells")
 
 
-def samples() -> Iterator[tuple[str, str, Array]]:
-    """File, way of batch norm, and (instances, n) scores of every super-net that ships, each once."""
+def samples(own_way: bool) -> Iterator[tuple[str, str, Array]]:
+    """File, way of batch norm, and (instances, n) scores of every super-net of that kind that ships, each once."""
     seen = set()
     for path in sorted((DATA / "results").glob("*.json")):
-        data = json.loads(path.read_text())
-        if not data["budget"]["match"]:  # of no super-net
+        outcome = Result.load(path).outcome
+        if not outcome.match or outcome.own_way != own_way:  # of no super-net, or of another kind
             continue
-        modes = {data["batch_norm"]: data["scores"]}
-        modes |= {mode: other["scores"] for mode, other in data["other_batch_norm"].items()}
-        for mode, rows in modes.items():
-            scores = metrics.rankable(np.array(rows, dtype=np.float64))
-            if len(scores) > 1 and scores.tobytes() not in seen:
+        for mode, rows in outcome.scores.items():
+            scores = metrics.rankable(rows)
+            if is_mode(mode) and len(scores) > 1 and scores.tobytes() not in seen:
                 seen.add(scores.tobytes())
                 yield path.stem, mode.partition(":")[0], scores
 
 
-def learn() -> dict[str, Any]:
+def learn(kind: str) -> dict[str, Any]:
     """Priors by way of batch norm and metric, each with the pooled standard deviation beside it, and their source."""
     table = load("fashion14")
+    names: list[str] = []
+    digest = hashlib.sha256()
+    found = priors(kind == "ways", table, names, digest)
+    return {
+        kind: found,
+        SOURCES[kind]: {
+            "by": "benchmarks/learn_prior.py", "table": table.digest,
+            "results": sorted(set(names)),
+            "scores_digest": digest.hexdigest(), "versions": versions(),
+            "problem": {key: getattr(table.recipe, key) for key in PROBLEM},
+        },
+    }  # fmt: skip
+
+
+def priors(own_way: bool, table: Table, names: list[str], digest: Any) -> dict[str, dict[str, Any]]:
+    """By way of batch norm and metric, of super-nets of that kind; names and digest of what they are from are added."""
     control = table.column("params")
     values: dict[str, list[dict[str, Array]]] = {ANY: []}
-    names = []
-    digest = hashlib.sha256()
-    for name, mode, scores in samples():
+    for name, mode, scores in samples(own_way):
         names.append(name)
         digest.update(scores.tobytes())
         measured = metrics.measure(scores, table.truth, METRICS, control=control)
         for one in (mode, ANY):
             values.setdefault(one, []).append(measured)
-    priors: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for mode, each in values.items():
+        if len(each) < FEWEST:
+            continue  # it is read by the priors of any mode
         df = np.array([len(one["kendall_tau"]) - 1 for one in each])
-        priors[mode] = {}
+        found[mode] = {}
         for metric in METRICS:
             variances = np.array([one[metric].var(ddof=1) for one in each])
             some = variances[variances > 1e-12]
             # A discrete metric's least variance above 0: below that is all that equal values say.
             fitted = fit_prior(variances, df, least=float(some.min()) * 0.99)
             pooled = float(np.sqrt(np.average(variances, weights=df)))
-            priors[mode][metric] = {
+            found[mode][metric] = {
                 "df": min(fitted.df, MOST_DF), "std": float(f"{pooled:.3g}"), "fitted_df": fitted.df,
                 "fitted_std": fitted.std, "samples": len(each), "samples_df": int(df.sum()),
             }  # fmt: skip
-    return {
-        "what": "the variance of a metric over instances (super-nets from other seeds): scaled inverse chi-squared",
-        "learnt_from": {
-            "by": "benchmarks/learn_prior.py", "table": table.digest,
-            "results": sorted(set(names)),
-            "scores_digest": digest.hexdigest(), "versions": versions(),
-            "problem": {key: getattr(table.recipe, key) for key in PROBLEM},
-        },
-        "priors": priors,
-    }  # fmt: skip
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--write", action="store_true", help="write data/prior.json")
-    learnt = learn()
-    for mode, by_metric in learnt["priors"].items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=sorted(SOURCES), help="of super-nets by a schedule, or in ways of their own")
+    parser.add_argument("--write", action="store_true", help="write data/prior.json, of that kind alone")
+    asked = parser.parse_args()
+    learnt = learn(asked.kind)
+    for mode, by_metric in learnt[asked.kind].items():
         for metric, one in by_metric.items():
             fitted = f"fitted df {one['fitted_df']:<7g} std {one['fitted_std']:g}"
             print(f"{mode:12}{metric:22}df {one['df']:<8g} std {one['std']:<9g} {fitted}")
-    if parser.parse_args().write:
-        (DATA / FILE).write_text(json.dumps(learnt, indent=1) + "\n")
+    if asked.write:
+        there = json.loads((DATA / FILE).read_text())
+        (DATA / FILE).write_text(json.dumps({**there, **learnt}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

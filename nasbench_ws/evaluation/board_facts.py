@@ -107,7 +107,7 @@ def _readings(result: Result, judge: GroundTruth) -> Iterator[tuple[str, Reading
             name: (_known(one.mean), _known(one.std), _known(one.interval[0]), _known(one.interval[1]), one.n)
             for name, one in result.under(mode).items()
         }
-        priors = usual_of(result.outcome.recipe, mode) if several and figures else {}
+        priors = usual_of(result.outcome, mode) if several and figures else {}
         apart = {
             name: told_apart(figures[name][-1], one.std, one.df) for name, one in priors.items() if name in figures
         }

@@ -45,12 +45,16 @@ def mode_order(row: Row) -> tuple[bool, str]:
     return not row.batch_norm.startswith("recalibrate"), row.batch_norm
 
 
-def told_apart(rows: Sequence[Row]) -> dict[int, float]:
-    """Instances -> by how much two rows of so many must differ to be told apart, where it is known; most first."""
-    found: dict[int, float] = {}
+def told_apart(rows: Sequence[Row]) -> dict[int, tuple[float, float]]:
+    """Instances -> by how much two rows of so many must differ to be told apart, where it is known; most first.
+
+    The least and the most: super-nets that are trained in a way of their own vary more.
+    """
+    found: dict[int, tuple[float, float]] = {}
     for row in sorted(rows, key=lambda row: -row.n):
         if not math.isnan(row.detectable):
-            found[row.n] = max(row.detectable, found.get(row.n, 0.0))
+            least, most = found.get(row.n, (math.inf, 0.0))
+            found[row.n] = min(least, row.detectable), max(most, row.detectable)
     return found
 
 

@@ -64,7 +64,7 @@ class Leaderboard:
     rows: tuple[Row, ...]
     results: Mapping[str, Result]
     networks: int = 0  # that count, where some of the table's children are one network; 0: every child does
-    detectable: Mapping[int, float] = field(default_factory=dict)  # instances -> difference told with a chance of .8
+    detectable: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # told_apart of its rows
     left_out: int = 0  # results of the folder of other images, networks or children, or scored on some images alone
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,7 +171,8 @@ class Leaderboard:
 
     def power(self) -> str:
         """By how much rows must differ to be told apart; "" where nothing is known of that."""
-        gaps = ", ".join(f"{two(gap)} (n = {n})" for n, gap in self.detectable.items())
+        each = {n: dict.fromkeys(map(two, ends)) for n, ends in self.detectable.items()}
+        gaps = ", ".join(f"{' to '.join(ends)} (n = {n})" for n, ends in each.items())
         return f"Told apart with a chance of 80 %: rows that differ by {gaps}." if gaps else ""
 
     def _without(self) -> str:

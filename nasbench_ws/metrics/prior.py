@@ -27,14 +27,22 @@ FILE = "prior.json"
 
 @dataclass(frozen=True)
 class Usual:
-    """Priors by way of batch norm and metric, and what they were learnt from."""
+    """Priors by way of batch norm and metric, and what they were learnt from.
+
+    Attributes:
+        priors: of super-nets whose children are trained by a schedule, whatever they share.
+        ways: of those that are trained in a way of their own (gates, controllers, samplers): they vary more.
+        learnt_from: results, table and problem.
+    """
 
     priors: Mapping[str, Mapping[str, Prior]]
+    ways: Mapping[str, Mapping[str, Prior]]
     learnt_from: Mapping[str, Any]
 
-    def by_metric(self, batch_norm: str) -> Mapping[str, Prior]:
+    def by_metric(self, batch_norm: str, *, own_way: bool = False) -> Mapping[str, Prior]:
         """Of a mode such as "running" or "recalibrate:1024": how many images recalibrate makes no difference here."""
-        return self.priors.get(batch_norm.partition(":")[0], self.priors[ANY])
+        some = self.ways if own_way else self.priors
+        return some.get(batch_norm.partition(":")[0], some[ANY])
 
     def applies(self, problem: Mapping[str, Any]) -> bool:
         """Whether results on that problem (space, images, macro ...) vary as these do."""
@@ -57,12 +65,15 @@ def read_prior(path: Path) -> Usual:
     """Priors from a file that `benchmarks/learn_prior.py` wrote. ResultError where it is broken."""
     try:
         data = json.loads(path.read_text())
-        priors = {
-            mode: {metric: Prior(float(one["df"]), float(one["std"])) for metric, one in by_metric.items()}
-            for mode, by_metric in data["priors"].items()
-        }
-        if ANY not in priors or not isinstance(data["learnt_from"]["problem"], dict):
+        priors, ways = (
+            {
+                mode: {metric: Prior(float(one["df"]), float(one["std"])) for metric, one in by_metric.items()}
+                for mode, by_metric in data[kind].items()
+            }
+            for kind in ("priors", "ways")
+        )
+        if ANY not in priors or ANY not in ways or not isinstance(data["learnt_from"]["problem"], dict):
             raise ValueError(f"it has no priors {ANY!r}, or not the problem that they were learnt on")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ResultError(f"{path} cannot be read as priors: {error!r}; make it again by learn_prior.py") from error
-    return Usual(priors, data["learnt_from"])
+    return Usual(priors, ways, data["learnt_from"])

@@ -45,8 +45,9 @@ from nasbench_ws.seeds import derive
 
 
 def assess(
-    scores: npt.ArrayLike, table: GroundTruth, *, batch_norm: str | None = None, macs: float = math.nan
-) -> Assessment:
+    scores: npt.ArrayLike, table: GroundTruth, *, batch_norm: str | None = None, macs: float = math.nan,
+    own_way: bool = False,
+) -> Assessment:  # fmt: skip
     """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
 
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
@@ -60,11 +61,12 @@ def assess(
             of the super-nets that ship. None of any other ranker, whose variance nobody knows: one ranking, or the
             same several times, has the table's noise alone in its interval.
         macs: multiply-adds that an instance took, for the sentence on cost.
+        own_way: of super-nets, were they trained by gates, a controller or a sampler? Such vary more.
     """
     scores, table = _counted(scores, table)
     usable, diverged = _usable(scores, table)
-    metrics, known = measured(scores, table, batch_norm), yardstick(table)
-    found = standing(usable, table, batch_norm) if len(usable) else None
+    metrics, known = measured(scores, table, batch_norm, own_way=own_way), yardstick(table)
+    found = standing(usable, table, batch_norm, own_way=own_way) if len(usable) else None
     return Assessment(
         table=TableName(table.name, table.digest),
         metrics=metrics,
@@ -88,10 +90,12 @@ def assess(
 def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
     mode, readouts = outcome.batch_norm or None, outcome.readouts
-    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs))
+    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs), own_way=outcome.own_way)
     return replace(
         found,
-        other_batch_norm={mode: measured(scores, table, mode) for mode, scores in outcome.others.items()},
+        other_batch_norm={
+            mode: measured(scores, table, mode, own_way=outcome.own_way) for mode, scores in outcome.others.items()
+        },
         window=_window(outcome.window, table) if outcome.window else None,
         readouts=ReadoutTaus(
             _taus(readouts.average, table),
@@ -108,7 +112,9 @@ def _additive_bound(outcome: Outcome, table: GroundTruth) -> float | None:
     return bound if math.isfinite(bound) else None
 
 
-def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None) -> dict[str, Metric]:
+def measured(
+    scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None, *, own_way: bool = False
+) -> dict[str, Metric]:
     """The metrics alone of (instances, n) scores, each with its interval; none where every instance diverged."""
     usable, _ = _usable(scores, table)
     if not len(usable):
@@ -118,7 +124,7 @@ def measured(scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None =
     values = measure(usable, table.truth, names, control=params)
     found = intervals(
         usable, table.by_seed("truth"), names, rng=rng, control=params,
-        prior=usual(table, batch_norm), varies=varies(usable, batch_norm),
+        prior=usual(table, batch_norm, own_way=own_way), varies=varies(usable, batch_norm),
         resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
     return {name: metric(interval, values[name]) for name, interval in found.items()}

@@ -194,7 +194,7 @@ def _estimate(result: Result, metric: str, mode: str) -> Estimate:
         return exact(float(values[0]))
     if not np.isfinite(values).all():
         return Estimate(measured.mean, math.nan, math.nan, measured.std, len(values), measured.reason)
-    one = estimate(values, usual_of(result.outcome.recipe, mode).get(metric))
+    one = estimate(values, usual_of(result.outcome, mode).get(metric))
     return one if measured.reason is None else replace(one, variance=math.nan, reason=measured.reason)
 
 

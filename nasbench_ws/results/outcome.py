@@ -137,6 +137,11 @@ class Outcome:
         return is_mode(self.batch_norm)
 
     @property
+    def own_way(self) -> bool:
+        """Was the super-net trained in a way of its own (rankers/trained.py), not by a schedule of children?"""
+        return "readouts" in self.plan
+
+    @property
     def own(self) -> Array:
         """The result's own scores, (instances, children)."""
         return self.scores[self.batch_norm]

@@ -22,6 +22,7 @@ from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Gap, Standing
+from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.truth import GroundTruth, sizes
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
@@ -31,18 +32,28 @@ CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 
 
-def usual(table: GroundTruth, batch_norm: str | None) -> Mapping[str, Prior]:
-    """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables."""
+def usual(table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Mapping[str, Prior]:
+    """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables.
+
+    Args:
+        table: what they are measured against.
+        batch_norm: the mode that scores were read under; None of what trains no super-net.
+        own_way: were they trained in a way of their own (Outcome.own_way)?
+    """
     recipe = _recipe(table)
-    return usual_of({} if recipe is None else vars(recipe), batch_norm)
+    return _usual({} if recipe is None else vars(recipe), batch_norm, own_way)
 
 
-def usual_of(problem: Mapping[str, Any], batch_norm: str | None) -> Mapping[str, Prior]:
-    """As `usual`, by what was trained: a recipe's fields, or its JSON."""
+def usual_of(outcome: Outcome, batch_norm: str) -> Mapping[str, Prior]:
+    """As `usual`, by what was trained."""
+    return _usual(outcome.recipe, batch_norm, outcome.own_way)
+
+
+def _usual(problem: Mapping[str, Any], batch_norm: str | None, own_way: bool) -> Mapping[str, Prior]:
     if not batch_norm or not problem or not is_mode(batch_norm):
         return {}
     known = shipped_prior()
-    return known.by_metric(batch_norm) if known.applies(problem) else {}
+    return known.by_metric(batch_norm, own_way=own_way) if known.applies(problem) else {}
 
 
 def varies(scores: Array, batch_norm: str | None) -> bool:
@@ -55,7 +66,7 @@ def estimated(values: Array, scores: Array, prior: Prior | None, batch_norm: str
     return estimate(values, prior) if varies(scores, batch_norm) else exact(float(values[0]))
 
 
-def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Standing:
+def standing(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Standing:
     """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
     params, truth = sizes(table), table.truth
     pairs, children = _pairs(table), math.nan
@@ -65,7 +76,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Stand
     return Standing(
         reach=yardstick(table).reach,
         params_ties_random=tau_ties_random(params, truth),
-        minus_params=minus_params(scores, table, batch_norm),
+        minus_params=minus_params(scores, table, batch_norm, own_way=own_way),
         standalone_macs=_standalone_macs(table),
         children_accuracy=children,
         standalone_accuracy=_mean(table, "valid_accuracy"),
@@ -77,7 +88,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None) -> Stand
     )
 
 
-def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None) -> Gap:
+def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Gap:
     """GT-Tau minus that of parameter counts, the table's noise on the difference included."""
     params, name = sizes(table), "kendall_tau"
     ours = kendall_taus(scores, table.truth)
@@ -91,7 +102,7 @@ def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None) -> G
         np.vstack([scores, params]), table.by_seed("truth"), weights, [name], rng=rng,
         resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
-    one = estimated(ours, scores, usual(table, batch_norm).get(name), batch_norm)
+    one = estimated(ours, scores, usual(table, batch_norm, own_way=own_way).get(name), batch_norm)
     theirs = exact(kendall_tau(params, table.truth))
     return gap(one, theirs, float(noise[name].std()))
 

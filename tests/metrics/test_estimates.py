@@ -153,6 +153,9 @@ def test_the_shipped_prior_is_of_super_nets_on_the_shipped_table():
         by_metric = usual.by_metric(mode)
         assert {*metrics.EVALUATION, "partial_tau"} <= by_metric.keys()
         assert 0.04 < by_metric["partial_tau"].std < by_metric["kendall_tau"].std < 0.1
+        wider = usual.by_metric(mode, own_way=True)  # of gates, controllers and samplers
+        assert by_metric.keys() == wider.keys()
+        assert by_metric["kendall_tau"].std < wider["kendall_tau"].std < 0.3
     assert usual.by_metric("recalibrate:7") is usual.by_metric("recalibrate")
     recipe = load("fashion14").recipe
     problem = {key: getattr(recipe, key) for key in usual.learnt_from["problem"]}

@@ -12,9 +12,9 @@ from scipy import stats
 
 from nasbench_ws import Result, load, metrics
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.results.assess import assess
+from nasbench_ws.results.assess import assess, measured
 from nasbench_ws.results.assessment import Figure, Gap, Metric, Reach, Standing
-from nasbench_ws.results.standing import minus_params, standing, usual
+from nasbench_ws.results.standing import minus_params, standing, usual, usual_of
 from nasbench_ws.results.text import gap_text
 from nasbench_ws.results.verdict import verdict
 from nasbench_ws.tables.table import Table
@@ -131,6 +131,20 @@ def test_one_super_net_has_an_interval_from_what_is_usual(table: Table) -> None:
     assert tau.method == "moderated t over 1 instance, table seeds resampled"
     assert top.reason is not None
     assert top.reason.startswith("1 instance leaves more than half of 1 to 64 open: top_rank@1 has an interval from ")
+
+
+def test_ways_of_training_have_a_variance_of_their_own(table: Table) -> None:
+    mode = "recalibrate:1024"
+    for file, own_way in (("enas", True), ("panda", True), ("similar-4-child-updates", False)):
+        result = Result.load(shipped_results() / f"{file}.json")
+        outcome = result.outcome
+        assert outcome.own_way is own_way
+        assert usual_of(outcome, mode) == usual(table, mode, own_way=own_way) != usual(table, mode, own_way=not own_way)
+        scores, kept = outcome.scores[mode], result.under(mode)["kendall_tau"].interval
+        assert measured(scores, table, mode, own_way=own_way)["kendall_tau"].interval == kept
+        other = measured(scores, table, mode, own_way=not own_way)["kendall_tau"].interval
+        if file == "enas":  # which varies most: by the variance of other super-nets it was half as wide
+            assert other[1] - other[0] < 0.6 * (kept[1] - kept[0])
 
 
 def test_what_is_usual_is_of_super_nets_on_that_problem_only(table: Table, tiny: Any) -> None:

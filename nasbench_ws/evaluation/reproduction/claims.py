@@ -81,7 +81,7 @@ def _stability(results: Mapping[str, Result], table: GroundTruth) -> list[Findin
         theirs = paper.STABILITY[name]
         for mode, rows in result.outcome.scores.items():
             scores = rankable(rows)
-            prior = usual_of(result.outcome.recipe, mode)
+            prior = usual_of(result.outcome, mode)
             label = f"{name}, {mode}"
             gt_tau = f"{theirs.gt_tau:.2f} +- {theirs.gt_tau_std:.2f}"
             found.append(figure(1, f"S-Tau between instances: {label}", f"{theirs.s_tau:.2f}", jackknifed(scores)))
@@ -140,7 +140,7 @@ def _of_full(result: Result, table: GroundTruth) -> list[Finding]:
     found, theirs = [], paper.STABILITY["shuffle"].gt_tau
     params = table.column("params").astype(np.float64)
     for mode, rows in result.outcome.scores.items():
-        prior, scores = usual_of(result.outcome.recipe, mode), rankable(rows)
+        prior, scores = usual_of(result.outcome, mode), rankable(rows)
         told = from_zero(taus(result, mode), prior.get("kendall_tau"))
         found.append(asked(2, f"GT-Tau of full sharing, {mode}", f"{theirs:+.2f}", theirs, told))
         beyond = measure(scores, table.truth, ["partial_tau"], control=params)["partial_tau"]

@@ -107,7 +107,7 @@ def _prefixes(results: Mapping[str, Result]) -> list[Finding]:
         mean, std = paper.PREFIX.get(int(k), (math.nan, math.nan))
         for mode in result.outcome.scores:
             text = f"GT-Tau with the first {k} cells shared, {result.outcome.match}, {mode}"
-            prior = usual_of(result.outcome.recipe, mode).get("kendall_tau")
+            prior = usual_of(result.outcome, mode).get("kendall_tau")
             found.append(figure(4, text, f"{mean:.2f} +- {std:.2f}, 2,000 epochs", taus(result, mode), prior))
     return found
 
@@ -117,7 +117,7 @@ def _best(results: Mapping[str, Result], table: GroundTruth) -> Finding:
     each = {(name, mode): result for name, result in results.items() for mode in result.outcome.scores}
     names = list(each)
     estimates = [
-        known(taus(each[name, mode], mode), usual_of(each[name, mode].outcome.recipe, mode).get("kendall_tau"))
+        known(taus(each[name, mode], mode), usual_of(each[name, mode].outcome, mode).get("kendall_tau"))
         for name, mode in names
     ]
     theirs = f"{paper.GROUPING[64].similar - paper.PARAMETER_COUNT:+.2f}, every child alone"
@@ -148,7 +148,7 @@ def taus(result: Result, mode: str | None = None) -> Array:
 
 def between(one: Result, other: Result, mode: str) -> Difference:
     """GT-Tau of one minus the other's, unpaired."""
-    estimates = (known(taus(r, mode), usual_of(r.outcome.recipe, mode).get("kendall_tau")) for r in (one, other))
+    estimates = (known(taus(r, mode), usual_of(r.outcome, mode).get("kendall_tau")) for r in (one, other))
     return difference(*estimates)
 
 
@@ -193,7 +193,7 @@ def _control_fails(result: Result, mode: str, results: Mapping[str, Result]) -> 
     alone = [one for one in results.values() if one.outcome.strategy == "none" and one.outcome.match == match]
     if not alone or mode not in alone[0].outcome.scores:
         return "every child alone was not run"
-    one = known(taus(alone[0], mode), usual_of(alone[0].outcome.recipe, mode).get("kendall_tau"))
+    one = known(taus(alone[0], mode), usual_of(alone[0].outcome, mode).get("kendall_tau"))
     if one.interval()[0] > 0:
         return ""
     return f"every child alone, trained as much, reaches {one.mean:.2f} (the paper's {paper.GROUPING[64].similar:.2f})"
