@@ -1,7 +1,7 @@
 """Do the intervals hold what they promise? Coverage and Type I error by simulation, printed as the docs have them.
 
-    nice -n 10 python benchmarks/coverage.py                    # some minutes
-    nice -n 10 python benchmarks/coverage.py --replications 40
+    nice -n 10 python benchmarks/coverage.py priors             # some minutes; of super-nets by a schedule
+    nice -n 10 python benchmarks/coverage.py ways --replications 40         # of those by gates and samplers
 
 Simulated strategies resemble those that ship, one for each result and way of batch norm: mean scores as measured, and
 instances that deviate from them by effects of each edge's operation and by independent noise, both with the variance
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from learn_prior import METRICS, samples
+from learn_prior import METRICS, SOURCES, samples
 
 from nasbench_ws import load, metrics
 from nasbench_ws.metrics.arithmetic import Array
@@ -73,14 +73,14 @@ def world(table: Table) -> World:
     return World(found[0], by_seed.std(axis=1, ddof=1), by_seed.shape[1], np.asarray(table.column("params"), float))
 
 
-def strategies(table: Table) -> Iterator[Simulated]:
-    """As the shipped results are, each way of batch norm apart."""
+def strategies(table: Table, own_way: bool) -> Iterator[Simulated]:
+    """As the shipped results of that kind are, each way of batch norm apart."""
     children = [arch.choices for arch in table.space]
     levels = [sorted({one[i] for one in children}) for i in range(len(children[0]))]
     design = np.array([[float(op == one[i]) for i, ops in enumerate(levels) for op in ops] for one in children])
     onto = design @ np.linalg.pinv(design)
     rank = round(float(np.trace(onto)))
-    for name, mode, scores in samples():
+    for name, mode, scores in samples(own_way):
         deviations = (scores - scores.mean(axis=0)) * math.sqrt(len(scores) / (len(scores) - 1))
         fitted = deviations @ onto
         n, free = len(children), len(children) - rank
@@ -100,16 +100,18 @@ def expected(one: Simulated, there: World, rng: np.random.Generator) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("kind", choices=sorted(SOURCES), help="of super-nets by a schedule, or in ways of their own")
     parser.add_argument("--replications", type=int, default=10, help="of each strategy and number of instances")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    own_way = options.kind == "ways"
     rng = np.random.default_rng(options.seed)
     table, usual = load("fashion14"), shipped_prior()
     there = world(table)
     held: dict[tuple[str, int, str], list[tuple[str, bool, float]]] = defaultdict(list)  # strategy, covered, width
     wrong: dict[tuple[str, int, str], list[bool]] = defaultdict(list)
-    for one in strategies(table):
-        aim, prior = expected(one, there, rng), usual.by_metric(one.mode)
+    for one in strategies(table, own_way):
+        aim, prior = expected(one, there, rng), usual.by_metric(one.mode, own_way=own_way)
         for count in INSTANCES:
             for _ in range(options.replications):
                 by_seed = there.table(rng)
