@@ -225,27 +225,28 @@ def _label(ready: Evaluation) -> str:
 @click.command()
 @results_argument()
 @metric_option("A metric of the results.")
+@mode_option("By scores of this mode.  [default: one that all have, their own first]")
 @quiet_option
 @csv_option
 @json_option
-def compare(results: tuple[str, ...], metric: str, as_csv: bool, as_json: bool) -> None:
+def compare(results: tuple[str, ...], metric: str, batch_norm: str | None, as_csv: bool, as_json: bool) -> None:
     """Results side by side, best first, with differences and what they could have told.
 
-    RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
-    ships, as full or edge:0-2.
+    RESULT is a file of `nasbench-ws evaluate -o FILE`, by whose name it stands,
+    or the name of one that ships, as full or edge:0-2.
 
     \b
     Example:
       nasbench-ws compare mine.json full
       nasbench-ws compare full none --metric P@top5
     """
-    from nasbench_ws.evaluation.named import read_results
+    from nasbench_ws.evaluation.named import distinct, read_results
     from nasbench_ws.results.compare import compare as run
 
     named = read_results(results)
     with Bar.patient("compare") as bar:
         bar.show(None, "measuring", None)
-        comparison = run([one.result for one in named], metric)
+        comparison = run([one.result for one in named], metric, batch_norm, distinct(named))
     if as_json:
         print_json(comparison.to_dict())
     elif as_csv:

@@ -83,6 +83,18 @@ def read_results(names: Sequence[str], space: str | None = None) -> list[NamedRe
     return [read_result(name, space) for name in names]
 
 
+def distinct(results: Sequence[NamedResult]) -> list[str]:
+    """Their labels; behind a file's that another has too stands "(yours)", or a number where that is not enough."""
+    found: list[str] = []
+    for one in results:
+        label = one.label
+        if not one.ships and any(other.ships and other.label == label for other in results):
+            label = f"{label} (yours)"
+        same = found.count(label)
+        found.append(f"{label} ({same + 1})" if same else label)
+    return found
+
+
 def is_result(name: str) -> bool:
     """Whether a text names a result, and not a child."""
     return name.endswith(".json") or name.partition("/")[0] in spaces() or name in ("full", *shipped_names())

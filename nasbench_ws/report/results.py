@@ -22,7 +22,7 @@ from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unse
 from nasbench_ws.report.scatter import MOST_KINDS, Kinds, scatter
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import Comparison, compare, name_of
+from nasbench_ws.results.compare import Comparison, compare, name_of, shared_mode
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
@@ -220,7 +220,10 @@ def _by_distance(result: Result, truth: GroundTruth) -> str:
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    rows = [_row(result) for result in results if "kendall_tau" in result.metrics]
+    common = shared_mode(results)
+    modes = {id(one): common if common and one.outcome.match else one.outcome.batch_norm for one in results}
+    ranked = [(one, modes[id(one)]) for one in results if "kendall_tau" in one.under(modes[id(one)])]
+    rows = [_row(one, mode) for one, mode in ranked]
     rows.sort(key=lambda row: -row.mean)
     if not rows:
         return Section("Side by side", paragraph("Every instance of every result diverged.", "note"))
@@ -236,7 +239,7 @@ def _side_by_side(results: Sequence[Result]) -> Section:
         )
     else:
         body += paragraph("All cost the same within 5 %: there is no front to draw.", "note")
-    body += _metrics([result for result in results if "kendall_tau" in result.metrics])
+    body += _metrics(ranked)
     try:
         body += _pairs(compare(results))
     except UsageError as error:  # not of one match: the figures stand, a test does not
@@ -244,16 +247,16 @@ def _side_by_side(results: Sequence[Result]) -> Section:
     return Section("Side by side", body)
 
 
-def _metrics(results: Sequence[Result]) -> str:
-    """Every metric of every result; the best of each row is bold, by its direction, where there is one."""
-    known = [name for name in LABELS if all(name in result.metrics for result in results)]
+def _metrics(results: Sequence[tuple[Result, str]]) -> str:
+    """Every metric of every result, by its mode; the best of each row is bold, by its direction, where there is one."""
+    known = [name for name in LABELS if all(name in result.under(mode) for result, mode in results)]
     columns = [
         Column("metric", "hover over a name for what it is; up: higher is better, down: lower", text=True),
-        *(Column(name_of(result), f"{result.outcome.instances} instances") for result in results),
+        *(Column(name_of(result, mode), f"{result.outcome.instances} instances") for result, mode in results),
     ]
     lines = []
     for name in known:
-        means = [result.metrics[name].mean for result in results]
+        means = [result.under(mode)[name].mean for result, mode in results]
         best = (min if name.startswith(LOW_IS_GOOD) else max)(means)
         cells = [Cell(mean, f"<b>{number(mean)}</b>" if mean == best else number(mean)) for mean in means]
         label = f'<span title="{escaped(SAID[name])}">{escaped(directed(name))}</span>'
@@ -311,9 +314,9 @@ def _joined(data: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in shown if value not in ("", None, 0))
 
 
-def _row(result: Result) -> figures.Row:
-    tau = result.metrics["kendall_tau"]
-    return figures.Row(name_of(result), tau.mean, *tau.interval, float(result.outcome.cost.macs))
+def _row(result: Result, mode: str) -> figures.Row:
+    tau = result.under(mode)["kendall_tau"]
+    return figures.Row(name_of(result, mode), tau.mean, *tau.interval, float(result.outcome.cost.macs))
 
 
 def _levels(result: Result) -> tuple[float, float]:

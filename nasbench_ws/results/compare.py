@@ -32,6 +32,7 @@ from nasbench_ws.results.paths import path_note
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import gap, usual_of, varies
 from nasbench_ws.results.text import LOW_IS_GOOD, gap_text, metric_name
+from nasbench_ws.training.batch_norm import BatchNorm, is_mode, labelled
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Comparison:
     pairs: tuple[Pair, ...]
     bound: float  # the most that can be expected of the metric; NaN where it has no bound
     params: float
-    note: str = ""  # that the results were computed by different paths
+    note: str = ""  # that the results were computed by different paths, or scored in different ways
+    batch_norm: str = ""  # the way of scoring that all have in common; "" where each stands by its own
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; NaN is None."""
@@ -87,6 +89,7 @@ class Comparison:
         found: dict[str, Any] = without_nan({
             "metric": self.metric, "match": self.match, "rows": [asdict(row) for row in self.rows], "pairs": pairs,
             "bound": self.bound, "params": self.params, "note": self.note or None,
+            "batch_norm": self.batch_norm or None,
         })  # fmt: skip
         return found
 
@@ -110,10 +113,16 @@ class Comparison:
         return table(["strategy", self.metric, "95 %", "n", "T multiply-adds"], rows) + "".join(said)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.metric}{f', matched in {self.match}' if self.match else ''}; "
+        head = (
+            self.metric
+            + (f", matched in {self.match}" if self.match else "")
+            + (f", {labelled(self.batch_norm)}" if self.batch_norm else "")
+            + "; "
             + ("" if math.isnan(self.bound) else f"bound {number(self.bound)}, ")
-            + f"parameter count {number(self.params)}",
+            + f"parameter count {number(self.params)}"
+        )
+        lines = [
+            *textwrap.wrap(head, 79, break_on_hyphens=False),
             "",
             f"{'strategy':30}{'mean':>7}{'std':>7}  {'95 % interval':16}{'n':>3}{'T mult-adds':>12}",
         ]
@@ -137,14 +146,19 @@ class Comparison:
         return "\n".join(lines)
 
 
-def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Comparison:
+def compare(
+    results: Sequence[Result], metric: str = "kendall_tau", batch_norm: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Comparison:  # fmt: skip
     """Order results by a metric's mean, best first, and test neighbours, and the best against each other.
 
-    UsageError where they are not of one table and match, or lack the metric.
+    UsageError where they are not of one table and match, or lack the metric or that way of batch norm.
 
     Args:
         results: two or more, against one table.
         metric: a key of their `metrics`; low is good of ranks and regret.
+        batch_norm: by which scores super-nets stand; None: `shared_mode`, each by its own where there is none.
+        names: what to call them; None: by strategy, and what is unusual of its plan.
     """
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
@@ -154,30 +168,55 @@ def compare(results: Sequence[Result], metric: str = "kendall_tau") -> Compariso
     match, metric = _match(matched) if matched else "", metric_name(metric)
     _same("steps", [result.outcome.steps for result in matched], matched)
     _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], matched)
-    for result in results:
-        if metric not in result.metrics:
-            known = ", ".join(result.metrics)
-            raise UsageError(f"{name_of(result)} has no metric {metric!r}; it has {known or 'none: it diverged'}")
-    ordered = sorted(results, key=lambda result: worst_last(result.metrics[metric].mean, metric))
-    wanted = [(i, i + 1) for i in range(len(ordered) - 1)] + [(0, i) for i in range(2, len(ordered))]
-    pairs = [
-        Pair(name_of(a), name_of(b), gap_between(a, b, metric))
-        for a, b in ((ordered[i], ordered[j]) for i, j in wanted)
-    ]
-    first = ordered[0].assessment
+    common = shared_mode(results) if batch_norm is None else _asked(batch_norm, matched)
+    modes = [common if common and result.outcome.match else result.outcome.batch_norm for result in results]
+    called = names or [name_of(result, mode) for result, mode in zip(results, modes, strict=True)]
+    for result, mode, name in zip(results, modes, called, strict=True):
+        if metric not in result.under(mode):
+            known = ", ".join(result.under(mode))
+            raise UsageError(f"{name} has no metric {metric!r}; it has {known or 'none: it diverged'}")
+    rows = [_row(*one, metric) for one in zip(results, modes, called, strict=True)]
+    order = sorted(range(len(rows)), key=lambda i: worst_last(rows[i].mean, metric))
+    wanted = [*itertools.pairwise(order), *((order[0], last) for last in order[2:])]
+    known_by = [_estimate(result, metric, mode) for result, mode in zip(results, modes, strict=True)]
+    pairs = [Pair(called[i], called[j], gap(known_by[i], known_by[j])) for i, j in wanted]
+    first = results[order[0]].assessment
     reach = first.standing.reach if first.standing is not None else {}
+    ways = dict.fromkeys(mode for result, mode in zip(results, modes, strict=True) if result.outcome.match)
+    apart = f"They are scored in different ways: {', '.join(map(labelled, ways))}." if len(ways) > 1 else ""
     return Comparison(
-        metric, match, tuple(_row(result, metric) for result in ordered), tuple(pairs),
+        metric, match, tuple(rows[i] for i in order), tuple(pairs),
         reach[metric].bound if metric in reach else math.nan, first.baselines["params"][metric].mean,
-        path_note(results),
+        " ".join(part for part in (path_note(results), apart) if part), next(iter(ways)) if len(ways) == 1 else "",
     )  # fmt: skip
 
 
-def _row(result: Result, metric: str) -> Row:
-    outcome, one = result.outcome, result.metrics[metric]
+def shared_mode(results: Sequence[Result]) -> str:
+    """By which scores super-nets stand side by side: their own way of batch norm, or one that all have beside it.
+
+    Recalibrated statistics come first among those. "" where they have none in common, and where there is no super-net.
+    """
+    matched = [result.outcome for result in results if result.outcome.match]
+    if len({one.batch_norm for one in matched}) == 1:
+        return matched[0].batch_norm
+    common = [mode for mode in (matched[0].scores if matched else ()) if all(mode in one.scores for one in matched)]
+    return min(common, key=lambda mode: (not mode.startswith("recalibrate"), mode), default="")
+
+
+def _asked(batch_norm: str, results: Sequence[Result]) -> str:
+    mode = str(BatchNorm.parse(batch_norm)) if is_mode(batch_norm) else batch_norm
+    for result in results:
+        if mode not in result.outcome.scores:
+            known = ", ".join(result.outcome.scores)
+            raise UsageError(f"{unusual(result)} has no scores under batch norm {mode!r}; it has {known}")
+    return mode
+
+
+def _row(result: Result, mode: str, name: str, metric: str) -> Row:
+    outcome, one = result.outcome, result.under(mode)[metric]
     return Row(
-        name_of(result), outcome.strategy, outcome.batch_norm, one.mean, one.std, one.interval, one.n,
-        outcome.cost.macs, outcome.cost.seconds, not varies(rankable(outcome.own), outcome.batch_norm),
+        name, outcome.strategy, mode, one.mean, one.std, one.interval, one.n, outcome.cost.macs, outcome.cost.seconds,
+        not varies(rankable(outcome.scores[mode]), mode),
     )  # fmt: skip
 
 
@@ -237,9 +276,9 @@ def refuse_quick(results: Sequence[Result]) -> None:
             )
 
 
-def name_of(result: Result) -> str:
-    """The strategy, with what is unusual of its plan."""
-    mode = result.outcome.batch_norm
+def name_of(result: Result, mode: str | None = None) -> str:
+    """The strategy, with what is unusual of its plan; `mode` is that of its scores, if not its own."""
+    mode = result.outcome.batch_norm if mode is None else mode
     return " ".join(part for part in (unusual(result), mode if mode != "running" else "") if part)
 
 

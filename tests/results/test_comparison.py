@@ -14,7 +14,9 @@ from scipy import stats
 from nasbench_ws.cost import NOTHING
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.named import NamedResult, distinct
 from nasbench_ws.metrics.power import detectable
+from nasbench_ws.report.results import results_page
 from nasbench_ws.results.compare import Comparison, compare
 from nasbench_ws.results.result import Result
 
@@ -107,3 +109,39 @@ def _table() -> Any:
     from nasbench_ws import load
 
     return load("fashion14")
+
+
+def test_results_stand_by_the_scores_that_all_have(make: Make, counts: Make, tiny: Any) -> None:
+    """Whichever their own are: else a strategy differs from itself by its way of batch norm."""
+    running, recalibrated = scored(0, 3), np.array([tiny.table.truth] * 3) + scored(1, 3) / 100
+    first = make(scores={"running": running, "recalibrate:64": recalibrated})
+    second = make(scores={"recalibrate:64": recalibrated, "running": running})
+    for some in ([first, second], [second, first]):
+        found = compare(some, names=["one", "two"])
+        assert found.batch_norm == "recalibrate:64"
+        assert {row.mean for row in found.rows} == {second.tau.mean}
+        assert found.pairs[0].difference.mean == 0
+    assert [row.name for row in found.rows] == ["one", "two"]
+    text = str(found)
+    assert " ".join(text.split()).startswith("kendall_tau, matched in child-updates, batch norm recalibrate:64; bound")
+    assert max(map(len, text.splitlines())) <= 80
+    asked = compare([first, second], batch_norm="running")
+    assert {(row.mean, row.batch_norm) for row in asked.rows} == {(first.tau.mean, "running")}
+    assert compare([first, first]).batch_norm == "running"  # their own
+    assert compare([first, counts("params", tiny.table.truth)]).batch_norm == "running"
+    with pytest.raises(UsageError) as caught:
+        compare([first, second], batch_norm="private")
+    assert str(caught.value) == "full has no scores under batch norm 'private'; it has running, recalibrate:64"
+    apart = compare([make(scores={"running": running}), make(scores={"recalibrate:64": recalibrated})])
+    assert (apart.batch_norm, apart.to_dict()["batch_norm"]) == ("", None)
+    assert apart.note == "They are scored in different ways: batch norm running, batch norm recalibrate:64."
+    assert [row.name for row in apart.rows] == ["full recalibrate:64", "full"]
+    html = results_page([first, second], tiny.table)
+    assert html.count(f"full recalibrate:64: {second.tau.mean:.3f}") >= 2
+
+
+def test_a_file_stands_by_its_own_name(make: Make) -> None:
+    one = make()
+    given = [NamedResult("full", one), NamedResult("full", one, ships=True), NamedResult("full", one)]
+    assert distinct(given) == ["full (yours)", "full", "full (yours) (2)"]
+    assert distinct(given[::2]) == ["full", "full (2)"]
