@@ -29,6 +29,8 @@ def _axis_problems(content: Content) -> Iterator[str]:
         values = content.columns[axis]
         if not (np.isfinite(values).all() and (np.diff(values) > 0).all() and values[0] >= 0):
             yield f"its {axis} are {values.tolist()}; they must rise, from 0 or more"
+    if "environment" not in content.columns and not content.foreign:
+        yield "it has a recipe, as one of own runs has, and no environment, which says on what machine each was made"
     environment, missing = content.columns.get("environment"), content.columns["status"] == MISSING
     if (
         environment is not None

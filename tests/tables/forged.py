@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from nasbench_ws.tables.columns import ATTRIBUTES, COLUMNS, DIGEST_RULE, Content
+from nasbench_ws.tables.columns import ATTRIBUTES, COLUMNS, DIGEST_RULE, Content, attributes_of
 from nasbench_ws.tables.file import column_attributes, describe, sealed
 
 NUMBERS = (0, -1, 1, 2**31, 2**62, -(2**62), 1e308, 1e400, -0.0, 10**6, 10**30, 0.5, float("nan"))
@@ -96,9 +96,9 @@ def forged(content: Content, seed: int) -> bytes:
 def written(content: Content, units: Mapping[str, str] | None = None) -> bytes:
     """The file of a table as it is, sound or not."""
     with h5py.File("memory", "w", driver="core", backing_store=False, libver="v110") as file:
-        of_root = {key: content.attributes[key] for key in ATTRIBUTES}
+        of_root = {key: content.attributes[key] for key in attributes_of(content.version)}
         describe(file, of_root | {"digest": content.digest, "digest_rule": DIGEST_RULE})
-        for name in COLUMNS:
+        for name in (name for name in COLUMNS if name in content.columns):
             described = column_attributes(name)
             if units and name in units:
                 described["units"] = units[name]

@@ -107,6 +107,18 @@ def test_machines_that_are_none_are_met_when_a_table_is_opened(tiny: Any, tmp_pa
     )
 
 
+def test_a_table_of_own_runs_says_where_they_were_made(tiny: Any, tmp_path: Path) -> None:
+    """In schema 2, where a table of others has no such column: `merge` looked for it and raised a KeyError."""
+    content, path = tiny.table.content, tmp_path / "two.h5"
+    attributes = {**content.attributes, "schema_version": 2, "truth": "test_accuracy", "source": "", "counted": "{}"}
+    columns = {name: column for name, column in content.columns.items() if name != "environment"}
+    path.write_bytes(written(Content(attributes, columns)))
+    with pytest.raises(TableError) as caught:
+        load(path)
+    said = "it has a recipe, as one of own runs has, and no environment, which says on what machine each was made"
+    assert str(caught.value) == f"{path} is not a table to use: {said}; {MERGE}"
+
+
 def test_a_table_is_read_from_the_bytes_that_were_checked(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
