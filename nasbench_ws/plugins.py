@@ -30,8 +30,10 @@ from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, NoReturn, TypeVar
 
 from nasbench_ws.errors import NasbenchError, near_misses
+from nasbench_ws.json_files import bytes_of
 
 T = TypeVar("T")
+MOST_SOURCE = 2**24  # bytes of a file of Python
 
 
 OURS = str(Path(__file__).parent)
@@ -207,10 +209,9 @@ class Plugins:
         """
         if not name.endswith(".py") or ":" in name:
             return name
+        source = self._source(name)
         try:
-            nodes = ast.parse(Path(name).read_bytes()).body
-        except OSError as error:
-            raise self.error(f"{name} cannot be read: {error.strerror}; name the file of a {self.kind}") from None
+            nodes = ast.parse(source).body
         except (SyntaxError, ValueError) as error:
             line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             said = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -304,18 +305,23 @@ class Plugins:
         file = Path(path)
         if not file.is_file():
             raise self.error(f"no {self.kind} file {path!r}; write FILE.py:NAME with the path of an existing file")
+        self._source(path)
         module_name = f"_nasbench_ws_{self.kind}_{file.stem}"
         spec = importlib.util.spec_from_file_location(module_name, file)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module  # so that dataclasses and pickling find it
-        folder = str(file.resolve().parent)
+        folder = os.path.dirname(os.path.realpath(file))
         if folder not in sys.path:
             sys.path.append(folder)  # so that it finds its neighbours, and hides nothing that is installed
         loader = spec.loader
         self.run(lambda: loader.exec_module(module), f"the {self.kind} file {path!r}", path)
         return module
+
+    def _source(self, path: str) -> bytes:
+        """Of a file that can be one: Python would read any size into memory."""
+        return bytes_of(path, self.error, f"name the file of a {self.kind}", MOST_SOURCE)
 
     def _module(self, path: str, whole: str) -> ModuleType:
         try:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError
@@ -68,7 +68,7 @@ def pack(ranker: Ranker, table: Table) -> Sent:
 
     things = {name: _meaning(name, table) for name in ranker.sources() if isinstance(name, str) and _is_file(name)}
     try:
-        with _by_value({str(Path(path).resolve()) for path in sources(ranker.sources())}):
+        with _by_value({os.path.realpath(path) for path in sources(ranker.sources())}):
             return Sent(cloudpickle.dumps(things), cloudpickle.dumps(ranker))
     except Exception as error:
         raise UsageError(
@@ -94,7 +94,7 @@ def _by_value(files: set[str]) -> Iterator[None]:
     ours = [
         module
         for module in list(sys.modules.values())
-        if getattr(module, "__file__", None) and str(Path(str(module.__file__)).resolve()) in files
+        if getattr(module, "__file__", None) and os.path.realpath(str(module.__file__)) in files
     ]
     for module in ours:
         cloudpickle.register_pickle_by_value(module)

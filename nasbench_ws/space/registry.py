@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,7 @@ _files: dict[str, Space] = {}  # that have been run
 
 def _of_a_file(name: str) -> Space:
     path, _, attribute = name.partition(":")
-    where = f"{Path(path).resolve()}:{attribute}" if path.endswith(".py") else name
+    where = f"{os.path.realpath(path)}:{attribute}" if path.endswith(".py") else name
     if where not in _files:
         found = _PLUGINS.find(where if Path(path).is_file() else name)
         if not isinstance(found, Space):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ from typing import Any
 import pytest
 
 from nasbench_ws import sharing
-from nasbench_ws.errors import StrategyError
+from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.json_files import write_record
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.schedules import fair
-from nasbench_ws.sharing.strategies import BUILT_IN, DEFAULT_SCHEDULE, Strategy, resolve
+from nasbench_ws.sharing.strategies import BUILT_IN, DEFAULT_SCHEDULE, PLUGINS, Strategy, resolve
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import PAPER, SMALL
-from nasbench_ws.space.registry import DEEPER64
+from nasbench_ws.space.registry import DEEPER64, get_space
 
 CHILDREN = list(DEEPER64)
 SLOTS = [slot for slot, _ in child_network(SMALL, CHILDREN[27]).layers()]
@@ -568,3 +569,28 @@ def test_an_edge_may_be_written_without_a_redirection_of_the_shell(name):
         keys = [[one.key, *(key for _, key in one.later)] for one in (ours, theirs)]
         for mine, other in zip(*keys, strict=True):
             assert sharing.components(macro, children, mine) == sharing.components(macro, children, other)
+
+
+@pytest.mark.parametrize("name", ["huge.py", "huge.py:Mine"])
+def test_a_file_that_is_too_large_for_python_is_not_read(tmp_path: Path, name: str) -> None:
+    with (tmp_path / "huge.py").open("wb") as file:
+        file.truncate(2**24 + 1)
+    path = f"{tmp_path}/huge.py"
+    with pytest.raises(StrategyError) as caught:
+        PLUGINS.find(PLUGINS.whole_name(f"{tmp_path}/{name}"))
+    assert str(caught.value) == f"{path} has more than the 16,777,216 bytes that are read; name the file of a strategy"
+
+
+def test_what_is_no_file_is_neither_waited_for_nor_followed(tmp_path: Path) -> None:
+    pipe, ring = tmp_path / "pipe.py", tmp_path / "ring.py"
+    os.mkfifo(pipe)
+    ring.symlink_to(ring)
+    for path, said in (
+        (pipe, "is a device or a pipe, not a file; name the file of a strategy"),
+        (ring, "cannot be read: Too many levels of symbolic links; name the file of a strategy"),
+    ):
+        with pytest.raises(StrategyError) as caught:
+            PLUGINS.whole_name(str(path))
+        assert str(caught.value) == f"{path} {said}"
+        with pytest.raises(UsageError, match=f"no space file '{path}'; write FILE.py:NAME with the path of an"):
+            get_space(f"{path}:SPACE")

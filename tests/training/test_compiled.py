@@ -18,6 +18,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import PAPER, SMALL, Macro
+from nasbench_ws.space.operations import OPERATIONS
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.training import compiled as engine
 from nasbench_ws.training import reference as plain
@@ -302,6 +303,28 @@ def test_max_pooling_keeps_what_is_not_a_number(where, dtype) -> None:
     expected = plain.forward(network, weights, images, given).logits.detach()
     assert torch.isnan(expected[0, 0]).all()
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_every_operation_makes_of_what_is_not_finite_what_torch_makes_of_it(dtype, bad: float) -> None:
+    """Under given statistics and those of the batch: ReLU, pooling, dense and depthwise convolutions, batch norm."""
+    macro = dataclasses.replace(WIDE, stem=(3,), channels=8, height=6, width=5, cells=1)
+    space = Space("every", 2, tuple(OPERATIONS))
+    for operation in range(len(OPERATIONS)):
+        arch = next(arch for arch in space if arch.choices == (operation,) * 3)
+        weights = Weights(macro, [arch], full, 1, dtype)
+        network = weights.network([0])
+        channels = sum(block.out_channels for block in network.blocks)
+        for place, stats in (((0, 0), (torch.zeros(channels), torch.ones(channels))), ((3, 4), None)):
+            images, labels = batch(macro, 3, dtype)
+            images[0, place[0], place[1], 0] = bad
+            logits = torch.zeros(1, 3, macro.classes, dtype=dtype)
+            Engine(network, weights, keep=False).run(images, labels, 3, stats, logits=logits)
+            expected = plain.forward(network, weights, images, stats).logits.detach()
+            assert torch.equal(torch.isnan(logits), torch.isnan(expected)), space.operations[operation]
+            assert torch.equal(torch.isinf(logits), torch.isinf(expected)), space.operations[operation]
 
 
 # -- memory ------------------------------------------------------------------------------------------------
