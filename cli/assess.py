@@ -102,7 +102,7 @@ def _among(
     whole: Table, top: float | None, children: str | None, allow_missing: bool, unique: bool
 ) -> GroundTruth:
     """The table, or some of its children. Of a table that has a part of its space's, these."""
-    from nasbench_ws.json_files import bytes_of
+    from nasbench_ws.limits import bytes_of
     from nasbench_ws.results.truth import Among, once
 
     if top is not None and children is not None:

@@ -15,13 +15,13 @@ import hashlib
 import json
 import math
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import NasbenchError, OutputError, ResultError, UsageError, near_misses
+from nasbench_ws.limits import bytes_of
 
 
 def check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
@@ -33,33 +33,6 @@ def check_keys(what: str, data: Mapping[str, Any], kind: type[Any]) -> None:
     for field in fields(kind):
         if field.name not in data and field.default is MISSING:
             raise UsageError(f"the {what} has no {field.name!r}; it takes {', '.join(known)}")
-
-
-MAX_BYTES = 2**30  # of one file that is read whole
-
-
-def bytes_of(
-    path: str | Path, error_type: type[NasbenchError] = ResultError, remedy: str = "name another", most: int = MAX_BYTES
-) -> bytes:
-    """All bytes of a regular file of at most `most` bytes.
-
-    A pipe would be waited for, and /dev/zero never ends: what is no file on a disk is refused before it is opened.
-    """
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
-            raise error_type(f"{path} is {what}, not a file; {remedy}")
-        with open(path, "rb") as file:
-            data = file.read(most + 1)
-    except (OSError, ValueError) as error:
-        if isinstance(error, error_type):
-            raise
-        said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)  # a name with a zero byte
-        raise error_type(f"{path} cannot be read: {said}; {remedy}") from error
-    if len(data) > most:
-        raise error_type(f"{path} has more than the {most:,} bytes that are read; {remedy}")
-    return data
 
 
 SCHEMA_VERSION = 1

@@ -30,7 +30,7 @@ from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, NoReturn, TypeVar
 
 from nasbench_ws.errors import NasbenchError, near_misses
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 
 T = TypeVar("T")
 MOST_SOURCE = 2**24  # bytes of a file of Python

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from nasbench_ws.errors import NasbenchError
 from nasbench_ws.evaluation.fit import belongs
-from nasbench_ws.json_files import bytes_of, read_record
+from nasbench_ws.json_files import read_record
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.metrics.power import told_apart
 from nasbench_ws.metrics.rank import kendall_tau, stability_tau
 from nasbench_ws.metrics.values import rankable

@@ -18,7 +18,7 @@ import numpy as np
 from nasbench_ws.errors import DataError, UsageError
 from nasbench_ws.images.dataset import SPLITS, Images, Split, content_digest, split_digest
 from nasbench_ws.images.hdf5 import MAX_BYTES, SCHEMA_VERSION, contents
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 
 SHIPPED_FILE = "fashion14-images.h5"
 SHIPPED = "dbcfdec3bbbe58ed6d81623381035f2d252bc76256a1626c047a205dbc706b38"  # SHA-256 of data/fashion14-images.h5

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from nasbench_ws.errors import StrategyError
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.grids import once
 

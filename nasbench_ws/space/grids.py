@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from nasbench_ws.errors import NasbenchError, ResultError
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.space.cell import Architecture
 
 Source: TypeAlias = "str | Path | Any"  # a path, "-", a frame, a mapping, an array, or a grid

@@ -184,7 +184,7 @@ def _unsealed(path: Path) -> bytes:
     """HDF5's part of a file, once its seal fits: on a broken one HDF5's library may run for ever, or crash."""
     if os.path.isdir(path):  # Path's own raises for a name that is too long
         raise TableError(f"{path} is a folder; name a table's file, or make one of a folder of runs with `merge`")
-    from nasbench_ws.json_files import bytes_of
+    from nasbench_ws.limits import bytes_of
 
     data = bytes_of(path, TableError, "name the file of a table", MAX_BYTES)
     if not data.startswith(SEAL):

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench_ws.errors import UsageError, extra
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 
 TIMEOUT_SECONDS = 20.0  # to reach the scheduler
 

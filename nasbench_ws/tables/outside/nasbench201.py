@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.registry import NASBENCH201
 from nasbench_ws.tables.columns import Content

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws.errors import TableError
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.grids import once
 from nasbench_ws.tables.columns import Content

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import TableError
-from nasbench_ws.json_files import bytes_of
+from nasbench_ws.limits import bytes_of
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.space.macro import build_macro
 from nasbench_ws.space.registry import DEEPER64
