@@ -19,6 +19,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     CACHE = tempfile.TemporaryDirectory(prefix="nasbench-ws-tests-")
     os.environ["NASBENCH_WS_CACHE"] = CACHE.name
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -39,6 +40,9 @@ from nasbench_ws.tables.table import Table
 FOLDERS = ("", "training/building", "cli", "docs", "images", "metrics", "rankers", "search", "tables", "workers")
 TESTS_PATH = os.pathsep.join(str(Path(__file__).parent / folder) for folder in FOLDERS)  # for processes of their own
 SEEDS, EPOCHS = (0, 1, 2), (0.5, 1.0)
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how long a case takes depends on who else computes
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

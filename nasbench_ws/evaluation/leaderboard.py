@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCALE, INSTANCES = SCALES["standard"], 5
+IN_NOTEBOOKS = 20  # rows, and the caller's own
 MODES = ("running", f"recalibrate:{SCALE.calibration}")  # as what ships was run
 
 
@@ -129,15 +130,18 @@ class Leaderboard:
         return f"Leaderboard({self.table!r}: {len(self.rows)} rows by {self.metric}, matched in {self.match})"
 
     def _repr_html_(self) -> str:
+        first = self.only(top=IN_NOTEBOOKS) if self.rows else self
+        left = len(self.rows) - len(first.rows)
+        more = paragraph(f"{left} more rows: print the leaderboard, or take its to_frame()", "note") if left else ""
         rows = [
             [
                 row.place, row.name, row.batch_norm, number(row.mean), interval_text(row), count_text(row),
                 two(row.partial_tau),
             ]
-            for row in self.rows
+            for row in first.rows
         ]
         head = ["", "strategy", "batch norm", self.metric, "95 %", "n", "partial tau"]
-        return paragraph(self.caption()) + table_of(head, rows)
+        return paragraph(self.caption()) + table_of(head, rows) + more
 
     def markdown(self) -> str:
         """For a README: a strategy a line, ways to read it that most have side by side, the rest in a column."""

@@ -279,5 +279,8 @@ def test_plots_are_axes_to_go_on_with(everything: Result, make: Make, tiny: Any)
     assert len(board.plot.forest().get_yticklabels()) == len(board.rows)
     assert board.plot.frontier().get_xscale() == "log"
     assert repr(board) == f"Leaderboard('fashion14': {len(board.rows)} rows by kendall_tau, matched in child-updates)"
-    assert board._repr_html_().count("<tr>") == len(board.rows) + 1
+    html = board._repr_html_()
+    assert html.count("<tr>") == 20 + 1  # and a word on the rest
+    assert f">{len(board.rows) - 20} more rows: print the leaderboard, or take its to_frame()<" in html
+    assert "more rows" not in board.only(top=3)._repr_html_()
     pyplot.close("all")
