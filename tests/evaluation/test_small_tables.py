@@ -40,7 +40,8 @@ def small(operations: int, nodes: int = 1, seeds: int = 2, equal: bool = False) 
         columns[name][:] = 0.5 if equal else rng.random((len(space), seeds, 1))
     columns["status"][:] = 0
     columns["environment"][:] = 0
-    content = Content(root_attributes(recipe, space, macro, "0" * 64, [{}], "", ""), columns)
+    computed = {"versions": {}, "device": "a test"}
+    content = Content(root_attributes(recipe, space, macro, "0" * 64, [computed], "", ""), columns)
     assert not problems(content)
     return Table(content, "own")
 
