@@ -73,10 +73,20 @@ def _class_names(path: Path) -> list[str]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The pictures in a class's folder, and in folders of that, in the order of ImageFolder."""
+    """The pictures in a class's folder, and in folders of that, in the order of ImageFolder.
+
+    DataError for a link to a folder around it: pictures would be read many times, those of other classes too.
+    """
+    folders = []
+    for root, within, names in os.walk(folder, followlinks=True):
+        for name in within:
+            there = os.path.realpath(os.path.join(root, name))
+            if (os.path.realpath(root) + os.sep).startswith(there + os.sep):
+                raise DataError(f"{Path(root, name)} is a link to {there}, which it is in; remove it")
+        folders.append((root, within, names))
     files = [
         Path(root, name)
-        for root, _, names in sorted(os.walk(folder, followlinks=True))
+        for root, _, names in sorted(folders)
         for name in sorted(names)
         if not any(part.startswith(".") or part in NO_CLASS for part in Path(root, name).relative_to(folder).parts)
     ]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,8 @@ def _halves(count: int) -> list[str]:
 def _in_order(later: Any) -> tuple[tuple[float, Key], ...]:
     """`later` as a strategy gives it, checked."""
     try:
+        if isinstance(later, Iterator):  # empty when it is asked again, and then there would be no later keys
+            raise TypeError
         listed = tuple(itertools.islice(later, MOST_KEYS))
         if any(isinstance(part, str) for part, _ in listed):
             raise ValueError

@@ -721,6 +721,23 @@ def test_no_images_and_no_classes() -> None:
     assert said((2, 3, 3, 1), ("a",)) == "the images of mine have 1 classes; a classifier takes 2 or more"
 
 
+def test_a_link_to_a_folder_around_it_is_refused(tmp_path: Path) -> None:
+    """It made pictures of every class some of one, many times over. A link to another folder is one."""
+    for name in ("ant", "bee"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("L", (2, 2)).save(tmp_path / "pictures" / name / "1.png")
+    (tmp_path / "pictures" / "cat").symlink_to(tmp_path / "pictures" / "bee")
+    assert read_class_folders(tmp_path / "pictures")[1].labels.tolist() == [0, 1, 2]
+    for target in ("..", "."):
+        link = tmp_path / "pictures" / "ant" / "link"
+        link.symlink_to(target)
+        with pytest.raises(DataError) as caught:
+            read_class_folders(tmp_path / "pictures")
+        there = (link.parent / target).resolve()
+        assert str(caught.value) == f"{link} is a link to {there}, which it is in; remove it"
+        link.unlink()
+
+
 def test_hidden_folders_and_files_are_no_classes_and_no_pictures(tmp_path: Path) -> None:
     write_folder(tmp_path, {"train": 3, "valid": 2})
     before = load_images(f"folder:{tmp_path}")

@@ -17,7 +17,7 @@ from nasbench_ws.json_files import write_record
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.schedules import fair
-from nasbench_ws.sharing.strategies import BUILT_IN, DEFAULT_SCHEDULE, PLUGINS, Strategy, resolve
+from nasbench_ws.sharing.strategies import BUILT_IN, DEFAULT_SCHEDULE, PLUGINS, Strategy, adopt, resolve
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.child import child_network
 from nasbench_ws.space.macro import PAPER, SMALL
@@ -552,6 +552,22 @@ def test_what_a_strategy_does_besides_neither_ends_the_program_nor_writes_into_i
     for name, later in (("Text", [("0.5", print)]), ("NoKey", [(0.5, 3)])):
         text = f"the strategy's later is {later!r}; it must be a list of (part of the steps, key)"
         assert refused(f"{path}:{name}") == text
+
+
+def test_later_keys_that_are_given_once_alone_are_refused() -> None:
+    """A generator is empty when it is asked again, and nothing would be said of keys that are not there."""
+
+    class Once:
+        later = ((part, sharing.none) for part in [0.5])
+
+        def key(self, arch: Any, slot: Any) -> None:
+            return None
+
+    with pytest.raises(StrategyError) as caught:
+        adopt("Once", Once, DEEPER64, SMALL)
+    assert str(caught.value) == (
+        f"the strategy's later is {Once.later!r}; it must be a list of (part of the steps, key)"
+    )
 
 
 def test_a_split_that_never_comes_is_refused_before_anything_is_trained() -> None:
