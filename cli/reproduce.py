@@ -78,9 +78,9 @@ def reproduce(
     scale, truth = DEFINED[scale_name], load(table)
     if end_lr is not None:
         scale = replace(scale, end_lr=end_lr)
-    folder = Path(keep or f"reproduction-{scale_name}")
+    folder, asked = Path(keep or f"reproduction-{scale_name}"), claims or tuple(range(1, CLAIMS + 1))
     results = run_into(
-        folder, "reproduce", truth, experiments(truth, scale, claims or tuple(range(1, CLAIMS + 1))), shipped=not rerun,
+        folder, "reproduce", truth, experiments(truth, scale, asked), shipped=not rerun,
         root=data_root, download=download, workers=workers, dask=dask,
         allow_missing=allow_missing,
     )  # fmt: skip
@@ -88,7 +88,7 @@ def reproduce(
     judge = judged(truth, allow_missing)
     with Bar.patient("reproduce") as bar:
         bar.show(None, "testing the claims", None)
-        found = findings(results, judge)
+        found = findings(results, judge, asked)
     if output is not None:
         from nasbench_ws.evaluation.reproduction.claims_page import claims_page
 

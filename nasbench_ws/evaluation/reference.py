@@ -116,9 +116,11 @@ class Need:
             f"  {_number(self.each)} instances of each of two strategies" + _took(self.each, 2, self.minutes),
         ]
         if self.against:
+            there = f"the {self.against_instances} of {self.against} that ship"
             lines.append(
-                f"  {_number(self.beside)} instances beside the {self.against_instances} of {self.against} that ship"
-                + _took(self.beside, 1, self.minutes)
+                f"  more than {there}: beside these few, no number of new ones is enough"
+                if self.beside is None
+                else f"  {self.beside} instances beside {there}{_took(self.beside, 1, self.minutes)}"
             )
         return "\n".join(lines)
 

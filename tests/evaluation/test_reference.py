@@ -10,7 +10,7 @@ import pytest
 from nasbench_ws import Result, load
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.evaluation.reference import beside_full, needed, shipped_full, shipped_reference
+from nasbench_ws.evaluation.reference import Need, beside_full, needed, shipped_full, shipped_reference
 from nasbench_ws.metrics.power import instances_needed
 from nasbench_ws.metrics.prior import shipped_prior
 
@@ -68,7 +68,7 @@ def test_what_a_difference_needs(similar: Result) -> None:
     assert found.minutes == pytest.approx(full.outcome.cost.seconds / 60, rel=1)
     text = found.text()
     assert f"{found.each} instances of each of two strategies: {found.each * 2 * found.minutes:.0f} minutes" in text
-    assert f" beside the {found.against_instances} of full that ship" in text
+    assert f" the {found.against_instances} of full that ship" in text
     assert needed(0.05, table).each > found.each
     assert "that ship" not in needed(0.05, table).text()
 
@@ -87,3 +87,13 @@ def test_what_is_not_known_of_a_need(tiny: Any) -> None:
     )
 
 
+
+
+def test_a_need_that_nothing_meets_says_so() -> None:
+    need = Need(0.1, "running", 0.08, 11, "full", 5, None, 2.0)
+    assert need.text().splitlines()[-1] == (
+        "  more than the 5 of full that ship: beside these few, no number of new ones is enough"
+    )
+    assert replace(need, beside=7).text().splitlines()[-1] == (
+        "  7 instances beside the 5 of full that ship: 14 minutes of one processor at the default plan"
+    )

@@ -35,17 +35,20 @@ CLAIMS = {
 LIVE = 0.01  # of the peak: a window whose learning rate is below it shows batch norm, not weights
 
 
-def findings(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
+def findings(
+    results: Mapping[str, Result], table: GroundTruth, claims: Sequence[int] = tuple(CLAIMS)
+) -> list[Finding]:
     """Everything that the results have something to say of, claim by claim, with verdicts.
 
     Args:
         results: by name, measured against the table.
         table: of all children, or of those that it knows (`judged`): what needs a truth is then of these alone.
+        claims: of which; experiments of one have something to say of others too, which is not all there is to say.
     """
     own = {name: result.among(table) for name, result in results.items()}
     found = [*_stability(own, table), *_information(own, table)]
     found += _interference(results, table)  # of all that were trained: it asks for no truth
-    return decided([*found, *sharing(own, table)])
+    return decided([one for one in [*found, *sharing(own, table)] if one.claim in claims])
 
 
 @dataclass(frozen=True)

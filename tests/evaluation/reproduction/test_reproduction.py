@@ -56,6 +56,8 @@ def test_everything_is_run_once_and_has_something_to_say(
         "seeds", "orders", "shuffle", "window", "drift", "similar-4-steps", "random-4-steps", "prefix-0", "prefix-1",
         *(f"{kind}-{match}" for kind in ("similar-4", "random-4", "none") for match in EQUAL),
     }  # fmt: skip
+    first = findings(results, tiny.table, (1,))
+    assert {one.claim for one in first} == {1}  # whose experiments would say a little of others
     found = findings(results, tiny.table)
     for claim in CLAIMS:
         verdicts = [finding.verdict for finding in found if finding.claim == claim and finding.verdict]
