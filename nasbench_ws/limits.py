@@ -1,6 +1,5 @@
 """The most of what is asked for: by a number, or by a file. More is a slip of the finger, and would take all memory.
 
-
     check_most("steps", 10**12, MOST_STEPS)         # UsageError
     whole("12"), whole("1e3"), whole("9" * 5000)    # 12, None, None
     bytes_of("my.json", ResultError, "name another")   # of a file of at most 2**30 bytes, and of nothing else

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.resources
-import shutil
+import io
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,10 +33,13 @@ from nasbench_ws.images.dataset import (
 )
 from nasbench_ws.images.folder import EACH, dimensions, folder_of, read_class_folders
 from nasbench_ws.images.shipped import SHIPPED_FILE, read_shipped
+from nasbench_ws.json_files import refusal
+from nasbench_ws.limits import bytes_of
 
 VALID_ONE_IN = {"fashion-mnist": 6, "cifar10": 5, "cifar100": 5}
 IDX_FILES = {True: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),  # by "is it the training part"
              False: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")}  # fmt: skip
+LARGEST_IDX = 2**28  # bytes; the largest of these sets has 47 million
 Load = Callable[..., Images]  # called as load_images is: name, splits, root
 
 
@@ -155,16 +158,31 @@ def _read_idx(file: str, folders: Sequence[Path]) -> NDArray[np.uint8]:
         places = " or ".join(str(folder) for folder in folders)
         raise DataError(f"fashion-mnist: no {file} or {file}.gz in {places}; {_how_to_get('fashion-mnist')}")
     with tempfile.TemporaryDirectory() as scratch:  # the reader takes a path, and no gzip
-        path = found[0]
+        path = Path(scratch, file)
+        data = _unpacked(found[0])
+        with refusal(path):
+            path.write_bytes(data)
         try:
-            if path.suffix == ".gz":
-                path = Path(scratch, file)
-                with gzip.open(found[0]) as source, path.open("wb") as target:
-                    shutil.copyfileobj(source, target)
             pixels: NDArray[np.uint8] = read_sn3_pascalvincent_tensor(str(path)).numpy()
-        except (OSError, EOFError, zlib.error, AssertionError, ValueError, KeyError) as error:
+        except (AssertionError, ValueError, KeyError) as error:
             raise DataError(f"{found[0]} is not a whole idx file; {_how_to_get('fashion-mnist')}") from error
     return pixels
+
+
+def _unpacked(path: Path) -> bytes:
+    """The bytes of an idx file, gzipped or not; DataError for more than any has, which a few KB can unpack to."""
+    remedy = _how_to_get("fashion-mnist")
+    data = bytes_of(path, DataError, remedy, LARGEST_IDX)
+    if path.suffix != ".gz":
+        return data
+    try:
+        with gzip.open(io.BytesIO(data)) as source:
+            data = source.read(LARGEST_IDX + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is not a whole idx file; {remedy}") from error
+    if len(data) > LARGEST_IDX:
+        raise DataError(f"{path} unpacks to more than the {LARGEST_IDX:,} bytes that are read; {remedy}")
+    return data
 
 
 def _from_folder(name: str, path: Path, splits: Sequence[str]) -> Images:

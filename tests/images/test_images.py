@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import importlib
@@ -27,7 +28,7 @@ from test_fuzz import mutated
 from torchvision import datasets
 
 from nasbench_ws.errors import DataError, OutputError, UsageError
-from nasbench_ws.images import apart
+from nasbench_ws.images import apart, loaders
 from nasbench_ws.images import dataset as module
 from nasbench_ws.images.dataset import Images, Split, channel_statistics, split_digest, stratified_order
 from nasbench_ws.images.folder import read_class_folders
@@ -649,6 +650,30 @@ def test_a_folder_that_does_not_fit(tmp_path: Path) -> None:
     assert failure() == f"{odd} is 5000x5; the longest side is 4096 pixels"
     shutil.rmtree(tmp_path / "train")
     assert failure(("valid",)) == f"{name}: no folder {tmp_path / 'train'}; {each}"
+
+
+def test_originals_that_unpack_to_more_than_any_has(originals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some KB of gzip were written to the disk as they unpacked, until it was full."""
+    file = originals / "train-images-idx3-ubyte.gz"
+    file.write_bytes(gzip.compress(bytes(10**6)))
+    monkeypatch.setattr(loaders, "LARGEST_IDX", 10**5)
+    with pytest.raises(DataError) as error:
+        load_images("fashion-mnist", root=originals)
+    assert message(error) == f"{file} unpacks to more than the 100,000 bytes that are read; {HOW_FASHION}"
+    file.rename(plain := file.with_suffix(""))
+    plain.write_bytes(bytes(10**6))
+    with pytest.raises(DataError) as error:
+        load_images("fashion-mnist", root=originals)
+    assert message(error) == f"{plain} has more than the 100,000 bytes that are read; {HOW_FASHION}"
+
+
+def test_no_room_to_unpack_originals_is_said_as_such(originals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device; free some space and run the same command again"):
+        load_images("fashion-mnist", root=originals)
 
 
 @pytest.mark.parametrize("bad", [2, 255, -1, -(2**63), 2**63 - 1])
