@@ -21,7 +21,6 @@ import inspect
 import io
 import os
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ MOST_SOURCE = 2**24  # bytes of a file of Python
 
 
 OURS = str(Path(__file__).parent)
-STANDARD = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
+STANDARD = os.path.realpath(os.path.dirname(os.__file__))  # the standard library's folder
 PACKAGES = {"site-packages", "dist-packages"}
 
 
@@ -47,7 +46,7 @@ def is_installed(place: str) -> bool:
     if place.startswith("<") or not PACKAGES.isdisjoint(Path(place).parts):
         return True
     whole = os.path.realpath(place)
-    inside = any(whole.startswith(root + os.sep) for root in (*STANDARD, os.path.realpath(OURS)))
+    inside = any(whole.startswith(root + os.sep) for root in (STANDARD, os.path.realpath(OURS)))
     return inside or not PACKAGES.isdisjoint(Path(whole).parts)
 
 

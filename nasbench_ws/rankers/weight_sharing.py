@@ -111,9 +111,9 @@ class WeightSharing(Asked):
     def check_here(self, problem: Problem, images: Images | None, seed: int) -> None:
         """Of a file's or module's strategy that runs in this process alone: that another one shares alike."""
         images = _looked_at(images)
-        name = self._strategy(problem, images, seed).name
-        if self.thing is None and name.partition(":")[0] not in BUILT_IN:
-            check_elsewhere(name, problem.space, macro_for(self.asked.recipe, images))
+        strategy = self._strategy(problem, images, seed)
+        if self.thing is None and strategy.name.partition(":")[0] not in BUILT_IN:
+            check_elsewhere(strategy, problem.space, macro_for(self.asked.recipe, images))
 
     def hooks(self) -> Hooks | None:
         """What a trainer of the user's own says (by_trainer.py); made anew for each super-net."""

@@ -1,6 +1,6 @@
 """Whether a strategy of a file or module shares alike in another process, where texts have other hashes.
 
-    check_elsewhere("my.py:Mine", space, macro)     # StrategyError names the first child that shares otherwise
+    check_elsewhere(strategy, space, macro)         # StrategyError names the first child that shares otherwise
 
 A key that takes hash() of a text, or the order of a set, divides the children otherwise each time: what is evaluated in
 one process alone would be of a division that nobody sees again. The other process resolves the name and asks for every
@@ -33,9 +33,9 @@ def all_partners(strategy: Strategy, space: Space, macro: Macro) -> list[str]:
     return partners(macro, list(space), [strategy.key, *(key for _, key in strategy.later)])
 
 
-def check_elsewhere(name: str, space: Space, macro: Macro) -> None:
-    """StrategyError where a process of its own finds a strategy, by name, to share otherwise than this one does."""
-    here = all_partners(resolve(name, space, macro), space, macro)
+def check_elsewhere(strategy: Strategy, space: Space, macro: Macro) -> None:
+    """StrategyError where a process of its own finds a strategy, by its name, to share otherwise than this one does."""
+    name, here = strategy.name, all_partners(strategy, space, macro)
     asked = pickle.dumps(sys.path) + pickle.dumps((name, space, macro))
     try:
         ended = subprocess.run(
