@@ -60,15 +60,15 @@ def figure(results: dict[tuple[str, int], Result]) -> str:
     reference = None
     for strategy, colour in COLOURS.items():
         points = [(steps, result) for (name, steps), result in results.items() if name == strategy]
-        for mode, style, fill in zip(MODES, ("-", ":"), (colour, "none"), strict=True):
-            taus = [(steps, result.under(mode)["kendall_tau"]) for steps, result in points]
+        for mode, style, fill, aside in zip(MODES, ("-", ":"), (colour, "none"), (0.985, 1.015), strict=True):
+            taus = [(steps * aside, result.under(mode)["kendall_tau"]) for steps, result in points]
             axes.plot(
                 [steps for steps, _ in taus], [tau.mean for _, tau in taus], style, color=colour, marker="o",
                 markerfacecolor=fill, label=f"{strategy}, {mode.split(':')[0]}",
             )  # fmt: skip
             for steps, tau in taus:
                 (drawn,) = axes.plot([steps, steps], tau.interval, color=colour, linewidth=1.2)
-                canvas.note(drawn, f"{strategy}, {steps:,} steps, {mode}: {tau.mean:.2f}, {tau.n} instances")
+                canvas.note(drawn, f"{strategy}, {steps / aside:,.0f} steps, {mode}: {tau.mean:.2f}, {tau.n} instances")
         reference = points[-1][1].assessment.baselines["params"]["kendall_tau"].mean if points else reference
     axes.axhline(0, color=FAINT, linewidth=0.8)
     if reference is not None:
@@ -79,7 +79,7 @@ def figure(results: dict[tuple[str, int], Result]) -> str:
     axes.minorticks_off()
     axes.set_xlabel("steps of an instance")
     axes.set_ylabel("Kendall tau with the ground truth")
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
     return canvas.svg()
 
 
