@@ -136,6 +136,13 @@ def test_results_stand_by_the_scores_that_all_have(make: Make, counts: Make, tin
     assert (apart.batch_norm, apart.to_dict()["batch_norm"]) == ("", None)
     assert apart.note == "They are scored in different ways: batch norm running, batch norm recalibrate:64."
     assert [row.name for row in apart.rows] == ["full recalibrate:64", "full"]
+
+
+def test_a_page_of_several_stands_by_the_same(make: Make, tiny: Any) -> None:
+    pytest.importorskip("matplotlib")
+    running, recalibrated = scored(0, 3), np.array([tiny.table.truth] * 3) + scored(1, 3) / 100
+    first = make(scores={"running": running, "recalibrate:64": recalibrated})
+    second = make(scores={"recalibrate:64": recalibrated, "running": running})
     html = results_page([first, second], tiny.table)
     assert html.count(f"full recalibrate:64: {second.tau.mean:.3f}") >= 2
 
