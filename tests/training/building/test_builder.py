@@ -361,7 +361,7 @@ def test_an_interruption_keeps_what_ended_unnoticed(tmp_path: Path) -> None:
     assert made(tmp_path, executor=Here()).done == 4
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_a_run_is_being_written_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
