@@ -20,6 +20,7 @@ from nasbench_ws.cli.outputs import (
     summary,
 )
 from nasbench_ws.cli.progress import Bar
+from nasbench_ws.errors import DataError
 
 if TYPE_CHECKING:
     from nasbench_ws.images.dataset import Images
@@ -126,9 +127,14 @@ def prepare(originals: Path, output: str, fetch: bool, force: bool, as_json: boo
 
     The same content, byte for byte, every time.
     """
+    check_output(output, force, (HDF5,))
+    if not fetch and not originals.is_dir():
+        raise DataError(
+            f"{originals} is no folder; give the one with Fashion-MNIST's idx files (on Debian, `apt install "
+            "dataset-fashion-mnist` puts them in /usr/share/datasets/fashion-mnist), or fetch them with --download"
+        )
     from nasbench_ws.images.prepare import prepare as run
 
-    check_output(output, force, (HDF5,))
     with Bar.patient("data prepare") as bar:
         bar.show(None, "pooling images", None)
         images = run(originals, Path(output), fetch)

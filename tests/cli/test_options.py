@@ -68,6 +68,9 @@ def test_a_mistyped_command_is_told_which_is_near(words: str) -> None:
 
 
 REFUSED = {
+    "data prepare absent":
+        "absent is no folder; give the one with Fashion-MNIST's idx files (on Debian, `apt install "
+        "dataset-fashion-mnist` puts them in /usr/share/datasets/fashion-mnist), or fetch them with --download",
     "leaderboard --strategy zzz": "no row has 'zzz' in its name; leave that out to see what there is",
     "leaderboard --strategy darts --kind ranker":
         "no row of kind ranker has 'darts' in its name; leave that out to see what there is",
@@ -77,7 +80,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_what_leaves_nothing_to_show_is_refused(words: str) -> None:
+def test_what_leaves_nothing_to_show_is_refused(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     found = CliRunner().invoke(group, words.split())
     assert isinstance(found.exception, NasbenchError)
     assert REFUSED[words] in str(found.exception)
