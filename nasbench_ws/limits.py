@@ -9,9 +9,11 @@ They lie far above what anyone has trained, and are refused before anything is a
 
 from __future__ import annotations
 
+import operator
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from nasbench_ws.errors import NasbenchError, ResultError, UsageError
 
@@ -28,6 +30,26 @@ def check_most(what: str, value: float, most: int, remedy: str = "ask for fewer"
     if value > most:
         written = f"{value:,}" if isinstance(value, int) and value < 10**30 else f"{value:.4g}"
         raise UsageError(f"{what} is {written}; it must be at most {most:,}: {remedy}")
+
+
+def integer(name: str, value: object) -> int:
+    """A whole number, of numpy too, whose ints JSON does not know. UsageError for anything else, True among it."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
+
+
+def plain(value: Any) -> Any:
+    """A number or truth value of numpy, or an array of no dimensions, as Python's; anything else as it is."""
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a number of Python's, but for truth values."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def whole(text: str) -> int | None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasbench_ws.errors import UsageError, near_misses
-from nasbench_ws.limits import MOST_STEPS, check_most
+from nasbench_ws.limits import MOST_STEPS, check_most, plain
 
 MOST_CYCLES = 100
 
@@ -53,7 +53,8 @@ class Recipe:
     def __post_init__(self) -> None:
         positive = ("train_images", "epochs", "batch_size", "points", "lr")
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+            value = _typed(field.name, field.default, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             if field.type in ("int", "float") and not (math.isfinite(value) and value >= 0):
                 raise UsageError(f"recipe {field.name} is {value}; it must be finite and at least 0")
         for name in positive:
@@ -133,19 +134,14 @@ class Recipe:
     def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
         """UsageError for an unknown key or a value of the wrong kind, naming it."""
         fields = {field.name: field for field in dataclasses.fields(cls)}
-        for name, value in data.items():
+        for name in data:
             if name not in fields:
                 raise UsageError(
                     f"unknown recipe key {name!r}{near_misses(name, fields)}; known are {', '.join(fields)}"
                 )
-            default = fields[name].default
-            kinds: tuple[type, ...] = (float, int) if isinstance(default, float) else (type(default),)
-            if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-                raise UsageError(
-                    f"recipe {name} is {value!r}; it must be of type {type(default).__name__}"
-                )
+        typed = {name: _typed(name, fields[name].default, value) for name, value in data.items()}
         values: dict[str, Any] = {
-            name: float(value) if isinstance(fields[name].default, float) else value for name, value in data.items()
+            name: float(value) if isinstance(fields[name].default, float) else value for name, value in typed.items()
         }
         return cls(**values)
 
@@ -175,6 +171,15 @@ class Recipe:
         """First 16 hex digits of SHA-256 over the canonical JSON."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _typed(name: str, default: object, value: Any) -> Any:
+    """A value of a field, numpy's as Python's. UsageError where it is of another type than the field's default."""
+    found = plain(value)
+    kinds: tuple[type, ...] = (float, int) if isinstance(default, float) else (type(default),)
+    if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
+        raise UsageError(f"recipe {name} is {value!r}; it must be of type {type(default).__name__}")
+    return found
 
 
 # Of the spaces whose tables ship, or are to: chosen in pilots (data/PILOT.md, data/PILOT-topology.md).

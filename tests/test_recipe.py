@@ -65,3 +65,16 @@ def test_a_key_that_is_given_twice() -> None:
     with pytest.raises(UsageError) as caught:
         Recipe().override("lr=0.1,epochs=4, lr=0.2")
     assert str(caught.value) == "recipe lr is there twice in 'lr=0.1,epochs=4, lr=0.2'; give it once"
+
+
+def test_numpys_values_are_values_of_a_recipe_and_others_are_named() -> None:
+    made = Recipe(batch_size=np.int64(32), lr=np.float64(0.2), flip=np.bool_(False), epochs=np.array(2.0), points=2)
+    assert made == Recipe(batch_size=32, lr=0.2, flip=False, epochs=2.0, points=2)
+    assert made.digest == Recipe(batch_size=32, lr=0.2, flip=False, epochs=2.0, points=2).digest
+    for name, value, kind in (
+        ("lr", "0.1", "float"), ("points", 2.0, "int"), ("points", True, "int"), ("cycles", b"2", "str"),
+        ("flip", 1, "bool"), ("batch_size", None, "int"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError) as caught:
+            Recipe(**{name: value})  # type: ignore[arg-type]
+        assert str(caught.value) == f"recipe {name} is {value!r}; it must be of type {kind}"

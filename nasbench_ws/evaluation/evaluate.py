@@ -32,7 +32,7 @@ from nasbench_ws.images.dataset import Images
 from nasbench_ws.images.loaders import Load, load_images
 from nasbench_ws.images.mapped import mapped
 from nasbench_ws.json_files import check_writable, named_folder, read_record, write_record
-from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most
+from nasbench_ws.limits import LARGEST_SEED, MOST_SEEDS, check_most, integer
 from nasbench_ws.provenance import versions
 from nasbench_ws.rankers.base import Piece, Ranker, checked_scores
 from nasbench_ws.rankers.named import ranker as ranker_of
@@ -281,7 +281,8 @@ def _check_images(images: Images | None, table: Table) -> None:
 
 
 def _seeds(ranker: Ranker, instances: int | None, first: int) -> range:
-    most = ranker.instances()
+    most, first = ranker.instances(), integer("first_seed", first)
+    instances = None if instances is None else integer("instances", instances)
     count = min(INSTANCES, most or INSTANCES) if instances is None else instances
     if instances is None and most is not None and not getattr(ranker, "looked_at", ()):
         count = most

@@ -15,13 +15,13 @@ take as many multiply-adds in all as that super-net does, but for rounding):
 from __future__ import annotations
 
 import dataclasses
-import operator
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasbench_ws.errors import StrategyError, UsageError
-from nasbench_ws.limits import MOST_STEPS, check_most
+from nasbench_ws.limits import MOST_STEPS, check_most, integer, is_real, plain
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.sharing.keys import components
 from nasbench_ws.sharing.mixed import Mixed
@@ -38,16 +38,6 @@ BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 # (one instance) recalibrated scores moved by .02 points over the last 8 steps, with an S-Tau of .998; at .04, by .73
 # points with .915.
 END_LR = 0.04
-
-
-def _integer(name: str, value: object) -> int:
-    """numpy's ints are ints too, and JSON has none of them."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
 
 
 @dataclass(frozen=True)
@@ -105,8 +95,18 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name in ("steps", "last", "last_images", "interference", "valid_images", "score_every"):
-            object.__setattr__(self, name, _integer(name, getattr(self, name)))
-        object.__setattr__(self, "fine_tune", tuple(_integer("fine_tune", count) for count in self.fine_tune))
+            object.__setattr__(self, name, integer(name, getattr(self, name)))
+        if not isinstance(self.recipe, Recipe):
+            raise UsageError(f"recipe is {self.recipe!r:.60}; give a Recipe, as a table's or Recipe.from_dict(...)")
+        if not isinstance(self.fine_tune, Iterable):
+            raise UsageError(f"fine_tune is {self.fine_tune!r}; give a tuple of whole numbers, as (10, 100)")
+        object.__setattr__(self, "fine_tune", tuple(integer("fine_tune", count) for count in self.fine_tune))
+        for name in ("average", "extra_lr", "quick", "end_lr"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        if not isinstance(self.quick, bool):
+            raise UsageError(f"quick is {self.quick!r}; it must be True or False")
+        if not is_real(self.extra_lr) or not 0 < self.extra_lr < math.inf:
+            raise UsageError(f"extra_lr is {self.extra_lr!r}; a learning rate is finite and more than 0")
         for name in ("steps", "last", "interference"):
             check_most(name, getattr(self, name), MOST_STEPS)
         check_most("fine_tune", max(self.fine_tune, default=0), MOST_STEPS)
@@ -119,10 +119,13 @@ class Plan:
             raise UsageError(f"unknown match {self.match!r}; known are {', '.join(MATCHES)}")
         if self.steps < 1:
             raise UsageError(f"steps is {self.steps}; it must be at least 1")
-        if self.batch_norm == ():
-            object.__setattr__(self, "batch_norm", default_modes(self.recipe))
-        if not self.batch_norm or isinstance(self.batch_norm, str):
+        modes: Any = self.batch_norm
+        modes = default_modes(self.recipe) if isinstance(modes, tuple) and not modes else modes
+        modes = modes.tolist() if hasattr(modes, "tolist") else modes  # an array of texts
+        # A set has no first mode, which is the result's own.
+        if not isinstance(modes, list | tuple) or not modes or not all(isinstance(mode, str) for mode in modes):
             raise UsageError(f"batch_norm is {self.batch_norm!r}; give a tuple of at least one mode, as ('running',)")
+        object.__setattr__(self, "batch_norm", tuple(map(str, modes)))
         if self.score_every < 0 or self.score_every > self.steps:
             raise UsageError(f"score_every is {self.score_every}; it is 1 to the {self.steps} steps, or 0 for none")
         check_most("the number of points to score at", len(self.points), MOST_POINTS)
@@ -136,13 +139,15 @@ class Plan:
         if self.end_lr is None and self.last:
             object.__setattr__(self, "end_lr", END_LR)
         if self.end_lr is not None:
-            if isinstance(self.end_lr, bool | str) or not 0 <= self.end_lr <= 1:  # NaN is not
+            if not is_real(self.end_lr) or not 0 <= self.end_lr <= 1:  # NaN is not
                 raise UsageError(
                     f"end_lr is {self.end_lr!r}; it is the last learning rate as a share of the highest, from 0 to 1"
                 )
             object.__setattr__(self, "end_lr", float(self.end_lr))
-        if not 0 <= self.average < 1:
-            raise UsageError(f"average is {self.average}; the decay of a moving average is at least 0 and less than 1")
+        if not is_real(self.average) or not 0 <= self.average < 1:
+            raise UsageError(
+                f"average is {self.average!r}; the decay of a moving average is at least 0 and less than 1"
+            )
         if self.interference < 0 or any(f < 0 for f in self.fine_tune):
             raise UsageError(
                 f"fine_tune is {self.fine_tune} and interference {self.interference} steps; they must be at least 0"

@@ -219,6 +219,40 @@ def test_numpys_ints_are_ints_and_nothing_else_is():
         assert str(caught.value) == f"steps is {wrong!r}; it must be a whole number"
 
 
+def test_numpys_numbers_are_numbers_in_every_field_of_a_plan():
+    given = {
+        "average": np.float32(0.5), "extra_lr": np.float64(0.25), "end_lr": np.array(0.5), "quick": np.bool_(True),
+        "valid_images": np.uint8(30), "interference": np.int16(1), "batch_norm": np.array(["running"]),
+    }  # fmt: skip
+    plain = {
+        "average": 0.5, "extra_lr": 0.25, "end_lr": 0.5, "quick": True, "valid_images": 30, "interference": 1,
+        "batch_norm": ("running",),
+    }  # fmt: skip
+    plan = Plan("full", Recipe(), **given)
+    assert plan == Plan("full", Recipe(), **plain)
+    assert json.loads(json.dumps(plan.to_dict())) == json.loads(json.dumps(Plan("full", Recipe(), **plain).to_dict()))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("average", "x", "average is 'x'; the decay of a moving average is at least 0 and less than 1"),
+        ("average", None, "average is None; the decay of a moving average is at least 0 and less than 1"),
+        ("extra_lr", 0, "extra_lr is 0; a learning rate is finite and more than 0"),
+        ("quick", "yes", "quick is 'yes'; it must be True or False"),
+        ("fine_tune", 2, "fine_tune is 2; give a tuple of whole numbers, as (10, 100)"),
+        ("batch_norm", {"running"}, "batch_norm is {'running'}; give a tuple of at least one mode, as ('running',)"),
+        ("batch_norm", (1,), "batch_norm is (1,); give a tuple of at least one mode, as ('running',)"),
+        ("end_lr", [0.1], "end_lr is [0.1]; it is the last learning rate as a share of the highest, from 0 to 1"),
+        ("recipe", None, "recipe is None; give a Recipe, as a table's or Recipe.from_dict(...)"),
+    ],
+)
+def test_what_is_no_value_of_a_field_is_named(field, value, text):
+    with pytest.raises(UsageError) as caught:
+        Plan(**{"strategy": "full", "recipe": Recipe(), field: value})
+    assert str(caught.value) == text
+
+
 def test_a_function_is_no_name_of_a_schedule():
     with pytest.raises(UsageError) as caught:
         Plan("full", Recipe(), schedule=len)

@@ -286,6 +286,13 @@ def test_a_key_that_differs_between_processes_is_refused_where_there_is_one_proc
     check_elsewhere(f"{path}:ByName", DEEPER64, SMALL)
 
 
+def test_instances_and_seeds_are_whole_numbers() -> None:
+    for name in ("instances", "first_seed"):
+        with pytest.raises(UsageError) as caught:
+            prepare("full", "fashion14", **{name: 1.0})  # type: ignore[arg-type]
+        assert str(caught.value) == f"{name} is 1.0; it must be a whole number"
+
+
 def _short(name: str) -> Plan:
     from nasbench_ws.tables.table import load
 
