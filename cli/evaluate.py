@@ -184,8 +184,12 @@ def evaluate(
     with interrupted_says(again):
         result.save(copy)
     with interrupted_says(f"the result is saved, and `nasbench-ws show {copy}` prints it"):
-        _show(result, as_json, as_csv)
-        sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
+        try:
+            _show(result, as_json, as_csv)
+            sys.stdout.flush()  # a full disk or a closed pipe is met here, and the parts are still there
+        except OSError:
+            click.echo(f"The result is kept in {copy}; `nasbench-ws show {copy}` prints it", err=True)
+            raise
         if output is None:
             click.echo(f"The result is kept in {copy}", err=True)
         if not work:

@@ -120,3 +120,15 @@ def test_a_key_that_goes_to_another_folder_takes_nothing_with_it() -> None:
     components(SMALL, list(DEEPER64)[:2], key)
     assert len(partners(SMALL, list(DEEPER64)[:2], [key])) == 2
     assert Path.cwd() == here
+
+
+def test_an_answer_that_nobody_reads_says_where_the_result_is(tmp_path: Path, monkeypatch: Any) -> None:
+    def gone(*_: Any) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setenv("NASBENCH_WS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("nasbench_ws.cli.evaluate._show", gone)
+    found = CliRunner().invoke(group, ["evaluate", "params", "--quiet"])
+    (kept,) = (tmp_path / "cache" / "results").iterdir()
+    assert found.exit_code == 1
+    assert found.stderr == f"The result is kept in {kept}; `nasbench-ws show {kept}` prints it\n"
