@@ -206,7 +206,11 @@ def _show(result: Result, as_json: bool, as_csv: bool) -> None:
     else:
         click.echo(str(result))
         from nasbench_ws.evaluation.reference import beside_full
+        from nasbench_ws.results.paths import path_note
 
+        note = path_note([result])  # parts that were kept may be of another path
+        if note:
+            click.echo(f"\n{note}")
         line = beside_full(result)
         if line is not None:
             click.echo(f"\n{line}")

@@ -101,13 +101,16 @@ def _result(what: str, table: Table) -> Result | None:
 
 
 def _result_text(result: Result) -> str:
-    code = result.outcome.code
+    from nasbench_ws.results.paths import path_note
+
+    code, note = result.outcome.code, path_note([result])
+    text = f"{result}\n\n{note}" if note else str(result)
     if code is None:
-        return str(result)
+        return text
     cut = "" if code.whole else f", of which the first {len(code.text):,} characters are kept"
     head = f"source: {code.name}, {code.characters:,} characters{cut}, sha256 {code.sha256}"
     helpers = [f"imports {name}, sha256 {digest}" for name, digest in code.helpers.items()]
-    return "\n".join([str(result), "", head, *helpers, "", code.text.rstrip("\n")])
+    return "\n".join([text, "", head, *helpers, "", code.text.rstrip("\n")])
 
 
 def _curve(entry: Entry) -> list[float]:

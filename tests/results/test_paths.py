@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
+from nasbench_ws.cli import group
 from nasbench_ws.errors import ResultError
 from nasbench_ws.results.compare import compare
 from nasbench_ws.results.join import join
@@ -43,3 +45,10 @@ def test_joined_instances_of_two_paths(make, tiny):
     )
     assert join([make(), make(images_digest="1" * 64, seeds=(2, 3))], tiny.table).outcome.images_digest == "1" * 64
     assert path_note([joined]) == NOTE.format("kernels x8 or x16; torch")
+
+
+def test_one_result_of_two_paths_says_so(make, tmp_path):
+    """Parts that were kept, and a machine that was changed meanwhile."""
+    make(device=f"{TORCH}, then {X8}").save(tmp_path / "mixed.json")
+    text = CliRunner().invoke(group, ["show", str(tmp_path / "mixed.json")], catch_exceptions=False).stdout
+    assert NOTE.format("kernels x8 or x16; torch") in text
