@@ -30,7 +30,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.results.schema import derived_json
 from nasbench_ws.results.truth import Without
 from nasbench_ws.sharing.elsewhere import check_elsewhere
-from nasbench_ws.sharing.strategies import PLUGINS
+from nasbench_ws.sharing.strategies import PLUGINS, resolve
 from nasbench_ws.space.blocks import Slot
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.macro import SMALL
@@ -283,7 +283,7 @@ def test_a_key_that_differs_between_processes_is_refused_where_there_is_one_proc
         " other weights to share in another process than in this one; its key must not depend on hash() of a text, the "
         "order of a set, id() or state, which differ from process to process: compute it from arch and slot alone"
     )
-    check_elsewhere(f"{path}:ByName", DEEPER64, SMALL)
+    check_elsewhere(resolve(f"{path}:ByName", DEEPER64, SMALL), DEEPER64, SMALL)
 
 
 def test_instances_and_seeds_are_whole_numbers() -> None:
