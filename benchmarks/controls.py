@@ -61,14 +61,14 @@ def figure(results: dict[tuple[str, int], Result]) -> str:
     for strategy, colour in COLOURS.items():
         points = [(steps, result) for (name, steps), result in results.items() if name == strategy]
         for mode, style, fill, aside in zip(MODES, ("-", ":"), (colour, "none"), (0.985, 1.015), strict=True):
-            taus = [(steps * aside, result.under(mode)["kendall_tau"]) for steps, result in points]
+            taus = [(steps, result.under(mode)["kendall_tau"]) for steps, result in points]
             axes.plot(
-                [steps for steps, _ in taus], [tau.mean for _, tau in taus], style, color=colour, marker="o",
+                [steps * aside for steps, _ in taus], [tau.mean for _, tau in taus], style, color=colour, marker="o",
                 markerfacecolor=fill, label=f"{strategy}, {mode.split(':')[0]}",
             )  # fmt: skip
             for steps, tau in taus:
-                (drawn,) = axes.plot([steps, steps], tau.interval, color=colour, linewidth=1.2)
-                canvas.note(drawn, f"{strategy}, {steps / aside:,.0f} steps, {mode}: {tau.mean:.2f}, {tau.n} instances")
+                (drawn,) = axes.plot([steps * aside] * 2, tau.interval, color=colour, linewidth=1.2)
+                canvas.note(drawn, f"{strategy}, {steps:,} steps, {mode}: {tau.mean:.2f}, {tau.n} instances")
         reference = points[-1][1].assessment.baselines["params"]["kendall_tau"].mean if points else reference
     axes.axhline(0, color=FAINT, linewidth=0.8)
     if reference is not None:

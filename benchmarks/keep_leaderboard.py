@@ -10,16 +10,15 @@ and measured at each call, and tests/evaluation/test_board_facts.py fails.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import msgspec
 
 from nasbench_ws import load
-from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, digest_of, facts_of
+from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, facts
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.evaluation.fit import belongs
 from nasbench_ws.json_files import read_record, write_record
-from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import judged
 from nasbench_ws.tables.table import Table, shipped
 
@@ -40,12 +39,8 @@ def main() -> None:
 
 
 def measured(table: Table) -> dict[str, Facts]:
-    """Of every result that ships of the table's space."""
-    judge, found = judged(table, allow_missing=False), {}
-    for path in sorted(shipped_results(table.space.name).glob("*.json")):
-        result = Result.load(path)
-        found[path.stem] = facts_of(result, judge, sha256=digest_of(path), fits=belongs(result, table))
-    return found
+    """Of every result that ships of the table's space, whatever is kept."""
+    return facts(shipped_results(table.space.name), table, judged(table, allow_missing=False), kept=Path(os.devnull))
 
 
 if __name__ == "__main__":

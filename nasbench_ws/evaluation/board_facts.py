@@ -140,10 +140,11 @@ def facts(folder: Path, table: Table, judge: GroundTruth, kept: Path | None = No
     known = _kept(kept or _shipped(), table.digest) if judge.digest == table.digest else {}
     found = {}
     for path in sorted(folder.glob("*.json")):
-        one = known.get(digest_of(path))
+        digest = digest_of(path)
+        one = known.get(digest)
         if one is None:
             result = Result.load(path)
-            one = facts_of(result, judge, fits=belongs(result, table))
+            one = facts_of(result, judge, sha256=digest, fits=belongs(result, table))
         found[path.stem] = one
     return found
 

@@ -22,7 +22,7 @@ from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unse
 from nasbench_ws.report.scatter import MOST_KINDS, Kinds, scatter
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import Comparison, compare, name_of, shared_mode
+from nasbench_ws.results.compare import Comparison, compare, modes_beside, name_of, shared_mode
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
@@ -220,9 +220,8 @@ def _by_distance(result: Result, truth: GroundTruth) -> str:
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    common = shared_mode(results)
-    modes = {id(one): common if common and one.outcome.match else one.outcome.batch_norm for one in results}
-    ranked = [(one, modes[id(one)]) for one in results if "kendall_tau" in one.under(modes[id(one)])]
+    each = zip(results, modes_beside(results, shared_mode(results)), strict=True)
+    ranked = [(one, mode) for one, mode in each if "kendall_tau" in one.under(mode)]
     rows = [_row(one, mode) for one, mode in ranked]
     rows.sort(key=lambda row: -row.mean)
     if not rows:

@@ -169,7 +169,7 @@ def compare(
     _same("steps", [result.outcome.steps for result in matched], matched)
     _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], matched)
     common = shared_mode(results) if batch_norm is None else _asked(batch_norm, matched)
-    modes = [common if common and result.outcome.match else result.outcome.batch_norm for result in results]
+    modes = modes_beside(results, common)
     called = names or [name_of(result, mode) for result, mode in zip(results, modes, strict=True)]
     for result, mode, name in zip(results, modes, called, strict=True):
         if metric not in result.under(mode):
@@ -201,6 +201,11 @@ def shared_mode(results: Sequence[Result]) -> str:
         return matched[0].batch_norm
     common = [mode for mode in (matched[0].scores if matched else ()) if all(mode in one.scores for one in matched)]
     return min(common, key=lambda mode: (not mode.startswith("recalibrate"), mode), default="")
+
+
+def modes_beside(results: Sequence[Result], common: str) -> list[str]:
+    """The mode that each result stands by: super-nets by the common one, if there is one; all others by their own."""
+    return [common if common and result.outcome.match else result.outcome.batch_norm for result in results]
 
 
 def _asked(batch_norm: str, results: Sequence[Result]) -> str:
