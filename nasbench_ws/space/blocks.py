@@ -3,7 +3,7 @@
 A child is data, not modules: a `Network` of `Block`s (activation, then one convolution or pooling,
 then batch norm) and one `Head` (global average pool and a linear classifier). Every primitive layer is
 named by a `Slot`; a sharing strategy decides which children use the same weights at a slot.
-The same lists are executed by `plain` (torch, the reference) and by `engine` (C++).
+The same lists are executed by `training/reference.py` (torch) and by `training/compiled.py` (C++).
 
     child = child_network(SMALL, DEEPER64.architecture("124"))
     parameter_count(child), mac_count(child)

@@ -123,6 +123,7 @@ class Engine:
                 takers[buffer_of[i]] -= 1
                 if not takers[buffer_of[i]]:
                     arena.free(buffer_at[buffer_of[i]], sizes[i])
+        writes = [self._written(r) for r in reads.values()]
         last_read, _ = network.lifetimes()
         rows = []
         stat = 0
@@ -136,7 +137,7 @@ class Engine:
                 block.relu, POOLS.index(block.pool), block.kernel, block.dilation, block.conv_kernel, block.in_channels,
                 block.out_channels, block.height, block.width, self._offset(block.depthwise),
                 self._offset(block.conv), affine, z, buffer_at.get(buffer_of[i], 0), at, target_at[i], stat,
-                summed[buffer_of[i]], block.groups,
+                summed[buffer_of[i]], block.groups, writes[i],
             ])  # fmt: skip
             stat += block.out_channels
             if not self.keep:
@@ -166,6 +167,16 @@ class Engine:
         mean_at, var_at, loss_at, correct_at = (array.ctypes.data for array in own)
         self._found_at = mean_at, var_at, 0, loss_at, correct_at
         self._pixels = self.weights.macro.height * self.weights.macro.width
+
+    def _written(self, reads: list[tuple[int, int]]) -> int:
+        """What a block may write where statistics are given, that its readers, (block or head, group), need do less.
+
+        As WRITES in kernels.cpp: 0 the result itself, 1 normalised, 2 the ReLU of that.
+        """
+        blocks = self.network.blocks
+        if any(i >= len(blocks) or len(blocks[i].inputs[g]) > 1 for i, g in reads):
+            return 0  # a head averages first, and of a sum each term is normalised as it is added
+        return 2 if all(blocks[i].relu for i, _ in reads) else 1
 
     def _encode(self, inputs: list[int], groups: tuple[tuple[int, ...], ...], channels: int) -> int:
         at = len(inputs)

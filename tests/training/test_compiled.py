@@ -32,6 +32,7 @@ needs_kernels = pytest.mark.skipif(
     not engine.available(), reason="the compiled kernels are not built (or NASBENCH_WS_ENGINE=plain forbids them)"
 )
 QUAD = Space("quad", 3, DEEPER64.operations)  # three nodes: sums of three terms, concatenations of three groups
+PLAIN = Space("plain", 2, ("skip_connect", "dil_conv_3x3", "conv_3x3", "avg_pool_3x3", "max_pool_3x3"))
 CHILDREN = list(DEEPER64)
 WIDE = Macro("wide", stem=(8, 16), channels=16, cells=2, height=10, width=9, image_channels=3)
 
@@ -200,6 +201,23 @@ def test_given_statistics_do_not_depend_on_the_size_of_a_batch() -> None:
         logits.append(torch.zeros(9, 7, 10))
         runner.run(images, labels, size, given, logits=logits[-1])
     assert all(torch.equal(one, logits[0]) for one in logits)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("space", [DEEPER64, PLAIN], ids=lambda space: space.name)
+def test_where_normalisation_happens_moves_no_bit(space: Space, dtype) -> None:
+    """Batch statistics are applied by who reads a result; given ones by who writes it, where all readers are alike."""
+    macro = dataclasses.replace(WIDE, channels=13)
+    some = list(space)[:: len(space) // 12]
+    weights = Weights(macro, some, full, 0, dtype)
+    engine = Engine(weights.network(range(len(some))), weights, keep=False)
+    images, labels = batch(macro, 4, dtype)
+    one, other = torch.zeros(2, len(some), 4, macro.classes, dtype=dtype)
+    found = engine.run(images, labels, 4, logits=one)
+    engine.run(images, labels, 4, (found.mean, found.var), logits=other)
+    assert torch.equal(one, other)
+    assert one.std() > 0
 
 
 @needs_kernels

@@ -65,8 +65,9 @@ struct Borrowed {
 #include "team.inc"
 
 // Columns of a block's row in the plan. training/compiled.py writes them in this order.
-enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, GRAD, INPUT, TARGET, STAT, SUMMED, GROUPS, COLUMNS };
+enum { RELU, POOL, KERNEL, DILATION, CONV_KERNEL, CIN, COUT, HEIGHT, WIDTH, DEPTHWISE, CONV, AFFINE, Z, GRAD, INPUT, TARGET, STAT, SUMMED, GROUPS, WRITES, COLUMNS };
 enum { MAX = 1, AVERAGE };  // what POOL holds, 0 where a block pools nothing
+enum { RAW, NORMALISED, ACTIVATED };  // what WRITES holds
 // Columns of a head's row.
 enum { H_CHANNELS, H_CLASSES, H_HEIGHT, H_WIDTH, H_LINEAR, H_INPUT, H_TARGET, H_COLUMNS };
 // What a run returns, as training/compiled.py reads it.
@@ -141,5 +142,5 @@ int nbws_lanes() {
 }
 
 // Of the plan and of all arguments; training/kernels/library.py refuses another.
-int nbws_version() { return 6; }
+int nbws_version() { return 7; }
 }

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 SOURCES = ("kernels.cpp", "kernels.inc", "steps.inc", "team.inc")
-VERSION = 6  # of every function's arguments and of the plan's layout, as in kernels.cpp
+VERSION = 7  # of every function's arguments and of the plan's layout, as in kernels.cpp
 _TYPES: dict[str, Any] = {"p": ctypes.c_void_p, "i": ctypes.c_int64, "d": ctypes.c_double}
 
 
