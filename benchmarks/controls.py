@@ -1,10 +1,10 @@
 """How much training an evaluation needs here: tau against steps, for full sharing and for no sharing at all.
 
-    python benchmarks/controls.py                  # docs/controls/*.json, and the shipped results at 6,400 steps
+    python benchmarks/controls.py                  # of the results that ship
 
 A claim about sharing can be tested where standalone training at the same number of updates ranks the children; this
 prints from which budget on it does, as the table of docs/controls/README.md, and draws docs/controls/tau.svg. Results
-of the same strategy and steps are joined. To be run when a result is added there.
+of the same strategy and steps are joined. To be run when one is added to data/longer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nasbench_ws.results.join import join
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "controls"
-SHORTEST = [ROOT / "data" / "results" / name for name in ("shuffle.json", "none-child-updates.json")]
+SHIPPED = [ROOT / "data" / name for name in ("results/shuffle.json", "results/none-child-updates.json")]
 MODES = ("recalibrate:1024", "running")
 COLOURS = {"full": FIRST, "none": SECOND}
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
@@ -28,7 +28,8 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 def controls(table: Table) -> dict[tuple[str, int], Result]:
     """(strategy, steps) -> all instances that there are, in order of strategy, then steps."""
     found = defaultdict(list)
-    for path in [*SHORTEST, *sorted(FOLDER.glob("*.json"))]:
+    longer = [path for way in COLOURS for path in sorted((ROOT / "data" / "longer").glob(f"{way}-[0-9]*.json"))]
+    for path in [*SHIPPED, *longer]:
         result = Result.load(path)
         found[result.outcome.strategy, int(result.outcome.plan["steps"])].append(result)
     return {key: join(found[key], table) for key in sorted(found)}

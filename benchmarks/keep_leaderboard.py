@@ -17,7 +17,7 @@ import msgspec
 
 from nasbench_ws import load
 from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, facts
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import shipped_folders
 from nasbench_ws.json_files import read_record, write_record
 from nasbench_ws.results.truth import judged
 from nasbench_ws.tables.table import Table, shipped
@@ -40,7 +40,9 @@ def main() -> None:
 
 def measured(table: Table) -> dict[str, Facts]:
     """Of every result that ships of the table's space, whatever is kept."""
-    return facts(shipped_results(table.space.name), table, judged(table, allow_missing=False), kept=Path(os.devnull))
+    judge, nothing = judged(table, allow_missing=False), Path(os.devnull)
+    each = [facts(folder, table, judge, kept=nothing) for folder in shipped_folders(table.space.name)]
+    return {name: one for known in each for name, one in known.items()}
 
 
 if __name__ == "__main__":

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     "--match", type=click.Choice(MATCHES), default=MATCHES[0], show_default=True,
     help="What is held equal between strategies.",
 )
+@click.option(
+    "--steps", type=click.IntRange(1), metavar="N",
+    help="Only results of so many steps.  [default: as yours, or 6,400]",
+)
 @metric_option("What orders the rows.")
 @mode_option("Only rows of this mode.")
 @click.option("--run", "folder", metavar="DIR", help="Train what is missing into this folder, and show what is there.")
@@ -63,8 +67,8 @@ if TYPE_CHECKING:
 @csv_option
 @json_option
 def leaderboard(
-    results: tuple[str, ...], table: str, match: Any, metric: str, batch_norm: str | None, folder: str | None,
-    only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
+    results: tuple[str, ...], table: str, match: Any, steps: int | None, metric: str, batch_norm: str | None,
+    folder: str | None, only: str | None, data_root: str | None, download: bool, workers: int | None, dask: str | None,
     top: int | None, kind: str | None, strategy: str | None, output: str | None, force: bool, markdown: bool,
     allow_missing: bool, as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -77,6 +81,7 @@ def leaderboard(
     Example:
       nasbench-ws leaderboard
       nasbench-ws leaderboard mine.json --batch-norm running --top 10
+      nasbench-ws leaderboard --steps 39200
       nasbench-ws leaderboard -o board.html
     """
     from nasbench_ws.evaluation.leaderboard import entries
@@ -96,7 +101,9 @@ def leaderboard(
     say_missing(truth, allow_missing)
     read = read_results(results, truth.space.name)
     given = {one.label: one.result for one in read if not one.ships or folder is not None}
-    asked: Any = {"metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing}
+    asked: Any = {
+        "metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing, "steps": steps,
+    }  # fmt: skip
     chosen: Any = {"top": top, "kind": kind, "strategy": strategy}
     with Bar.patient("leaderboard") as bar:
         bar.show(None, "measuring", None)
@@ -109,7 +116,7 @@ def leaderboard(
             others = []
             for one in matches:
                 with suppress(UsageError):  # none of the rows that are asked for stands there
-                    others.append(order({}, truth, match=one, **asked).only(**chosen))
+                    others.append(order({}, truth, match=one, **{**asked, "steps": board.steps}).only(**chosen))
             page = board_page(board, judged(truth, allow_missing), others, on_figure=counted(bar, "figures"))
     if output is not None:
         write_page(output, page)

@@ -68,8 +68,23 @@ def shipped_results(space: str = "deeper64") -> Path:
     """The folder of results that come with the package, of super-nets of a space; of others `deeper64`'s, which no
     table of theirs is measured by.
     """
-    folder = Path(next(iter(importlib.import_module("nasbench_ws.data").__path__)), "results")
+    folder = _data() / "results"
     return folder / space if (folder / space).is_dir() else folder
+
+
+def longer_results() -> Path:
+    """The folder of results that come with the package and took more steps than is usual, all of `deeper64`."""
+    return _data() / "longer"
+
+
+def shipped_folders(space: str = "deeper64") -> list[Path]:
+    """All folders of results that come with the package of a space: those of the usual steps first."""
+    usual = shipped_results(space)
+    return [usual, longer_results()] if usual == shipped_results() else [usual]
+
+
+def _data() -> Path:
+    return Path(next(iter(importlib.import_module("nasbench_ws.data").__path__)))
 
 
 def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | None:

@@ -25,7 +25,7 @@ from nasbench_ws.evaluation.board_facts import Facts, Results, facts, facts_of, 
 from nasbench_ws.evaluation.board_plot import BoardPlot
 from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, told_apart, two, usual
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
-from nasbench_ws.evaluation.experiment import Experiment, What, shipped_results
+from nasbench_ws.evaluation.experiment import Experiment, What, shipped_folders
 from nasbench_ws.evaluation.fit import problem_of
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.markup import number, paragraph
@@ -212,8 +212,9 @@ def leaderboard(
     batch_norm: str | None = None,
     folder: str | Path | None = None,
     allow_missing: bool = False,
+    steps: int | None = None,
 ) -> Leaderboard:
-    """Results of a folder, with those given among them, against the table.
+    """Results of a folder that took as many steps, with those given among them, against the table.
 
     Args:
         results: the caller's, marked among the others; by the names that their rows get, or in a list. A name that
@@ -224,8 +225,10 @@ def leaderboard(
         batch_norm: only rows of this mode, or other readout; None: of all.
         folder: of results; None: those that ship.
         allow_missing: leave out children whose runs the table lacks.
+        steps: of an instance that shares all; None: as those given took, where others are there, or 6,400.
 
-    UsageError for an unknown metric or match, and for results given that are of another match or other steps;
+    UsageError for an unknown metric or match, for steps that no result took, and for results given that are of another
+    match or other steps;
     ResultError for results of other children, broken ones, and without the folder.
     """
     truth = table if isinstance(table, Table) else load(table)
@@ -238,14 +241,21 @@ def leaderboard(
         raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
-    where = shipped_results(truth.space.name) if folder is None else Path(folder)
-    there = facts(where, truth, judge)
+    folders = shipped_folders(truth.space.name) if folder is None else [Path(folder)]
+    there = {name: one for where in folders for name, one in facts(where, truth, judge).items()}
     theirs = {name: one for name, one in there.items() if one.belongs}
     others = len(there) - len(theirs)
     theirs = {name: one for name, one in theirs.items() if match in one.matches or not one.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
     given_steps = [one.outcome.steps for one in by_name.values() if one.outcome.match]
-    steps = [*(one.steps for one in theirs.values() if one.match), *given_steps, SCALE.steps][0]
+    known = dict.fromkeys(one.steps for one in theirs.values() if one.match)
+    if steps is not None and known and steps not in known:
+        numbers = ", ".join(f"{one:,}" for one in sorted(known))
+        raise UsageError(f"no result matched in {match} took {steps:,} steps; there are results of {numbers}")
+    if steps is None:
+        of_given = [one for one in given_steps if one in known or not known]
+        steps = [*of_given, *(one for one in known if one == SCALE.steps), *known, SCALE.steps][0]
+    theirs = {name: one for name, one in theirs.items() if not one.match or one.steps == steps}
     for name, one in by_name.items():
         if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
             raise UsageError(
@@ -282,7 +292,8 @@ def leaderboard(
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
     networks = len(judge) if not truth.firsts.all() else 0
-    found = Results({**{name: where / f"{name}.json" for name in theirs}, **own}, judge)
+    files = {path.stem: path for where in folders for path in where.glob("*.json") if path.stem in theirs}
+    found = Results({**{name: files[name] for name in theirs}, **own}, judge)
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, told_apart(ordered), others
     )  # fmt: skip

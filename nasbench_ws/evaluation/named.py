@@ -3,6 +3,7 @@
     read_result("mine.json").label              # "mine"
     read_result("full").result                  # shuffle.json of data/results
     read_result("edge-0-2-group-compute")       # by the name of its file
+    read_result("full-39200")                   # one of more steps: by the name of its file only
     read_result("topology729/fair")             # of another space; `fair` alone beside results of that space
 
 Of a strategy that ships at several matches, its name alone means the one with equal child updates.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from nasbench_ws.errors import ResultError
 from nasbench_ws.evaluation.board_facts import file_of
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.results.compare import unusual
 from nasbench_ws.results.result import Result
 
@@ -68,6 +69,9 @@ def _shipped(space: str, name: str) -> NamedResult | None:
     if Path(name).name == name and path.is_file():
         result = Result.load(path)
         return NamedResult(unusual(result), result, ships=True)
+    longer = longer_results() / path.name
+    if space == SPACE and Path(name).name == name and longer.is_file():
+        return NamedResult(name, Result.load(longer), ships=True)
     title = name.replace("->", "-")
     found = file_of(title, folder, MATCH)
     return None if found is None else NamedResult(title, Result.load(found), ships=True)
@@ -107,8 +111,9 @@ def spaces() -> list[str]:
 
 def shipped_names() -> list[str]:
     """Of the files that ship; reads none."""
-    return [
+    names = [
         path.stem if space == SPACE else f"{space}/{path.stem}"
         for space in spaces()
         for path in sorted(shipped_results(space).glob("*.json"))
     ]
+    return [*names, *sorted(path.stem for path in longer_results().glob("*.json"))]

@@ -13,9 +13,10 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.metrics.power import POWER, instances_needed
 from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.recipe import Recipe
@@ -29,9 +30,9 @@ from nasbench_ws.tables.table import Table
 METRIC = "kendall_tau"
 
 
-def shipped(strategy: str = "full", space: str = "deeper64") -> Iterator[tuple[str, Result]]:
-    """Results that ship of a strategy, by file name, without windows of another kind."""
-    for path in sorted(shipped_results(space).glob("*.json")):
+def shipped(strategy: str = "full", space: str = "deeper64", longer: bool = False) -> Iterator[tuple[str, Result]]:
+    """Results that ship of a strategy, by file name, without windows of another kind; `longer`: those of more steps."""
+    for path in sorted((longer_results() if longer else shipped_results(space)).glob("*.json")):
         one = Result.load(path)
         if strategy in (one.outcome.strategy, unusual(one), path.stem):
             yield path.stem, one
@@ -63,7 +64,7 @@ def shipped_reference(result: Result) -> Result | None:
     if outcome.strategy == "full" or METRIC not in result.metrics or not outcome.recipe:
         return None
     recipe = Recipe.from_dict(outcome.recipe)
-    for _, one in shipped("full", recipe.space):
+    for _, one in chain(shipped("full", recipe.space), shipped("full", longer=True)):
         there = one.outcome
         alike = (
             there.steps == outcome.steps

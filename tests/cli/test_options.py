@@ -43,8 +43,9 @@ def completed(line: str, word: str | None, monkeypatch: pytest.MonkeyPatch) -> l
         ("evaluate full --batch-norm r", "r", ["plain,running", "plain,recalibrate"]),
         ("evaluate full --schedule u", "u", ["plain,uniform", "file,u"]),
         ("search lar", "lar", ["plain,large-scale", "file,lar"]),
-        ("compare full none-", "none-", ["plain,none-child-updates", "plain,none-group-compute", "file,none-"]),
-        ("why ful", "ful", ["plain,full", "file,ful"]),
+        ("compare full none-39", "none-39", ["plain,none-39200", "file,none-39"]),
+        ("compare full private", "private", ["plain,private-bn", "file,private"]),
+        ("why ful", "ful", ["plain,full", *(f"plain,full-{n}" for n in (12800, 25600, 39200)), "file,ful"]),
         ("verify nasbench201-i", "nasbench201-i", ["plain,nasbench201-imagenet16-120", "file,nasbench201-i"]),
         ("top --by test_", "test_", ["plain,test_accuracy"]),
     ],
@@ -101,7 +102,7 @@ eval "$(_NASBENCH_WS_COMPLETE=bash_source nasbench-ws)"
 ask() { COMP_LINE="nasbench-ws $1" COMP_POINT=$((12 + ${#1})); _nasbench_ws_completion nasbench-ws "$2" "" 2>/dev/null
   echo "${COMPREPLY[@]}"; }
 ask "evaluate groups:s" s
-ask "compare fu" fu
+ask "compare priv" priv
 ask "why mi" mi
 """
 
@@ -116,4 +117,4 @@ def test_bash_understands_its_script(tmp_path: Path) -> None:
     found = subprocess.run(
         ["bash", "--norc", "-c", SCRIPT], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
-    assert (found.stdout.splitlines(), found.stderr) == (["similar:", "full", "mine.json"], "")
+    assert (found.stdout.splitlines(), found.stderr) == (["similar:", "private-bn", "mine.json"], "")

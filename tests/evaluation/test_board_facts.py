@@ -14,7 +14,7 @@ from conftest import scored
 from nasbench_ws.errors import ResultError
 from nasbench_ws.evaluation import board_facts, board_page
 from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, digest_of, facts, facts_of
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import shipped_folders, shipped_results
 from nasbench_ws.evaluation.fit import belongs
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.json_files import read_record
@@ -34,7 +34,7 @@ TABLES = [name for name in sorted(shipped()) if not name.startswith("nasbench201
 def test_what_is_kept_is_what_is_measured(name: str) -> None:
     table = load(name)
     judge, there = judged(table, allow_missing=False), read_record(DATA / KEPT, FORMAT)[table.digest]
-    paths = sorted(shipped_results(table.space.name).glob("*.json"))
+    paths = [path for folder in shipped_folders(table.space.name) for path in sorted(folder.glob("*.json"))]
     results = {path.stem: (Result.load(path), digest_of(path)) for path in paths}
     here = {
         name: facts_of(one, judge, sha256=digest, fits=belongs(one, table)) for name, (one, digest) in results.items()

@@ -19,7 +19,7 @@ from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.board_figure import forest
 from nasbench_ws.evaluation.board_row import mean_text
 from nasbench_ws.evaluation.evaluate import evaluate
-from nasbench_ws.evaluation.experiment import Experiment, kept, shipped_results
+from nasbench_ws.evaluation.experiment import Experiment, kept, longer_results, shipped_results
 from nasbench_ws.evaluation.leaderboard import MODES, entries, leaderboard
 from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.results.compare import compare, matches
@@ -29,6 +29,7 @@ from nasbench_ws.tables.columns import Content
 from nasbench_ws.tables.table import Table, load
 
 SHIPPED = sorted(shipped_results().glob("*.json"))
+LONGER = sorted(longer_results().glob("*.json"))
 
 
 @pytest.fixture
@@ -199,6 +200,49 @@ def test_what_ships_is_what_its_name_says(path: Path) -> None:
     assert again is not None
 
 
+@pytest.mark.parametrize("path", LONGER, ids=[path.stem for path in LONGER])
+def test_what_ships_of_more_steps_is_what_its_name_says(path: Path) -> None:
+    """Full and no sharing, and rows of their own, as the leaderboard at 6,400 steps has them, but for the steps."""
+    table, result = load("fashion14"), Result.load(path)
+    name, _, steps = path.stem.rpartition("-")
+    outcome = result.outcome
+    assert outcome.strategy.replace(":", "-") == name
+    assert outcome.steps == int(steps) > 6400
+    assert result["table"]["digest"] == table.digest
+    assert (outcome.seeds, outcome.schedule) == (tuple(range(outcome.instances)), "shuffle")
+    assert (outcome.instances >= 5) if name in ("full", "none") else (outcome.instances >= 3)
+    assert set(MODES) < {*outcome.scores, ""}
+    taus = [stats.kendalltau(row, table.truth).statistic for row in result.scores]
+    assert result["metrics"]["kendall_tau"]["values"] == pytest.approx(taus, abs=1e-12)
+
+
+def test_each_number_of_steps_has_a_leaderboard(make: Callable[..., Result], tmp_path: Path, tiny: Any) -> None:
+    usual, longer = leaderboard(), leaderboard(steps=39_200)
+    assert {one.outcome.steps for one in usual.results.values() if one.outcome.match} == {usual.steps} == {6400}
+    assert {one.outcome.steps for one in longer.results.values() if one.outcome.match} == {39_200}
+    assert {"full", "none"} <= {row.name for row in longer.rows}
+    assert [row for row in usual.rows if row.kind == "ranker"] == [
+        replace(row, place=one.place)
+        for row, one in zip(
+            (row for row in longer.rows if row.kind == "ranker"),
+            (row for row in usual.rows if row.kind == "ranker"), strict=True,
+        )
+    ]  # fmt: skip
+    assert usual.left_out == longer.left_out == 0
+    assert leaderboard([longer.results["full-39200"]]).steps == 39_200  # one's own stand beside those of as many
+    with pytest.raises(UsageError) as caught:
+        leaderboard(steps=100)
+    there = "6,400, 12,800, 25,600, 39,200"
+    assert str(caught.value) == f"no result matched in child-updates took 100 steps; there are results of {there}"
+    for steps, seed in ((100, 1), (200, 2)):
+        plan = {**make().outcome.plan, "steps": steps}
+        make(strategy=f"mine.py:S{steps}", plan=plan, scores={"running": scored(seed)}).save(tmp_path / f"{steps}.json")
+    for steps in (100, 200):
+        board = leaderboard((), tiny.table, folder=tmp_path, steps=steps)
+        assert {row.name for row in board.rows if row.kind == "super-net"} == {f"mine.py:S{steps}"}
+    assert leaderboard((), tiny.table, folder=tmp_path).steps == 100
+
+
 def _of_one_division(one: Experiment) -> Experiment:
     """Random groups as they ship: the division of seed 0 for all instances."""
     plan = replace(one.plan, strategy=f"{one.plan.strategy}:0")
@@ -272,7 +316,8 @@ def test_results_of_other_images_are_not_measured_on_this_table(make: Callable[.
     """Those that ship are left out and counted; one that is given is refused."""
     board = leaderboard(table=tiny.table)
     assert {row.kind for row in board.rows} == {"ranker"}
-    assert board.caption().endswith(f"\nOf other images or networks, or some images: {len(SHIPPED)} results, left out.")
+    count = len(SHIPPED) + len(LONGER)
+    assert board.caption().endswith(f"\nOf other images or networks, or some images: {count} results, left out.")
     recipe = {**tiny.recipe.to_dict(), "images": "fashion14"}
     with pytest.raises(UsageError) as caught:
         leaderboard([make(recipe=recipe, plan={"steps": 6400, "schedule": "shuffle", "last": 0})], tiny.table)
