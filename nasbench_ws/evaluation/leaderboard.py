@@ -248,13 +248,13 @@ def leaderboard(
     theirs = {name: one for name, one in theirs.items() if match in one.matches or not one.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
     given_steps = [one.outcome.steps for one in by_name.values() if one.outcome.match]
-    known = dict.fromkeys(one.steps for one in theirs.values() if one.match)
-    if steps is not None and known and steps not in known:
-        numbers = ", ".join(f"{one:,}" for one in sorted(known))
+    counts = dict.fromkeys(one.steps for one in theirs.values() if one.match)
+    if steps is not None and counts and steps not in counts:
+        numbers = ", ".join(f"{one:,}" for one in sorted(counts))
         raise UsageError(f"no result matched in {match} took {steps:,} steps; there are results of {numbers}")
     if steps is None:
-        of_given = [one for one in given_steps if one in known or not known]
-        steps = [*of_given, *(one for one in known if one == SCALE.steps), *known, SCALE.steps][0]
+        of_given = [one for one in given_steps if one in counts or not counts]
+        steps = [*of_given, *(one for one in counts if one == SCALE.steps), *counts, SCALE.steps][0]
     theirs = {name: one for name, one in theirs.items() if not one.match or one.steps == steps}
     for name, one in by_name.items():
         if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
