@@ -100,6 +100,8 @@ def leaderboard(
         )  # fmt: skip
     say_missing(truth, allow_missing)
     read = read_results(results, truth.space.name)
+    named = {one.result.outcome.steps for one in read if one.ships and one.result.outcome.match}
+    steps = steps or (named.pop() if len(named) == 1 else None)
     given = {one.label: one.result for one in read if not one.ships or folder is not None}
     asked: Any = {
         "metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing, "steps": steps,

@@ -97,6 +97,16 @@ def test_a_mode_may_leave_out_its_number_of_images() -> None:
     assert [row["batch_norm"] for row in json.loads(short.stdout)["rows"]] == ["recalibrate:1024"]
 
 
+def test_the_leaderboard_has_one_number_of_steps() -> None:
+    """That which is asked for, or that of results that are named."""
+    asked, named = (
+        json.loads(CliRunner().invoke(group, ["leaderboard", *words, "--json"], catch_exceptions=False).stdout)
+        for words in (["--steps", "39200"], ["none-39200"])
+    )
+    assert asked == named
+    assert asked["steps"] == 39_200
+
+
 SCRIPT = """
 eval "$(_NASBENCH_WS_COMPLETE=bash_source nasbench-ws)"
 ask() { COMP_LINE="nasbench-ws $1" COMP_POINT=$((12 + ${#1})); _nasbench_ws_completion nasbench-ws "$2" "" 2>/dev/null

@@ -1,4 +1,4 @@
-"""The table of docs/rankers.md of what rows reach, from the results that ship: python tests/rankers/row_table.py."""
+"""The tables of docs/rankers.md of what rows reach, from the results that ship: python tests/rankers/row_table.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from nasbench_ws.evaluation.board_row import mean_text, two
 from nasbench_ws.evaluation.leaderboard import leaderboard
-from nasbench_ws.evaluation.named import read_result
 from nasbench_ws.metrics.corrections import holm
 from nasbench_ws.rankers.rows import ROWS
 from nasbench_ws.results.compare import gap_between
@@ -15,10 +14,12 @@ MODE = "recalibrate:1024"
 HEAD = "| row | n | recalibrated | minus `full` | Holm's p | partial tau | by gates | entropy |"
 
 
-def row_table() -> str:
+def row_table(steps: int = 6400) -> str:
     """Best first by one-hot accuracy under recalibrated batch norm; p corrected for as many rows as there are."""
-    board, full = leaderboard(), read_result("full").result
-    own = {row.name: row for row in board.rows if row.batch_norm == MODE and row.name.partition(":")[0] in ROWS}
+    board = leaderboard(steps=steps)
+    named = {row.name: row for row in board.rows if row.batch_norm == MODE}
+    full = board.results[named["full"].files[0]]
+    own = {name: row for name, row in named.items() if name.partition(":")[0] in ROWS}
     results = {name: board.results[row.files[0]] for name, row in own.items()}
     gaps = {name: gap_between(result, full, "kendall_tau", MODE) for name, result in results.items()}
     corrected = dict(zip(gaps, holm([gap.p_value for gap in gaps.values()]), strict=True))
@@ -37,4 +38,4 @@ def row_table() -> str:
 
 
 if __name__ == "__main__":
-    print(row_table())
+    print(row_table(), row_table(39_200), sep="\n\n")

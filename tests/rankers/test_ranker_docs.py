@@ -47,3 +47,4 @@ def test_your_own_ranker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_the_rows_reach_is_what_ships() -> None:
     assert row_table() in PAGE
+    assert row_table(39_200) in PAGE
