@@ -21,7 +21,7 @@ from nasbench_ws.metrics.power import POWER, instances_needed
 from nasbench_ws.metrics.prior import shipped_prior
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.assessment import Gap
-from nasbench_ws.results.compare import gap_between, matches, unusual
+from nasbench_ws.results.compare import gap_between, matches, shared_mode, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import gap_text
 from nasbench_ws.space.problem import same
@@ -59,7 +59,7 @@ def full_of(results: Iterable[Result]) -> Result | None:
 
 
 def shipped_reference(result: Result) -> Result | None:
-    """The shipped `full` of the same steps, match, images and networks, read under the same batch norm; or None."""
+    """The shipped `full` of the same steps, match, images and networks, with scores of the same kind; or None."""
     outcome = result.outcome
     if outcome.strategy == "full" or METRIC not in result.metrics or not outcome.recipe:
         return None
@@ -72,7 +72,7 @@ def shipped_reference(result: Result) -> Result | None:
             and there.end_lr == outcome.end_lr
             and unusual(one) == "full"
             and matches(one) & matches(result)
-            and outcome.batch_norm in there.scores
+            and shared_mode([result, one])
             and one.assessment.table.digest == result.assessment.table.digest
             and same(Recipe.from_dict(there.recipe), recipe)
         )
@@ -88,11 +88,15 @@ def beside_full(result: Result) -> str | None:
 
 
 def against(result: Result, reference: Result) -> str:
-    """`result` beside the reference: their difference, and the one that could have been told."""
-    mode = result.outcome.batch_norm
+    """`result` beside the reference: their difference, and the one that could have been told.
+
+    Where its own scores are of a kind that the reference lacks, as gates are, those are meant that both have.
+    """
+    mode = shared_mode([result, reference])
     told: Gap = gap_between(result, reference, METRIC, mode)
-    theirs = reference.under(mode)[METRIC]
-    return f"full ({theirs.n} instances that ship): {theirs.mean:.2f}; difference {gap_text(told)}"
+    ours, theirs = (one.under(mode)[METRIC] for one in (result, reference))
+    read = "" if mode == result.outcome.batch_norm else f", batch norm {mode}, where this has {ours.mean:.2f}"
+    return f"full ({theirs.n} instances that ship{read}): {theirs.mean:.2f}; difference {gap_text(told)}"
 
 
 @dataclass(frozen=True)

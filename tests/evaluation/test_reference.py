@@ -9,7 +9,7 @@ import pytest
 
 from nasbench_ws import Result, load
 from nasbench_ws.errors import UsageError
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.evaluation.reference import Need, beside_full, needed, shipped_full, shipped_reference
 from nasbench_ws.metrics.power import instances_needed
 from nasbench_ws.metrics.prior import shipped_prior
@@ -40,6 +40,22 @@ def test_a_result_stands_beside_the_shipped_full_of_its_plan(similar: Result) ->
     assert words.startswith(f"full ({theirs.n} instances that ship): {theirs.mean:.2f}; difference ")
     assert f"{ours.mean - theirs.mean:+.3f} [" in words
     assert "could have told " in words
+
+
+def test_rows_that_rank_by_gates_stand_beside_it_by_what_both_have() -> None:
+    """And by the shipped `full` of as many steps."""
+    darts, full = (Result.load(shipped_results() / f"{name}.json") for name in ("darts", "shuffle"))
+    mode = "recalibrate:1024"
+    ours, theirs = (one.under(mode)["kendall_tau"].mean for one in (darts, full))
+    words = " ".join((beside_full(darts) or "").split())
+    assert words.startswith(
+        f"full (5 instances that ship, batch norm {mode}, where this has {ours:.2f}): {theirs:.2f}; difference "
+        f"{ours - theirs:+.3f} ["
+    )
+    none = Result.load(longer_results() / "none-39200.json")
+    reference = shipped_reference(none)
+    assert reference is not None
+    assert (reference.outcome.strategy, reference.outcome.steps) == ("full", 39_200)
 
 
 def test_it_stands_beside_nothing_of_another_plan(similar: Result) -> None:
