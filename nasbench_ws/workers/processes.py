@@ -148,7 +148,8 @@ class _Place:
 
     def check_started(self) -> None:
         list(self.told())
-        self._process.join()
+        # The executor's thread takes the status of its process: whoever asks beside it may get none, or another.
+        self._executor.shutdown(wait=True)
         if not self._started and self._process.exitcode >= 0:  # below 0: killed by a signal, for want of memory perhaps
             raise _ended_early(self._process.exitcode)
 

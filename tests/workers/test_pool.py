@@ -398,10 +398,25 @@ except UsageError as error:
 """
 
 
-def test_a_script_without_a_guard_is_told_of_it(tmp_path: Path) -> None:
+BESIDE = """
+import os, threading, time
+taken = os.waitpid
+def slowly(number, flags):
+    if threading.current_thread() is threading.main_thread():
+        time.sleep(0.1)
+        return taken(number, flags)
+    found = taken(number, flags)
+    time.sleep(0.3)
+    return found
+os.waitpid = slowly
+"""
+
+
+@pytest.mark.parametrize("before", ["", BESIDE], ids=["as it comes", "the executor's thread takes the status first"])
+def test_a_script_without_a_guard_is_told_of_it(before: str, tmp_path: Path) -> None:
     """Its workers end while they import it, which says nothing of memory."""
     script = tmp_path / "script.py"
-    script.write_text(UNGUARDED)
+    script.write_text(before + UNGUARDED)
     done = subprocess.run([sys.executable, "-P", str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == (
         "refused: a worker process ended with status 1 while it started; its error is printed above. Workers import "
