@@ -14,12 +14,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from nasbench_ws import Result, Table, load
+from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.report.canvas import FAINT, FIRST, SECOND, THIRD, Canvas, styled
 from nasbench_ws.results.join import join
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "controls"
-SHIPPED = [ROOT / "data" / name for name in ("results/shuffle.json", "results/none-child-updates.json")]
+SHORTEST = [shipped_results() / name for name in ("shuffle.json", "none-child-updates.json")]
 MODES = ("recalibrate:1024", "running")
 COLOURS = {"full": FIRST, "none": SECOND}
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
@@ -28,8 +29,8 @@ BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 def controls(table: Table) -> dict[tuple[str, int], Result]:
     """(strategy, steps) -> all instances that there are, in order of strategy, then steps."""
     found = defaultdict(list)
-    longer = [path for way in COLOURS for path in sorted((ROOT / "data" / "longer").glob(f"{way}-[0-9]*.json"))]
-    for path in [*SHIPPED, *longer]:
+    longer = [path for way in COLOURS for path in sorted(longer_results().glob(f"{way}-[0-9]*.json"))]
+    for path in [*SHORTEST, *longer]:
         result = Result.load(path)
         found[result.outcome.strategy, int(result.outcome.plan["steps"])].append(result)
     return {key: join(found[key], table) for key in sorted(found)}

@@ -242,7 +242,8 @@ def leaderboard(
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     folders = shipped_folders(truth.space.name) if folder is None else [Path(folder)]
-    there = {name: one for where in folders for name, one in facts(where, truth, judge).items()}
+    each = [(where, facts(where, truth, judge)) for where in folders]
+    there = {name: one for _, by_name in each for name, one in by_name.items()}
     theirs = {name: one for name, one in there.items() if one.belongs}
     others = len(there) - len(theirs)
     theirs = {name: one for name, one in theirs.items() if match in one.matches or not one.match}
@@ -292,8 +293,8 @@ def leaderboard(
     ordered = tuple(replace(row, place=place) for place, row in enumerate(rows, start=1))
     bound = yardstick(judge).reach[metric].bound if metric in REACHED else math.nan
     networks = len(judge) if not truth.firsts.all() else 0
-    files = {path.stem: path for where in folders for path in where.glob("*.json") if path.stem in theirs}
-    found = Results({**{name: files[name] for name in theirs}, **own}, judge)
+    files = {name: where / f"{name}.json" for where, by_name in each for name in by_name if name in theirs}
+    found = Results({**files, **own}, judge)
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, told_apart(ordered), others
     )  # fmt: skip
