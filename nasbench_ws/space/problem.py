@@ -40,10 +40,15 @@ class Problem:
     def children(self) -> list[Architecture]:
         return list(self.space)
 
+    @property
+    def untrained(self) -> Recipe:
+        """A recipe of this problem, for networks that nobody trains: what says how is as it comes."""
+        names = [one.name for one in fields(self) if one.name != "space"]
+        return Recipe(**{name: getattr(self, name) for name in names}, batch_size=1)
+
     def network(self, images: Images) -> Macro:
         """What the cells are put into, for images of that shape."""
-        names = [one.name for one in fields(self) if one.name != "space"]
-        return macro_for(Recipe(**{name: getattr(self, name) for name in names}, batch_size=1), images)
+        return macro_for(self.untrained, images)
 
     def __getstate__(self) -> dict[str, object]:
         return {one.name: getattr(self, one.name) for one in fields(self)}

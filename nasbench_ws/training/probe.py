@@ -2,7 +2,7 @@
 
 Razavian et al., CNN Features off-the-shelf (2014), ask it of networks that were trained for something else. Of a
 super-net it says what its features are worth without the classifier that all children have to share. Features are what
-a child's classifier reads (pooled channels of its last cell), by the statistics of each TOGETHER images; the classifier
+a child's classifier reads (pooled channels of its last cell), by the statistics of each batch; the classifier
 is ridge regression on one-hot labels, in closed form.
 
     features(net, [0, 5], pixels)                       # (2, images, channels)
@@ -24,8 +24,10 @@ TOGETHER = 500  # images, normalised by their own statistics
 PENALTY = 1e-3  # of the ridge, times the images
 
 
-def features(net: SuperNet, numbers: Sequence[int], pixels: torch.Tensor) -> Array:
-    """(children, images, channels) of normalised images (N, H, W, C). The super-net stays as it is.
+def features(net: SuperNet, numbers: Sequence[int], pixels: torch.Tensor, together: int = TOGETHER) -> Array:
+    """(children, images, channels) of normalised images (N, H, W, C), in batches of `together` of them.
+
+    The super-net stays as it is.
 
     Read through the classifiers: with rows of the identity for weights, logits are features, as many as classes.
     """
@@ -41,7 +43,7 @@ def features(net: SuperNet, numbers: Sequence[int], pixels: torch.Tensor) -> Arr
                 weight.zero_()
                 weight[: len(rows)] = rows
                 bias.zero_()
-            found = [bound.logits(some.contiguous()) for some in torch.split(pixels, TOGETHER)]
+            found = [bound.logits(some.contiguous()) for some in torch.split(pixels, together)]
             parts.append(torch.cat(found, dim=1)[:, :, : len(rows)])
     finally:
         weights.values.copy_(kept)

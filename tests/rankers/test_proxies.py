@@ -16,14 +16,15 @@ from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.rankers.named import PROXIES, curves
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.predictor import drawn, predicted, scores_of
-from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, zico
+from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, wann, zico
 from nasbench_ws.rankers.proxies.observed import Untrained
 from nasbench_ws.rankers.proxies.ranker import COSTS, WAYS, Proxy
 from nasbench_ws.space.macro import SMALL, Macro
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
-from nasbench_ws.training.probe import ridge_accuracy
+from nasbench_ws.training.batches import normalised
+from nasbench_ws.training.probe import features, ridge_accuracy
 
 pytestmark = pytest.mark.usefixtures("quick", "one_thread")
 MACRO = Macro("tiny", stem=(3,), channels=4, cells=2, height=6, width=5, image_channels=2, classes=3)
@@ -145,6 +146,22 @@ def test_one_value_for_all_weights_tells_nothing() -> None:
             assert (node - node[:, :1]).abs().max() <= 1e-12
         found.append(features)
     assert (found[0] - found[1]).abs().max() <= 1e-4  # batch norm's epsilon
+
+
+@pytest.mark.parametrize("value", [None, -0.5])
+def test_random_features_are_those_of_untrained_children(tiny: Any, value: float | None) -> None:
+    """The compiled path of all children at once against torch's of one; of one value for all weights as well."""
+    problem = Problem.of(tiny.recipe, DEEPER64)
+    macro = problem.network(tiny.images)
+    pixels = normalised(tiny.images.valid.pixels[:20], tiny.images.mean, tiny.images.std).contiguous()
+    found = features(wann.untrained(problem, macro, 3, value), [5, 17, 40], pixels, 10)
+    for row, number in zip(found, [5, 17, 40], strict=True):
+        child = Untrained(macro, problem.children[number], 3)
+        if value is not None:
+            child.change(lambda w: torch.full_like(w, value))
+        batches = torch.split(pixels.permute(0, 3, 1, 2), 10)
+        expected = torch.cat([child.forward(part).cells[-1].mean(dim=(2, 3)) for part in batches])
+        assert np.allclose(row, expected.detach().numpy(), atol=1e-4)
 
 
 def test_a_linear_classifier_on_random_features(tiny: Any) -> None:

@@ -11,19 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.rankers.proxies.observed import Untrained
 from nasbench_ws.seeds import derive
-from nasbench_ws.space.child import child_network, mac_count
+from nasbench_ws.sharing.keys import none
+from nasbench_ws.space.child import child_network, mac_count, parameter_count
+from nasbench_ws.space.macro import Macro
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batches import normalised
 from nasbench_ws.training.loop import one_thread
-from nasbench_ws.training.probe import ridge_accuracy
+from nasbench_ws.training.probe import features, ridge_accuracy
+from nasbench_ws.training.supernet import SuperNet
 
 FIT, SCORED, TOGETHER = 2000, 1000, 250  # training and validation images; batches of so many, by their own statistics
+MERGED = 8  # children that are computed together: they share no weights, but their batches take memory
 VALUES = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)  # of all weights, of `wann:shared`
 
 
@@ -51,32 +53,33 @@ class Wann:
     @one_thread()
     def score(self, problem: Problem, images: Images, seed: int) -> Array:
         """(n,) accuracies on validation images; children that are equal there go by fewer parameters."""
-        macro, train, valid = problem.network(images), images.train, images.valid
+        macro, children, split = problem.network(images), problem.children, (images.train, images.valid)
         rng = np.random.Generator(np.random.PCG64(derive("wann", seed)))
-        parts = []
-        for split, count in ((train, FIT), (valid, SCORED)):
-            drawn = rng.permutation(len(split.labels))[:count]
-            pixels = normalised(split.pixels[drawn], images.mean, images.std).permute(0, 3, 1, 2)
-            parts.append((pixels, split.labels[drawn]))
-        found = np.zeros(len(problem.children))
-        sizes = np.zeros(len(problem.children))
-        for number, child in enumerate(problem.children):
-            for draw in range(len(VALUES) if self.shared else self.draws):
-                untrained = Untrained(macro, child, derive("wann", seed, draw))
-                if self.shared:
-                    untrained.change(lambda w, value=VALUES[draw]: torch.full_like(w, value))  # type: ignore[misc]
-                features = [pooled(untrained, pixels) for pixels, _ in parts]
-                found[number] += ridge_accuracy(features, [labels for _, labels in parts], macro.classes)
-            sizes[number] = sum(weight.numel() for weight in untrained.weights)
-        scores: Array = found / (len(VALUES) if self.shared else self.draws) - 1e-9 * sizes / sizes.max()
+        drawn = [rng.permutation(len(of.labels))[:count] for of, count in zip(split, (FIT, SCORED), strict=True)]
+        labels = [of.labels[some] for of, some in zip(split, drawn, strict=True)]
+        pixels = [
+            normalised(of.pixels[some], images.mean, images.std).contiguous()
+            for of, some in zip(split, drawn, strict=True)
+        ]
+        values = VALUES if self.shared else (None,) * self.draws
+        total = np.zeros(len(children))
+        for draw, value in enumerate(values):
+            net = untrained(problem, macro, derive("wann", seed, draw), value)
+            for known in net.by_backend(range(len(children))):
+                for some in (known[at : at + MERGED] for at in range(0, len(known), MERGED)):
+                    of_all = zip(*(features(net, some, part, TOGETHER) for part in pixels), strict=True)
+                    total[some] += [ridge_accuracy(own, labels, macro.classes) for own in of_all]
+        sizes = np.array([parameter_count(child_network(macro, child)) for child in children])
+        scores: Array = total / len(values) - 1e-9 * sizes / sizes.max()
         return scores
 
 
-@torch.no_grad()
-def pooled(child: Untrained, images: torch.Tensor) -> Array:
-    """(B, channels) features before the classifier."""
-    parts = [
-        child.forward(images[at : at + TOGETHER]).cells[-1].mean(dim=(2, 3)) for at in range(0, len(images), TOGETHER)
-    ]
-    found: Array = torch.cat(parts).double().numpy()
-    return found
+def untrained(problem: Problem, macro: Macro, seed: int, value: float | None) -> SuperNet:
+    """Every child with weights of its own, those it is trained from alone with that seed, or all of them `value`."""
+    net = SuperNet(problem.untrained, macro, problem.children, none, seed)
+    if value is not None:
+        for number in range(len(net.weights.storages)):
+            for view in net.weights.views(net.weights.values, number):
+                if view.dim() > 1:  # neither a bias nor of a batch norm
+                    view.fill_(value)
+    return net
