@@ -16,6 +16,7 @@ from mkdocs.structure.files import File, Files
 
 ELSEWHERE = {  # a file of the repository, and the page of the site that shows it
     "data/CLAIMS.md": "data/claims.md",
+    "data/CLAIMS-PAPER.md": "data/claims-paper.md",
     "data/INTERVALS.md": "statistics.md",
     "data/README.md": "data/fashion14.md",
     "data/PILOT.md": "data/pilot.md",

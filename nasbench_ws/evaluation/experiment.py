@@ -9,7 +9,7 @@ A result's scores are not the table's: against another table they are measured a
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from nasbench_ws.rankers.cost import work_of
 from nasbench_ws.rankers.plan import Match, Plan
 from nasbench_ws.results.join import join
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.truth import judged
+from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.sharing.strategies import resolve
 from nasbench_ws.space.cell import Edge
 from nasbench_ws.tables.table import Table
@@ -103,15 +103,26 @@ def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | 
                 "delete it"
             )
         return result
-    path = shipped_results(one.plan.recipe.space) / f"{one.name}.json"
-    if not shipped or not path.exists():
-        return None
-    result = Result.load(path)
-    return result if _difference(one, result) is None else None
+    for path in _shipped(one) if shipped else ():
+        result = Result.load(path)
+        joins = result.outcome.plan["last"] == one.plan.last  # those with a window join with others that have one
+        if _difference(one, result) is None and (joins or result.outcome.instances >= one.instances):
+            return result
+    return None
+
+
+def _shipped(one: Experiment) -> list[Path]:
+    """Files that may be its result: of more steps than is usual, they are named by these, and by what is trained."""
+    usual = shipped_results(one.plan.recipe.space) / f"{one.name}.json"
+    longer = [longer_results() / f"{name}-{one.plan.steps}.json" for name in (one.name, one.plan.strategy)]
+    return [path for path in (usual, *longer) if path.exists()]
 
 
 def _difference(one: Experiment, result: Result) -> tuple[str, object, object] | None:
-    """What the result was run with and the experiment was not, first of all; more modes of batch norm do no harm."""
+    """What the result was run with and the experiment was not, first of all.
+
+    More modes of batch norm do no harm, nor does another order of them.
+    """
     wanted = {key: list(value) if isinstance(value, tuple) else value for key, value in one.plan.to_dict().items()}
     there = {**result.outcome.plan, "recipe": result.outcome.recipe}
     if one.plan.schedule is None:
@@ -120,7 +131,7 @@ def _difference(one: Experiment, result: Result) -> tuple[str, object, object] |
         there["last"] = 0  # a window that it has as well changes no score
         there.pop("end_lr", None)
     modes, held = wanted.pop("batch_norm"), there.get("batch_norm", [])
-    if modes[0] != held[0] or not set(modes) <= set(held):
+    if not set(modes) <= set(held):
         return "batch_norm", held, modes
     for key, value in wanted.items():
         if there.get(key) != value:
@@ -141,6 +152,24 @@ def lacking(wanted: Sequence[Experiment], folder: str | Path, shipped: bool = Tr
         missing = one.instances - (there.outcome.instances if there else 0)
         if missing > 0:
             found.append(replace(one, instances=missing))
+    return found
+
+
+def present(
+    wanted: Sequence[Experiment], folder: str | Path, judge: GroundTruth, shipped: bool = True
+) -> dict[str, Result]:
+    """Results by name, as `run` gives them, of what is there; some may have fewer instances. Nothing is trained."""
+    found = {one.name: kept(one, folder, shipped) for one in wanted}
+    return {name: there.measured_by(judge) for name, there in found.items() if there}
+
+
+def wanting(wanted: Sequence[Experiment], results: Mapping[str, Result]) -> dict[str, frozenset[int]]:
+    """The claims of what is not there, by its name in words, as "shuffle (5 of 10 instances)"."""
+    found = {}
+    for one in wanted:
+        have = results[one.name].outcome.instances if one.name in results else 0
+        if have < one.instances:
+            found[f"{one.name} ({have} of {one.instances} instances)" if have else one.name] = one.claims
     return found
 
 
@@ -195,8 +224,10 @@ def run(
             if on_progress is not None:
                 on_progress(name, place, len(wanted), progress)
 
+        modes = there.outcome.plan["batch_norm"] if there else one.plan.batch_norm  # in the order that joins
+        plan = replace(one.plan, batch_norm=tuple(modes))
         more = evaluate(
-            one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=one.plan, root=root,
+            one.plan.strategy, table, instances=one.instances - have, first_seed=have, plan=plan, root=root,
             load=load, workers=workers, folder=Path(folder) / "parts" / one.name, executor=executor, on_progress=tell,
             allow_missing=allow_missing,
         )  # fmt: skip

@@ -72,6 +72,10 @@ REFUSED = {
     "data prepare absent":
         "absent is no folder; give the one with Fashion-MNIST's idx files (on Debian, `apt install "
         "dataset-fashion-mnist` puts them in /usr/share/datasets/fashion-mnist), or fetch them with --download",
+    "reproduce --no-run --keep no/folder":
+        "nothing of scale smoke is there for fashion14, neither in no/folder nor among what ships; leave out --no-run "
+        "to run it",
+    "reproduce --no-run --rerun": "--no-run trains nothing, and --rerun all again; give one of them",
     "leaderboard --strategy zzz": "no row has 'zzz' in its name; leave that out to see what there is",
     "leaderboard --strategy darts --kind ranker":
         "no row of kind ranker has 'darts' in its name; leave that out to see what there is",
