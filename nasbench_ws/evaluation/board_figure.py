@@ -15,8 +15,8 @@ from nasbench_ws.results.text import LABELS
 from nasbench_ws.training.batch_norm import is_mode, labelled
 
 if TYPE_CHECKING:
+    from nasbench_ws.evaluation.board import Leaderboard
     from nasbench_ws.evaluation.board_row import Row
-    from nasbench_ws.evaluation.leaderboard import Leaderboard
 
 LABEL = 30  # characters of a name; longer ones end in an ellipsis, and the page's table has them whole
 

@@ -23,8 +23,8 @@ from nasbench_ws.results.truth import GroundTruth
 from nasbench_ws.training.batch_norm import labelled
 
 if TYPE_CHECKING:
+    from nasbench_ws.evaluation.board import Leaderboard
     from nasbench_ws.evaluation.board_row import Row
-    from nasbench_ws.evaluation.leaderboard import Leaderboard
     from nasbench_ws.results.result import Result
 
 COLUMNS = (

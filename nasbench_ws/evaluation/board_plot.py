@@ -13,7 +13,7 @@ from nasbench_ws.tables.plot import AS_IT_IS, axes_or_new
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from nasbench_ws.evaluation.leaderboard import Leaderboard
+    from nasbench_ws.evaluation.board import Leaderboard
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The leaderboard: results that ship, and rankings that train no super-net, in order at a stated match.
+"""What stands on the leaderboard: results that ship, and rankings that train no super-net, in order at a stated match.
 
     board = leaderboard()                                  # or leaderboard([Result.load("mine.json")])
     print(board)
@@ -7,29 +7,27 @@
 A row is a strategy under one way of batch norm; strategies with the same scores are one experiment, and one row names
 them all. The column "95 %" has one meaning: where the mean over all instances may lie, the table's noise included. Of
 rankings that do not vary it is the table's noise alone; chance, of which there is a known distribution, has none, and
-neither has standalone training, whose seeds are the table's own. `entries` says what is run for it.
+neither has standalone training, whose seeds are the table's own. `entries` says what is run for it. Not here: how it is
+shown (board.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from nasbench_ws.errors import ResultError, UsageError, extra, near_misses
+from nasbench_ws.errors import ResultError, UsageError, near_misses
+from nasbench_ws.evaluation.board import Leaderboard
 from nasbench_ws.evaluation.board_facts import Facts, Results, facts, facts_of, number_of
-from nasbench_ws.evaluation.board_plot import BoardPlot
-from nasbench_ws.evaluation.board_row import Row, count_text, interval_text, mean_text, told_apart, two, usual
+from nasbench_ws.evaluation.board_row import Row, told_apart
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_folders
 from nasbench_ws.evaluation.fit import problem_of
-from nasbench_ws.json_files import without_nan
-from nasbench_ws.markup import number, paragraph
-from nasbench_ws.markup import table as table_of
 from nasbench_ws.metrics.rank import reported, stability_tau
 from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
@@ -38,150 +36,17 @@ from nasbench_ws.results.assessment import Figure
 from nasbench_ws.results.baselines import left_out
 from nasbench_ws.results.compare import matches, refuse_quick, unusual, worst_last
 from nasbench_ws.results.result import Result
-from nasbench_ws.results.text import LABELS, metric_name
+from nasbench_ws.results.text import metric_name
 from nasbench_ws.results.truth import GroundTruth, judged, places_of
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
 from nasbench_ws.training.batch_norm import BatchNorm, is_mode
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SCALE, INSTANCES = SCALES["standard"], 5
-IN_NOTEBOOKS = 20  # rows, and the caller's own
 MODES = ("running", f"recalibrate:{SCALE.calibration}")  # as what ships was run
-
-
-@dataclass(frozen=True, repr=False)
-class Leaderboard:
-    """`rows` best first by the metric's mean; `results` by file name, those given included."""
-
-    table: str
-    seeds: int
-    metric: str
-    match: str
-    steps: int
-    bound: float  # the most that a ranking can be expected to reach; NaN where the metric has no bound
-    rows: tuple[Row, ...]
-    results: Mapping[str, Result]
-    networks: int = 0  # that count, where some of the table's children are one network; 0: every child does
-    detectable: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # told_apart of its rows
-    left_out: int = 0  # results of the folder of other images, networks or children, or scored on some images alone
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; without the results. NaN is None."""
-        names = ("table", "seeds", "networks", "metric", "match", "steps", "bound", "detectable")
-        data = {**{name: getattr(self, name) for name in names}, "rows": [asdict(row) for row in self.rows]}
-        found: dict[str, Any] = without_nan(data)
-        return found
-
-    def only(self, *, top: int | None = None, kind: str | None = None, strategy: str | None = None) -> Leaderboard:
-        """The first `top` rows of those of a kind, and with a text in their name; the caller's rows always.
-
-        UsageError where no row is left.
-        """
-        some = [
-            row
-            for row in self.rows
-            if row.given or (kind in (None, row.kind) and (strategy or "").replace("->", "-") in row.name)
-        ]
-        if not some:
-            of_kind = "" if kind is None else f" of kind {kind}"
-            raise UsageError(f"no row{of_kind} has {strategy or ''!r} in its name; leave that out to see what there is")
-        first = some if top is None else [row for i, row in enumerate(some) if i < top or row.given]
-        return replace(self, rows=tuple(first))
-
-    def records(self) -> list[dict[str, Any]]:
-        """A flat mapping a row: the interval as low and high."""
-        found = []
-        for row in self.rows:
-            record = {**asdict(row), "files": " ".join(row.files), "low": row.interval[0], "high": row.interval[1]}
-            del record["interval"]
-            found.append(record)
-        return found
-
-    def to_frame(self) -> pd.DataFrame:
-        """A pandas frame with a row for each."""
-        with extra("pandas", "to_frame needs pandas"):
-            import pandas as pd
-        return pd.DataFrame(self.records())
-
-    def __str__(self) -> str:
-        head = f"{'':3} {'':13}{'batch norm':17}{'mean':>5}  {'95 %':14}{'n':>2}{'part.':>6}{'S-Tau':>6}"
-        lines = [self.caption(), "", f"{head}{'ens.':>6}{'cost':>5}"]
-        for row in self.rows:
-            place = f"{'>' if row.given else ''}{row.place}"
-            title = f"{row.name:13}{row.batch_norm:17}" if row.batch_norm else f"{row.name:30}"
-            if row.batch_norm and len(row.name) > 12:  # on a line of its own
-                lines.append(f"{place:>3} {row.name}")
-                place, title = "", f"{'':13}{row.batch_norm:17}"
-            lines.append(
-                f"{place:>3} {title}{two(row.mean):>5}  {interval_text(row):14}{count_text(row):>2}"
-                f"{two(row.partial_tau):>6}{two(row.s_tau):>6}{two(row.ensemble):>6}{row.macs / 1e12:>5.1f}"
-            )
-        return "\n".join(lines)
-
-    @property
-    def plot(self) -> BoardPlot:
-        """Figures as matplotlib Axes: `forest()`, `frontier()`."""
-        return BoardPlot(self)
-
-    def __repr__(self) -> str:
-        return f"Leaderboard({self.table!r}: {len(self.rows)} rows by {self.metric}, matched in {self.match})"
-
-    def _repr_html_(self) -> str:
-        first = self.only(top=IN_NOTEBOOKS) if self.rows else self
-        left = len(self.rows) - len(first.rows)
-        more = paragraph(f"{left} more rows: print the leaderboard, or take its to_frame()", "note") if left else ""
-        rows = [
-            [
-                row.place, row.name, row.batch_norm, number(row.mean), interval_text(row), count_text(row),
-                two(row.partial_tau),
-            ]
-            for row in first.rows
-        ]
-        head = ["", "strategy", "batch norm", self.metric, "95 %", "n", "partial tau"]
-        return paragraph(self.caption()) + table_of(head, rows) + more
-
-    def markdown(self) -> str:
-        """For a README: a strategy a line, ways to read it that most have side by side, the rest in a column."""
-        modes, rest = usual(self.rows)
-        heads = [*(part for mode in modes for part in (mode, "partial")), *(["other readouts"] if rest else [])]
-        lines = [self.caption(), "", f"| | {' | '.join(heads)} | n | cost |", "|---" * (len(heads) + 3) + "|"]
-        for name in dict.fromkeys(row.name for row in self.rows):
-            own = {row.batch_norm: row for row in self.rows if row.name == name}
-            some = next(iter(own.values()))
-            shown = [own.get(mode, some if some.kind == "ranker" else None) for mode in modes]
-            cells = [cell for row in shown for cell in ((mean_text(row), two(row.partial_tau)) if row else ("", ""))]
-            if rest:
-                cells.append("; ".join(f"{mode} {mean_text(row)}" for mode, row in own.items() if mode in rest))
-            title = f"`{name}`" if some.kind == "super-net" else f"*{name}*"
-            title = f"**{title}**" if some.given else title
-            lines.append(f"| {' | '.join((title, *cells, count_text(some), f'{some.macs / 1e12:.1f}'))} |")
-        return "\n".join(lines)
-
-    def caption(self) -> str:
-        """What is measured, and what is equal."""
-        most = "" if math.isnan(self.bound) else f"; expected at most: {number(self.bound)}"
-        each = f", {self.networks} networks" if self.networks else ""
-        return (
-            f"{LABELS[self.metric]} on {self.table} ({self.seeds} seeds{each}){most}.\n"
-            f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
-            "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
-            "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
-            + (f"\n{self.power()}" if self.detectable else "")
-            + self._without()
-        )
-
-    def power(self) -> str:
-        """By how much rows must differ to be told apart; "" where nothing is known of that."""
-        each = {n: dict.fromkeys(map(two, ends)) for n, ends in self.detectable.items()}
-        gaps = ", ".join(f"{' to '.join(ends)} (n = {n})" for n, ends in each.items())
-        return f"Told apart with a chance of 80 %: rows that differ by {gaps}." if gaps else ""
-
-    def _without(self) -> str:
-        count = self.left_out
-        return f"\nOf other images or networks, or some images: {count} results, left out." if count else ""
 
 
 def entries(table: Table) -> list[Experiment]:
@@ -235,10 +100,7 @@ def leaderboard(
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
     judge = judged(truth, allow_missing)
-    able, metric = reported(len(judge)), metric_name(metric)
-    if metric not in able:
-        known = ", ".join(able)
-        raise UsageError(f"unknown metric {metric!r}{near_misses(metric, able)}; known are {known}")
+    metric = _known_metric(metric, judge)
     if folder is not None and not Path(folder).is_dir():
         raise ResultError(f"{folder} is no folder; give one with results of `nasbench-ws evaluate`")
     folders = shipped_folders(truth.space.name) if folder is None else [Path(folder)]
@@ -248,29 +110,10 @@ def leaderboard(
     others = len(there) - len(theirs)
     theirs = {name: one for name, one in theirs.items() if match in one.matches or not one.match}
     by_name = results if isinstance(results, Mapping) else {f"given {i}": r for i, r in enumerate(results, start=1)}
-    given_steps = [one.outcome.steps for one in by_name.values() if one.outcome.match]
-    counts = dict.fromkeys(one.steps for one in theirs.values() if one.match)
-    if steps is not None and counts and steps not in counts:
-        numbers = ", ".join(f"{one:,}" for one in sorted(counts))
-        raise UsageError(f"no result matched in {match} took {steps:,} steps; there are results of {numbers}")
-    if steps is None:
-        of_given = [one for one in given_steps if one in counts or not counts]
-        steps = [*of_given, *(one for one in counts if one == SCALE.steps), *counts, SCALE.steps][0]
+    steps = _steps(theirs.values(), by_name.values(), steps, match)
     theirs = {name: one for name, one in theirs.items() if not one.match or one.steps == steps}
     for name, one in by_name.items():
-        if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
-            raise UsageError(
-                f"{name} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
-                f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
-                f"--steps {steps} --match {match}"
-            )
-        refuse_quick([one])
-        if one.outcome.valid_images:
-            raise UsageError(
-                f"{name} ({unusual(one)}) was scored on {one.outcome.valid_images:,} validation images, and "
-                "the leaderboard on all; evaluate it without --valid-images"
-            )
-        problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
+        _check(name, one, truth, match, steps)
     rows = _rankers(truth, judge, metric)
     taken = {*there, *(one.title for one in there.values()), *(row.name for row in rows)}
     own = {
@@ -298,6 +141,43 @@ def leaderboard(
     return Leaderboard(
         judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, told_apart(ordered), others
     )  # fmt: skip
+
+
+def _known_metric(metric: str, judge: GroundTruth) -> str:
+    able, name = reported(len(judge)), metric_name(metric)
+    if name not in able:
+        raise UsageError(f"unknown metric {name!r}{near_misses(name, able)}; known are {', '.join(able)}")
+    return name
+
+
+def _steps(there: Collection[Facts], given: Iterable[Result], asked: int | None, match: str) -> int:
+    """How many steps it is of: as asked, else as those given took where others did too, else as is usual."""
+    counts = dict.fromkeys(one.steps for one in there if one.match)
+    if asked is not None:
+        if counts and asked not in counts:
+            numbers = ", ".join(f"{one:,}" for one in sorted(counts))
+            raise UsageError(f"no result matched in {match} took {asked:,} steps; there are results of {numbers}")
+        return asked
+    of_given = [one.outcome.steps for one in given if one.outcome.match]
+    known = [one for one in of_given if one in counts or not counts]
+    return [*known, *(one for one in counts if one == SCALE.steps), *counts, SCALE.steps][0]
+
+
+def _check(name: str, one: Result, truth: Table, match: str, steps: int) -> None:
+    """UsageError for a result of the caller's that the leaderboard has no place for."""
+    if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
+        raise UsageError(
+            f"{name} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
+            f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
+            f"--steps {steps} --match {match}"
+        )
+    refuse_quick([one])
+    if one.outcome.valid_images:
+        raise UsageError(
+            f"{name} ({unusual(one)}) was scored on {one.outcome.valid_images:,} validation images, and "
+            "the leaderboard on all; evaluate it without --valid-images"
+        )
+    problem_of(one.outcome.recipe, truth)  # which refuses what is of other images or networks
 
 
 def _alike(known: Mapping[str, Facts]) -> list[dict[str, Facts]]:

@@ -14,9 +14,10 @@ import pytest
 from conftest import scored
 from small import NINE, oracle
 
+from nasbench_ws.evaluation.board import Leaderboard
 from nasbench_ws.evaluation.board_page import board_page
+from nasbench_ws.evaluation.board_row import Row
 from nasbench_ws.evaluation.catalogue import SCALES
-from nasbench_ws.evaluation.leaderboard import Leaderboard, Row
 from nasbench_ws.evaluation.reproduction.claims_page import claims_page
 from nasbench_ws.evaluation.reproduction.finding import Finding
 from nasbench_ws.report.results import results_page
