@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,6 +241,7 @@ def options(name: str) -> dict[str, Any]:
     """
     head, *arguments = name.split(":")
     usage = ROWS[head].usage
+    either = re.findall(r":(\w+) \| :(\w+)", usage)
     kinds, first = _fields(ROWS[head].where)
     found: dict[str, Any] = {}
     for argument in arguments:
@@ -251,6 +255,12 @@ def options(name: str) -> dict[str, Any]:
             found[key] = kinds[key](text) if equals else True
         except ValueError:
             raise UsageError(f"{name}: {key} is {text!r}, not {WORDS[kinds[key]]}; write {usage}") from None
+        allows, words = ALLOWED.get(key, (lambda value: True, ""))
+        if not allows(found[key]):
+            raise UsageError(f"{name}: {key} is {text}; give {words}")
+    for pair in either:
+        if found.keys() >= set(pair):
+            raise UsageError(f"{name} asks for {' and '.join(pair)}, which exclude one another; write {usage}")
     return found
 
 
@@ -273,4 +283,12 @@ def _fields(where: str) -> tuple[dict[str, type], str]:
     return kinds, first
 
 
+ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {  # values of options, and in words
+    "lr": (lambda rate: 0 < rate < math.inf, "a rate above 0, or leave it out for the authors', scaled"),
+    "gamma": (lambda penalty: 0 < penalty < math.inf, "a penalty above 0, or leave it out"),
+    "rate": (lambda rate: 0 <= rate <= 1, "0 to 1"),
+    "fan": (lambda fan: fan in ("edge", "node"), "edge or node"),
+    "inner": (lambda steps: steps >= 1, "at least 1 step"),
+    "k": (lambda sets: 2 <= sets <= 64, "2 to 64 sets of weights"),  # all of them are held at once
+}
 WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text", bool: "a flag"}

@@ -31,12 +31,13 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws.cost import Cost
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.images.dataset import Images
 from nasbench_ws.json_files import without_nan
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.rankers.asked import Asked
 from nasbench_ws.rankers.base import OnStep, Piece, Ranking, checked_scores
+from nasbench_ws.rankers.own_way import check_spent, check_way
 from nasbench_ws.rankers.plan import BACKWARD, Plan
 from nasbench_ws.rankers.readouts import additive, entropy, expected_best, log_probability, perturbation
 from nasbench_ws.rankers.rows import ROWS, made
@@ -91,7 +92,10 @@ class Trained(Asked):
             check_mode(mode, images)
             if BatchNorm.parse(mode).mode == "private":
                 raise UsageError(f"{self.name}: batch norm private takes steps of single children; give another mode")
-        self._way()
+        way = self._way()
+        check_way(self.name, way)
+        for mode in getattr(way, "modes", ()):
+            BatchNorm.parse(mode)
 
     def tasks(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> list[Piece]:
         assert images is not None
@@ -109,12 +113,15 @@ class Trained(Asked):
         way = self._way()
         run = Run(self.asked, problem, images, piece.seed, getattr(way, "hold", 0.0))
         trace = _Trace(run, way)
-        diverged = None
+        diverged, idle = None, 0
         way.start(run)
         try:
             while run.progress < 1:
                 trace.take()
+                before = run.meter.macs
                 way.iterate(run)
+                idle = 0 if run.meter.macs > before else idle + 1
+                check_spent(self.name, idle)
                 on_step(min(run.progress, 1.0) * self.asked.steps)
         except DivergedError:
             diverged = run.meter.weight_steps
@@ -197,6 +204,11 @@ def chances(run: Run, way: Any) -> Array | None:
         whole: Array = way.log_probabilities(run)
         return whole
     own = way.probabilities() if hasattr(way, "probabilities") else None
+    if own is not None and np.shape(own) != run.net.shape:
+        raise StrategyError(
+            f"{type(way).__name__} gave probabilities of shape {np.shape(own)}; of this space's (edges, operations) "
+            f"they have {run.net.shape}"
+        )
     return None if own is None else log_probability(own, run.choices)
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from relaxed_runs import run_on
 
-from nasbench_ws.errors import UsageError
 from nasbench_ws.rankers.relaxed import gmnas
 from nasbench_ws.rankers.relaxed.gmnas import cosine_distances, cut, halves, shared_gradients
 from nasbench_ws.rankers.relaxed.panda import drawn_with
@@ -156,12 +155,6 @@ def test_all_sets_and_the_net_move_along_the_gradient(tiny: Any, monkeypatch: py
     decay = run.recipe.weight_decay
     expected = before[:, at] - lr * (parts[:, None] * gradient + decay * before[:, at])
     assert torch.allclose(way._values[:, at], expected, atol=1e-12)
-
-
-def test_one_set_is_no_mixture() -> None:
-    with pytest.raises(UsageError) as caught:
-        made("kshot:1")
-    assert str(caught.value) == "kshot has 1 sets of weights; give at least 2"
 
 
 # -- DYNAS ----------------------------------------------------------------------------------------------

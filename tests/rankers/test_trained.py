@@ -310,6 +310,18 @@ def test_a_readout_of_shared_steps_is_refused(tiny: Any) -> None:
         ("darts:secnd", "darts:secnd is not written like darts[:second][:lr=RATE] (did you mean second?)"),
         ("darts:lr=x", "darts:lr=x: lr is 'x', not a number; write darts[:second][:lr=RATE]"),
         ("darts:second=1", "darts:second=1 is not written like darts[:second][:lr=RATE] (did you mean second?)"),
+        ("snas:lr=0", "snas:lr=0: lr is 0; give a rate above 0, or leave it out for the authors', scaled"),
+        ("enas:lr=-1", "enas:lr=-1: lr is -1; give a rate above 0, or leave it out for the authors', scaled"),
+        ("gdas:lr=nan", "gdas:lr=nan: lr is nan; give a rate above 0, or leave it out for the authors', scaled"),
+        ("dso:gamma=inf", "dso:gamma=inf: gamma is inf; give a penalty above 0, or leave it out"),
+        ("sumnas:0", "sumnas:0: inner is 0; give at least 1 step"),
+        ("kshot:1", "kshot:1: k is 1; give 2 to 64 sets of weights"),
+        ("oneshot:1.5", "oneshot:1.5: rate is 1.5; give 0 to 1"),
+        ("oneshot:fan=cell", "oneshot:fan=cell: fan is cell; give edge or node"),
+        (
+            "proxyless:two:rl",
+            "proxyless:two:rl asks for two and rl, which exclude one another; write proxyless[:two | :rl][:lr=RATE]",
+        ),
     ],
 )
 def test_a_name_that_is_not_written_so(name: str, text: str) -> None:

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import torch
 
-from nasbench_ws.errors import UsageError
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.sharing.keys import full
 from nasbench_ws.training.supernet import SuperNet
@@ -28,10 +27,6 @@ class KShot:
     k: int = 2
     first: ClassVar[str] = "k"
     readouts: ClassVar[tuple[str, ...]] = ("onehot",)
-
-    def __post_init__(self) -> None:
-        if self.k < 2:
-            raise UsageError(f"kshot has {self.k} sets of weights; give at least 2")
 
     def start(self, run: Run) -> None:
         net, children = run.net.supernet, run.problem.children

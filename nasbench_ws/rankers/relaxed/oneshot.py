@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nasbench_ws.errors import UsageError
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.space.cell import Edge
@@ -32,10 +31,6 @@ class OneShot:
     first: ClassVar[str] = "rate"
     readouts: ClassVar[tuple[str, ...]] = ("onehot", "perturbation")
     modes: ClassVar[tuple[str, ...]] = ("batch:500",)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rate <= 1 or self.fan not in ("edge", "node"):
-            raise UsageError(f"oneshot has rate {self.rate} and fan {self.fan!r}; give 0 to 1, and edge or node")
 
     def start(self, run: Run) -> None:
         self._dropped = drop_rates(self.rate, self.fan, run.space.edges, len(run.space.operations))
