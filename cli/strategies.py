@@ -76,11 +76,11 @@ def strategies(name: str | None, table: str, as_csv: bool, as_json: bool) -> Non
 
 KINDS = (  # of what is listed, with a heading before it and a note behind
     ("sharing", "", ""),
+    ("trainer", "Other ways to train shared weights, at the multiply-adds of as many steps of full:", ""),
     (
-        "trainer", "Other ways to train shared weights, at the multiply-adds of as many steps of full:",
-        "`nasbench-ws strategies NAME` says how each differs from its paper.",
+        "ranker", "Rankings that share no weights, for `nasbench-ws evaluate` as well:",
+        "\n`nasbench-ws strategies NAME` says how each differs from its paper.",
     ),
-    ("ranker", "Rankings that share no weights, for `nasbench-ws evaluate` as well:", ""),
 )  # fmt: skip
 
 
@@ -104,16 +104,21 @@ def _listed() -> list[dict[str, str]]:
 
 
 def _describe(name: str, table: str, as_json: bool) -> None:
-    from nasbench_ws.rankers.rows import ROWS
+    from nasbench_ws.rankers.named import NAMED
+    from nasbench_ws.rankers.papers import PAPERS
+    from nasbench_ws.rankers.rows import ROWS, options
+    from nasbench_ws.tables.table import load
 
-    row = ROWS.get(name.partition(":")[0])
-    if row is not None and as_json:
-        print_json({"strategy": name, "help": row.help, "paper": row.paper, "differences": list(row.differences)})
+    head, colon, argument = name.partition(":")
+    if head in ROWS:
+        options(name)
+        row = ROWS[head]
+        _say(name, row.usage, row.help, row.paper, row.differences, as_json)
         return
-    if row is not None:
-        click.echo(f"{row.usage}: {row.help}\n{row.paper}\n\nDifferences:")
-        for text in row.differences:
-            click.echo(textwrap.fill(text, 79, initial_indent="* ", subsequent_indent="  "))
+    if head in NAMED:
+        if colon:
+            NAMED[head].make(argument, load(table))  # refuses what is not written so
+        _say(name, NAMED[head].usage, NAMED[head].help, *PAPERS.get(head, ("", ())), as_json)
         return
     from nasbench_ws.rankers.plan import Plan
     from nasbench_ws.sharing.keys import call_key, check_less, components
@@ -121,7 +126,6 @@ def _describe(name: str, table: str, as_json: bool) -> None:
     from nasbench_ws.sharing.strategies import PLUGINS, of_instance, resolve
     from nasbench_ws.space.child import child_network, parameter_count
     from nasbench_ws.space.registry import known_space
-    from nasbench_ws.tables.table import load
 
     opened, name = load(table), PLUGINS.whole_name(name)
     known_space(opened.space)  # refuses a --space that is another
@@ -158,6 +162,18 @@ def _describe(name: str, table: str, as_json: bool) -> None:
         )
     for part, _ in strategy.later:
         click.echo(f"shares less after {part:.0%} of the steps")
+
+
+def _say(name: str, usage: str, what: str, paper: str, differences: tuple[str, ...], as_json: bool) -> None:
+    """Of what is no sharing strategy: what it does, what it is from, and how it differs from that."""
+    if as_json:
+        print_json({"strategy": name, "help": what, "paper": paper, "differences": list(differences)})
+        return
+    click.echo("\n".join([f"{usage}: {what}", *([paper] if paper else [])]))
+    if differences:
+        click.echo("\nDifferences:")
+    for text in differences:
+        click.echo(textwrap.fill(text, 79, initial_indent="* ", subsequent_indent="  "))
 
 
 @click.command()

@@ -126,6 +126,30 @@ def test_strategies_lists_and_describes(run):
     assert "(100.0%)" in out
 
 
+def test_strategies_describes_whatever_it_lists(run):
+    """And says how each differs from its paper, where it has one."""
+    from nasbench_ws.rankers.named import NAMED, PROXIES
+    from nasbench_ws.rankers.papers import PAPERS
+    from nasbench_ws.rankers.rows import ROWS
+
+    for name in [*ROWS, *NAMED]:
+        code, out, _ = run("strategies", name)
+        assert code == 0
+        assert out.startswith({**ROWS, **NAMED}[name].usage)
+        assert ("\nDifferences:\n* " in out) == (name in ROWS or name in PAPERS)
+    assert PAPERS.keys() >= {*PROXIES, "wann"}
+    assert set(PAPERS) <= set(NAMED)
+    found = json.loads(run("strategies", "wann", "--json")[1])
+    assert found["paper"] == "Gaier, Ha, Weight Agnostic Neural Networks, NeurIPS 2019"
+    assert [text.partition(" ")[0] for text in found["differences"]] == ["published", "so", "nothing"]
+    for wrong, text in (
+        ("zen:3", "zen takes no arguments, and got '3'; write zen"),
+        ("darts:thrd", "darts:thrd is not written like darts[:second][:lr=RATE]"),
+    ):
+        code, _, err = run("strategies", wrong)
+        assert (code, err) == (2, f"Error: {text}\n")
+
+
 def test_the_example_in_strategies_is_a_strategy(run, tmp_path):
     from nasbench_ws.cli.strategies import EXAMPLE
 
