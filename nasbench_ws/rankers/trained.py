@@ -49,6 +49,7 @@ from nasbench_ws.space.macro import macro_for
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.training.batch_norm import BatchNorm
 from nasbench_ws.training.loop import one_thread
+from nasbench_ws.training.mixed import check_mixed
 from nasbench_ws.training.scoring import Scorer, check_mode
 
 POINTS = 10  # of the trace, evenly spaced over the budget
@@ -88,6 +89,7 @@ class Trained(Asked):
 
     def check(self, problem: Problem, images: Images | None, seeds: Sequence[int]) -> None:
         assert images is not None
+        check_mixed(problem.space, macro_for(self.asked.recipe, images))
         for mode in self.asked.batch_norm:
             check_mode(mode, images)
             if BatchNorm.parse(mode).mode == "private":

@@ -80,6 +80,17 @@ class Learnt:
         return self.by_cell.sum(dim=0)
 
 
+def check_mixed(space: Space, macro: Macro) -> None:
+    """UsageError where an operation has no place for a gate."""
+    for operation in space.operations:
+        layers = layers_of(operation, macro)
+        if not layers or isinstance(layers[-1], Module):
+            raise UsageError(
+                f"{operation} has no batch norm whose scale could be a gate; the spaces of mixed networks have "
+                "operations that end in one: take sharing strategies, such as full, for this space"
+            )
+
+
 class MixedNet:
     """All operations of a space over one set of weights, that of `full` sharing.
 
@@ -96,13 +107,7 @@ class MixedNet:
         self, recipe: Recipe, macro: Macro, space: Space, seed: int, dtype: torch.dtype = torch.float32,
         backend: Backend | None = None,
     ) -> None:  # fmt: skip
-        for operation in space.operations:
-            layers = layers_of(operation, macro)
-            if not layers or isinstance(layers[-1], Module):
-                raise UsageError(
-                    f"{operation} has no batch norm whose scale could be a gate; the spaces of mixed networks have "
-                    "operations that end in one: take sharing strategies, such as full, for this space"
-                )
+        check_mixed(space, macro)
         self.supernet = SuperNet(recipe, macro, list(space), full, seed, dtype, backend)
         self.recipe, self.macro, self.space = recipe, macro, space
         self.shape = len(space.edges), len(space.operations)

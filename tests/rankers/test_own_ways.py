@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nasbench_ws.errors import StrategyError
+from nasbench_ws.errors import StrategyError, UsageError
 from nasbench_ws.rankers.plan import Plan
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.rankers.trained import Trained
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
 
@@ -70,6 +71,13 @@ def test_what_it_cannot_give_is_said_before_training(tiny: Any, attributes: dict
     with pytest.raises(StrategyError) as caught:
         ranker.check(problem, tiny.images, [0])
     assert str(caught.value) == text
+
+
+def test_a_space_without_places_for_gates_is_refused_before_training(tiny: Any) -> None:
+    ranker, _ = own(tiny)
+    with pytest.raises(UsageError) as caught:
+        ranker.check(Problem.of(tiny.recipe, Space("skipping", 1, ("skip_connect", "conv_1x1"))), tiny.images, [0])
+    assert str(caught.value).startswith("skip_connect has no batch norm whose scale could be a gate; the spaces of")
 
 
 def test_what_it_can_give_passes(tiny: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_random_features_are_those_of_untrained_children(tiny: Any, value: float
 def test_a_linear_classifier_on_random_features(tiny: Any) -> None:
     result = evaluate("wann", tiny.table, plan=Plan("full", tiny.recipe), instances=1, load=tiny.load)
     assert (result.scores > 0.25).all()  # brightness tells the class of these images
-    assert result.outcome.cost.macs == 3000 * int(tiny.table.column("macs").sum())
+    assert result.outcome.cost.macs == (256 + 64) * int(tiny.table.column("macs").sum())  # all images that there are
     rng = np.random.default_rng(0)
     features, labels = rng.random((60, 5)), np.arange(60) % 3
     features[np.arange(60), labels] += 3
@@ -175,6 +176,18 @@ def test_a_linear_classifier_on_random_features(tiny: Any) -> None:
     with pytest.raises(UsageError) as caught:
         evaluate("wann:3", tiny.table)
     assert str(caught.value) == "wann takes shared or nothing, and got '3'; write wann or wann:shared"
+
+
+def test_costs_are_of_the_images_that_there_are(tiny: Any) -> None:
+    """Of a data set, and of a recipe, that have fewer than are asked for; no other training images are looked at."""
+    few, macs = replace(tiny.recipe, train_images=64), int(tiny.table.column("macs").sum())
+    problem = Problem.of(few, DEEPER64)
+    assert Proxy("naswot").macs(problem, tiny.images) == 64 * macs
+    assert Proxy("snip").macs(problem, tiny.images) == 64 * 3 * macs
+    assert wann.Wann().macs(problem, tiny.images) == (64 + 64) * macs
+    assert wann.Wann(shared=True).macs(problem, tiny.images) == 6 * (64 + 64) * macs
+    train, _ = wann.parts(problem, tiny.images)
+    assert np.array_equal(train.pixels, tiny.images.train.pixels[:64])
 
 
 def test_a_proxy_is_evaluated_and_its_cost_is_stated(tiny: Any) -> None:

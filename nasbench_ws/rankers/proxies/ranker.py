@@ -47,7 +47,8 @@ class Proxy:
         """Multiply-adds of an instance."""
         count, passes = COSTS[self.name]
         macro = problem.network(images)
-        return count * passes * sum(mac_count(child_network(macro, child)) for child in problem.children)
+        seen = min(count, problem.train_images, len(images.train))
+        return seen * passes * sum(mac_count(child_network(macro, child)) for child in problem.children)
 
     @one_thread()
     def score(self, problem: Problem, images: Images, seed: int) -> Array:

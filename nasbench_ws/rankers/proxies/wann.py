@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbench_ws.images.dataset import Images
+from nasbench_ws.images.dataset import Images, Split
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.seeds import derive
 from nasbench_ws.sharing.keys import none
@@ -48,12 +48,13 @@ class Wann:
     def macs(self, problem: Problem, images: Images) -> int:
         """Multiply-adds of an instance: forward passes alone."""
         macro, times = problem.network(images), len(VALUES) if self.shared else self.draws
-        return times * (FIT + SCORED) * sum(mac_count(child_network(macro, child)) for child in problem.children)
+        seen = sum(min(count, len(of)) for of, count in zip(parts(problem, images), (FIT, SCORED), strict=True))
+        return times * seen * sum(mac_count(child_network(macro, child)) for child in problem.children)
 
     @one_thread()
     def score(self, problem: Problem, images: Images, seed: int) -> Array:
         """(n,) accuracies on validation images; children that are equal there go by fewer parameters."""
-        macro, children, split = problem.network(images), problem.children, (images.train, images.valid)
+        macro, children, split = problem.network(images), problem.children, parts(problem, images)
         rng = np.random.Generator(np.random.PCG64(derive("wann", seed)))
         drawn = [rng.permutation(len(of.labels))[:count] for of, count in zip(split, (FIT, SCORED), strict=True)]
         labels = [of.labels[some] for of, some in zip(split, drawn, strict=True)]
@@ -72,6 +73,11 @@ class Wann:
         sizes = np.array([parameter_count(child_network(macro, child)) for child in children])
         scores: Array = total / len(values) - 1e-9 * sizes / sizes.max()
         return scores
+
+
+def parts(problem: Problem, images: Images) -> tuple[Split, Split]:
+    """The training images that the problem has, and all validation images."""
+    return images.subset(min(problem.train_images, len(images.train))).train, images.valid
 
 
 def untrained(problem: Problem, macro: Macro, seed: int, value: float | None) -> SuperNet:
