@@ -11,7 +11,7 @@ import torch
 from relaxed_runs import run_on
 
 from nasbench_ws.rankers.relaxed import gmnas
-from nasbench_ws.rankers.relaxed.gmnas import cosine_distances, cut, halves, shared_gradients
+from nasbench_ws.rankers.relaxed.gradient_matching import cosine_distances, cut, halves, shared_gradients
 from nasbench_ws.rankers.relaxed.panda import drawn_with
 from nasbench_ws.rankers.rows import made
 from nasbench_ws.space.child import child_network, parameter_count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from relaxed_runs import run_on, trained
 
+import nasbench_ws.rankers
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.rankers.plan import BACKWARD, Plan
@@ -44,6 +46,14 @@ EACH = [pytest.param(name, marks=[pytest.mark.slow] * (":" in name)) for name in
 
 def test_every_way_is_among_these() -> None:
     assert {name.partition(":")[0] for name in VARIANTS} == set(ROWS)
+
+
+def test_a_row_is_under_a_hundred_lines() -> None:
+    """So that it reads from top to bottom like its paper; what has another idea is a file of its own."""
+    folder = Path(nasbench_ws.rankers.__file__).parent
+    modules = {row.where.partition(":")[0] for row in ROWS.values()} | {"proxies.wann"}
+    for module in modules:
+        assert (folder.joinpath(*module.split(".")).with_suffix(".py")).read_text().count("\n") < 100, module
 
 
 @pytest.fixture(scope="module")

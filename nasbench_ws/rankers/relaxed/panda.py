@@ -29,22 +29,15 @@ class Panda:
 
     def start(self, run: Run) -> None:
         weights = run.net.supernet.weights
-        self.norms = np.full(len(run.space.operations), np.nan)
         self._images = run.images.subset(run.recipe.train_images).train
-        self.errors = np.full(len(self._images), np.nan)
+        self.norms, self.errors = np.full(len(run.space.operations), np.nan), np.full(len(self._images), np.nan)
         self._gradient = torch.zeros_like(weights.values)
         self._epoch, self._left = 0, 0
-        self._own: list[list[NDArray[np.int64]]] = [
-            [
-                weights.ranges_of([
-                    number
-                    for number, storage in enumerate(weights.storages)
-                    if (storage.slot.edge, storage.slot.operation) == (edge, operation)
-                ])
-                for operation in run.space.operations
-            ]
-            for edge in run.space.edges
-        ]  # fmt: skip  # where each operation's parameters are
+        slots = [(storage.slot.edge, storage.slot.operation) for storage in weights.storages]
+        self._own: list[list[NDArray[np.int64]]] = [  # where each operation's parameters are
+            [weights.ranges_of([n for n, slot in enumerate(slots) if slot == (e, o)]) for o in run.space.operations]
+            for e in run.space.edges
+        ]
 
     def iterate(self, run: Run) -> None:
         progress = min(run.progress, 1.0)
