@@ -185,8 +185,23 @@ def test_all_alternatives_are_dropped_with_the_stated_chance(tiny: Any) -> None:
         assert np.allclose(rates[:, 0] ** np.array(sizes), 0.3)
         dropped = np.array([run.uniform(fan) < rates for _ in range(2000)])
         assert binomtest(int(dropped[:, 0].all(axis=1).sum()), 2000, 0.3).pvalue > 1e-3
+    for k in (1, 2, 4, 8):
+        assert drop_rates(0.3, "edge", ((0, 1),), k)[0, 0] ** k == pytest.approx(0.3, abs=1e-12)
     assert drop_rates(0.05, "edge", ((0, 1),), 2)[0, 0] == pytest.approx(0.2236, abs=1e-4)
     assert drop_rates(0.0, "edge", ((0, 1),), 2)[0, 0] == 0
+
+
+def test_nothing_is_dropped_at_first(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """L14: f(0) = 0 is the plain sum, whatever the rate; in ghost batches of 32."""
+    run, way, taken = run_on(tiny, hold=0.0), made("oneshot:1"), []
+    way.start(run)
+    monkeypatch.setattr(run, "ghost_step", taken.extend)
+    way.iterate(run)
+    assert [len(images) for (images, _), _ in taken] == [32, 32]
+    assert all(draw.active.all() and (draw.gates == 1).all() for _, draw in taken)
+    run.meter.macs, taken[:] = run.budget, []
+    way.iterate(run)
+    assert not any(draw.active.any() for _, draw in taken)
 
 
 def test_everything_dropped_is_still_finite(tiny: Any) -> None:

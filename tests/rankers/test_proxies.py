@@ -20,6 +20,7 @@ from nasbench_ws.rankers.predictor import drawn, predicted, scores_of
 from nasbench_ws.rankers.proxies import az_nas, correlation, saliency, wann, zico
 from nasbench_ws.rankers.proxies.observed import Untrained
 from nasbench_ws.rankers.proxies.ranker import COSTS, WAYS, Proxy
+from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import SMALL, Macro
 from nasbench_ws.space.problem import Problem
 from nasbench_ws.space.registry import DEEPER64
@@ -137,16 +138,29 @@ def test_a_proxy_is_a_function_of_its_seed(tiny: Any, name: str) -> None:
 
 
 def test_one_value_for_all_weights_tells_nothing() -> None:
-    """L15: all channels of a node are equal, and of the value only the sign matters."""
-    child, (images, _) = untrained("142"), batch()
-    found = []
-    for value in (0.5, 2.0):
-        child.change(lambda w, value=value: torch.full_like(w, value))
-        features = child.forward(images).cells[-1]
-        for node in features.chunk(2, dim=1):
-            assert (node - node[:, :1]).abs().max() <= 1e-12
-        found.append(features)
-    assert (found[0] - found[1]).abs().max() <= 1e-4  # batch norm's epsilon
+    """L15: all channels of a node are equal, and of the value only the sign matters, but for batch norm's epsilon."""
+    for eps in (1e-5, 1e-7):
+        child = Untrained(replace(MACRO, bn_eps=eps), DEEPER64.architecture("142"), 0, DOUBLE)
+        images, found = batch()[0], []
+        for value in (0.5, 2.0, -2.0):
+            child.change(lambda w, value=value: torch.full_like(w, value))
+            features = child.forward(images).cells[-1]
+            for node in features.chunk(2, dim=1):
+                assert (node - node[:, :1]).abs().max() <= 1e-12
+            found.append(features)
+        assert (found[0] - found[1]).abs().max() <= eps
+        assert (found[1] - found[2]).abs().max() > 0.1
+
+
+def test_children_score_the_same_wherever_their_operations_stand(tiny: Any) -> None:
+    """L16, to the last bit."""
+    spaces = [Space("pooled", 1, two) for two in (("max_pool_3x3", "conv_3x3"), ("conv_3x3", "max_pool_3x3"))]
+    for thing in (*map(Proxy, sorted(PROXIES)), wann.Wann(), wann.Wann(shared=True)):
+        first, second = (
+            dict(zip([child.operation((0, 1)) for child in space], thing.score(problem, tiny.images, 0), strict=True))
+            for space, problem in ((space, Problem.of(tiny.recipe, space)) for space in spaces)
+        )
+        assert first == second, thing.name
 
 
 @pytest.mark.parametrize("value", [None, -0.5])

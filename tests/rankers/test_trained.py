@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,44 @@ def test_second_order_without_a_step_is_first_order(tiny: Any) -> None:
         way.iterate(run)
     batch, held, draw = run.weight_batch(), run.gate_batch(), way.mixture()
     assert torch.equal(unrolled(run, draw, batch, held, xi=0.0), run.gate_gradient(held, draw))
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_second_order_of_a_toy_is_the_exact_hypergradient(curved: bool) -> None:
+    """L13: L_W = .5 |w - B a|^2, or log cosh of it, and L_A = .5 |w - t|^2, against autograd's."""
+    rng = torch.Generator().manual_seed(0)
+    b, target, values, momentum = (
+        torch.randn(shape, generator=rng, dtype=torch.float64) for shape in ((5, 12), (5,), (5,), (5,))
+    )
+    gates, xi, mu, decay = torch.randn((3, 4), generator=rng, dtype=torch.float64), 0.1, 0.9, 0.01
+
+    def loss(held: bool, w: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        if held:
+            return 0.5 * ((w - target) ** 2).sum()
+        off = w - b @ a.flatten()
+        return torch.log(torch.cosh(off)).sum() if curved else 0.5 * (off**2).sum()
+
+    def weights_gradient(held: bool, _: Any, draw: Draw) -> tuple[torch.Tensor, Any]:
+        w, a = values.clone().requires_grad_(), draw.gates.clone().requires_grad_()
+        found = torch.autograd.grad(loss(held, w, a), (w, a), allow_unused=True)
+        return found[0], SimpleNamespace(gates=torch.zeros_like(a) if found[1] is None else found[1])
+
+    net = SimpleNamespace(
+        supernet=SimpleNamespace(weights=SimpleNamespace(values=values, momentum=momentum)),
+        weights_gradient=lambda held, rest, draw: weights_gradient(bool(held), rest, draw),
+        macs=lambda active: 1,
+    )
+    run = SimpleNamespace(
+        net=net, recipe=SimpleNamespace(momentum=mu, weight_decay=decay), meter=SimpleNamespace(gate_steps=0),
+        pay=lambda images, macs: None,
+    )  # fmt: skip
+    found = unrolled(run, Draw.of(gates), ([], None), ([1], None), xi)  # type: ignore[arg-type]
+    a, w = gates.clone().requires_grad_(), values.clone().requires_grad_()
+    (own,) = torch.autograd.grad(loss(False, w, a), w, create_graph=True)
+    moved = w.detach() - xi * (mu * momentum + own + decay * w.detach())
+    (expected,) = torch.autograd.grad(loss(True, moved, a), a)
+    assert expected.abs().max() > 1e-2
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-6 if curved else 1e-9)
 
 
 def test_second_order_is_the_gradient_of_the_unrolled_loss(tiny: Any) -> None:
