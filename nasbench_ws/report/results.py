@@ -190,7 +190,7 @@ def _one(
     result: Result, truth: GroundTruth | None, part: str, place: int, on_figure: OnFigure, many: int
 ) -> list[Section]:
     """The sections of one result, the place-th of many."""
-    sections = [Section("Verdict", summary(result.assessment, cards=True), part)]
+    sections = [Section("Verdict", summary(result.outcome, result.assessment, cards=True), part)]
     left_out = []
     for number_, (name, draw) in enumerate(FIGURES.items()):
         on_figure((place - 1) * len(FIGURES) + number_, many * len(FIGURES))

@@ -1,6 +1,6 @@
 """A result as HTML: what a notebook shows, and the first lines of a report.
 
-summary(result.assessment)
+summary(result.outcome, result.assessment)
 """
 
 from __future__ import annotations
@@ -9,12 +9,20 @@ from collections.abc import Mapping
 
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.results.assessment import Assessment, Metric
+from nasbench_ws.results.gates import remarks
+from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.results.text import BASELINES, LABELS, SAID, UP, directed, gap_text
+from nasbench_ws.training.batch_norm import labelled
 
 
-def summary(found: Assessment, *, cards: bool = False) -> str:
-    """The verdict and the metrics, as HTML; with `cards`, for a page that shows rows as cards on a phone."""
-    return paragraph(found.verdict, "verdict") + _numbers_table(found, cards)
+def summary(outcome: Outcome, found: Assessment, *, cards: bool = False) -> str:
+    """The verdict, the metrics, and what became of gates, as HTML.
+
+    With `cards`, for a page that shows rows as cards on a phone.
+    """
+    said = "; ".join(remarks(outcome, found.additive_bound))
+    gates = paragraph(f"Of gates and readouts: {said}.") if said else ""
+    return paragraph(found.verdict, "verdict") + gates + _numbers_table(found, cards)
 
 
 def _numbers_table(found: Assessment, cards: bool) -> str:
@@ -27,7 +35,7 @@ def _numbers_table(found: Assessment, cards: bool) -> str:
     rows = [row(directed(name), name, found.metrics) for name in LABELS if name in found.metrics]
     for mode, metrics in found.other_batch_norm.items():
         if "kendall_tau" in metrics:
-            rows.append(row(f"Kendall tau, batch norm {mode}", "kendall_tau", metrics))
+            rows.append(row(f"Kendall tau, {labelled(mode)}", "kendall_tau", metrics))
     if found.s_tau is not None:
         rows.append([f"S-Tau, between instances {UP}", number(found.s_tau.mean), "", "", "", "", ""])
     text = (

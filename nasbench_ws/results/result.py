@@ -221,7 +221,7 @@ class Result:
         return xr.Dataset({"score": (tuple(coordinates), scores, units)}, coordinates, attributes)
 
     def _repr_html_(self) -> str:
-        return summary(self.assessment)
+        return summary(self.outcome, self.assessment)
 
     def __repr__(self) -> str:
         tau = self.metrics.get("kendall_tau")

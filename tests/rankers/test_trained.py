@@ -22,6 +22,7 @@ from nasbench_ws.rankers.relaxed.darts import Darts, unrolled
 from nasbench_ws.rankers.rows import ROWS, made, options
 from nasbench_ws.rankers.run import Run
 from nasbench_ws.rankers.trained import Trained
+from nasbench_ws.report.results import results_page
 from nasbench_ws.results.gates import best_additive, remarks
 from nasbench_ws.results.result import Result
 from nasbench_ws.sharing.keys import full
@@ -319,6 +320,12 @@ def test_darts_is_evaluated_as_full_is(tiny: Any, tmp_path: Any) -> None:
     )
     last = float(trace["entropy"][:, -1].mean())
     assert f"entropy of the gates at the end: {last:.3f} of the most" in str(result)
+    shown = result._repr_html_()  # in a notebook, and on a result's page
+    said = f"logp and perturbation add up over edges: no such score ranks this table better than {bound:.2f}; entropy"
+    assert f"<p>Of gates and readouts: {said} of the gates at the end: {last:.3f} of the most" in shown
+    assert "Kendall tau, readout perturbation" in shown
+    assert "Kendall tau, batch norm running" in shown
+    assert said in results_page([result], tiny.table)
     result.save(tmp_path / "darts.json")
     assert Result.load(tmp_path / "darts.json") == result
     again = evaluate("darts", tiny.table, plan=plan, instances=2, folder=tmp_path / "work", load=tiny.load)
