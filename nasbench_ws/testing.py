@@ -189,7 +189,7 @@ def check_ranker(given: Any, table: str | Path | Table = "fashion14") -> None:
     """All checks of a ranker: its name, an object or a class, as `evaluate` would be given it.
 
     It gives each child of the table's space one score, the same again for the same seed and in a worker process, and
-    leaves the images as they are. The table's accuracies are not looked at.
+    leaves the images and the global generators as they are. The table's accuracies are not looked at.
 
     Args:
         given: a name, an object or a class.
@@ -202,10 +202,16 @@ def check_ranker(given: Any, table: str | Path | Table = "fashion14") -> None:
     )
     problem, plan = Problem.of(recipe, opened.space), Plan("full", recipe, steps=len(opened.space))
     seen = {name: split.pixels.copy() for name, split in images.splits.items()}
+    drawn = _global_generators()
     rankings = [_ranking(ranker_of(given, plan, opened), problem, images) for _ in range(2)]
     chosen = ranker_of(given, plan, opened)
     if not _same(*rankings):
         raise StrategyError(f"{chosen.name} gives other scores for the same seed; draw from the seed alone")
+    if _global_generators() != drawn:
+        raise StrategyError(
+            f"{chosen.name} seeds the global generator of random, numpy or torch, or draws from it; make one of its "
+            "own from the seed"
+        )
     if any((split.pixels != seen[name]).any() for name, split in images.splits.items()):
         raise StrategyError(f"{chosen.name} changes the images that it is given; work on a copy")
     if not any(np.isfinite(scores).any() for scores in rankings[0].values()):
@@ -250,6 +256,12 @@ def _ranking(ranker: Ranker, problem: Problem, images: Images) -> dict[str, Arra
             raise StrategyError(what) from error
     scores = ranker.gather(problem, outcomes).scores
     return {name: checked_scores(ranker.name, one, len(problem.space)) for name, one in scores.items()}
+
+
+def _global_generators() -> tuple[object, ...]:
+    """Where the generators of the whole process stand."""
+    kind, keys, *others = np.random.get_state(legacy=True)
+    return random.getstate(), kind, bytes(np.asarray(keys)), *others, bytes(torch.get_rng_state().numpy())
 
 
 def _same(first: dict[str, Array], second: dict[str, Array]) -> bool:

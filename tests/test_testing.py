@@ -124,6 +124,12 @@ class _Scribbling(Proxy):
         return [0.0] * len(problem.children)
 
 
+class _Seeding(Proxy):
+    def score(self, problem, images, seed):
+        np.random.seed(seed)
+        return np.random.rand(len(problem.children)).tolist()
+
+
 class _Mute(Proxy):
     def score(self, problem, images, seed):
         return [float("nan")] * len(problem.children)
@@ -139,6 +145,11 @@ class _Hashing(Proxy):
     [
         (_Forgetful, "_Forgetful gives other scores for the same seed; draw from the seed alone"),
         (_Scribbling, "_Scribbling changes the images that it is given; work on a copy"),
+        (
+            _Seeding,
+            "_Seeding seeds the global generator of random, numpy or torch, or draws from it; make one of its own from "
+            "the seed",
+        ),
         (_Mute, "_Mute gives no child a score that is a number"),
         (
             _Hashing,
