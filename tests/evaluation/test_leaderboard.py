@@ -195,7 +195,7 @@ def test_what_ships_is_what_its_name_says(path: Path) -> None:
         assert set(MODES) < {*result.outcome.scores, ""}
         _check_additive(result)
         return
-    named = {one.name: one for one in [*entries(table), *_standard(table)]}
+    named = {one.name: one for one in [*entries(table), *_of_scale(table)]}
     named |= {one.name: one for one in map(_of_one_division, named.values()) if one.what.kind == "random"}
     again = kept(named[path.stem], path.parent)
     assert again is not None
@@ -203,16 +203,21 @@ def test_what_ships_is_what_its_name_says(path: Path) -> None:
 
 @pytest.mark.parametrize("path", LONGER, ids=[path.stem for path in LONGER])
 def test_what_ships_of_more_steps_is_what_its_name_says(path: Path) -> None:
-    """Full and no sharing, and rows of their own, as the leaderboard at 6,400 steps has them, but for the steps."""
+    """As the leaderboard at 6,400 steps has them, but for the steps; or of the claims at the paper's scale."""
     table, result = load("fashion14"), Result.load(path)
     name, _, steps = path.stem.rpartition("-")
     outcome = result.outcome
-    assert outcome.strategy.replace(":", "-") == name
     assert outcome.steps == int(steps) > 6400
     assert result["table"]["digest"] == table.digest
+    assert outcome.seeds == tuple(range(outcome.instances))
     row = outcome.strategy.partition(":")[0] in ROWS
-    assert (outcome.seeds, outcome.schedule) == (tuple(range(outcome.instances)), "" if row else "shuffle")
-    assert outcome.instances >= (3 if row else 5)
+    asked = [one for one in _of_scale(table, "paper") if one.name == name]
+    if asked:  # as far as they were run
+        assert kept(asked[0], path.parent / "none") is not None
+    else:
+        assert outcome.strategy.replace(":", "-") == name
+        assert outcome.schedule == ("" if row else "shuffle")
+        assert outcome.instances >= (3 if row else 5)
     assert set(MODES) < {*outcome.scores, ""}
     taus = [stats.kendalltau(row, table.truth).statistic for row in result.scores]
     assert result["metrics"]["kendall_tau"]["values"] == pytest.approx(taus, abs=1e-12)
@@ -260,10 +265,10 @@ def _of_one_division(one: Experiment) -> Experiment:
     return replace(one, what=replace(one.what, division=0), plan=plan)
 
 
-def _standard(table: Any) -> list[Experiment]:
+def _of_scale(table: Any, scale: str = "standard") -> list[Experiment]:
     from nasbench_ws.evaluation.reproduction import SCALES, experiments
 
-    return experiments(table, SCALES["standard"])
+    return experiments(table, SCALES[scale])
 
 
 def test_the_yardstick_measures_what_is_known(tmp_path: Path, quick: None) -> None:
@@ -313,7 +318,7 @@ def test_a_shipped_row_is_recomputed_from_its_scores() -> None:
 
 def test_a_shipped_result_serves_only_what_it_was_run_as(tiny: Any, tmp_path: Path) -> None:
     table = load("fashion14")
-    one = {one.name: one for one in [*entries(table), *_standard(table)]}["drift"]
+    one = {one.name: one for one in [*entries(table), *_of_scale(table)]}["drift"]
     assert kept(one, tmp_path) is not None
     assert kept(one, tmp_path, shipped=False) is None
     fewer = replace(one, plan=replace(one.plan, batch_norm=("running",)))
