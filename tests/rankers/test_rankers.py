@@ -252,6 +252,7 @@ def test_a_class_of_an_interactive_session(tiny: Any, monkeypatch: pytest.Monkey
         )
 
 
+@pytest.mark.slow  # two seconds of processes; CI runs it
 def test_a_key_that_differs_between_processes_is_refused_and_names_a_child(tmp_path: Path) -> None:
     """hash() of a text is another in each process: children would never be trained, and ranked last."""
     path = tmp_path / "hashed.py"

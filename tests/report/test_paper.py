@@ -75,6 +75,7 @@ ON_ONE_LINE = (
 )
 
 
+@pytest.mark.slow  # it draws everything; CI runs it
 def test_names_of_strangers_are_drawn_and_begin_no_command_of_latex(make: Any, tiny: Any) -> None:
     """matplotlib took dollars for mathematics, and a line's end in a table's name ended the comment that names it."""
     table = Table(tiny.table.content, ODD)

@@ -251,6 +251,7 @@ def test_notebooks_show_little(everything: Result, tiny: Any) -> None:
     assert "<script" not in everything._repr_html_() + html
 
 
+@pytest.mark.slow  # it draws everything; CI runs it
 def test_plots_are_axes_to_go_on_with(everything: Result, make: Make, tiny: Any) -> None:
     from matplotlib import pyplot
 
