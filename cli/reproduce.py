@@ -109,10 +109,11 @@ def reproduce(
             dask=dask, allow_missing=allow_missing,
         )  # fmt: skip
     say_missing(truth, allow_missing)
-    absent, smaller = wanting(wanted, results), shipped_smaller(truth, scale, judge, asked)
+    absent = wanting(wanted, results)
     with Bar.patient("reproduce") as bar:
         bar.show(None, "testing the claims", None)
         found = findings(results, judge, asked)
+        smaller = shipped_smaller(truth, scale, judge, asked) if output is not None or not as_csv else None
     if output is not None:
         from nasbench_ws.evaluation.reproduction.claims_page import claims_page
 

@@ -68,8 +68,8 @@ def _against_full(result: Result, full: Result, mode: str, results: Mapping[str,
     if kind == "random" and _one_partition(result):
         label = f"one partition into {m} random groups"
     where = f"{m} times the steps" if match == "steps" else match
-    control = results.get(f"{TIMES}{m}") if match == "steps" else None
-    if control is not None and mode in control.outcome.scores:
+    control = _as_much(result, mode, results) if match == "steps" else None
+    if control is not None:
         full, where = control, f"both at {where}"
     row = paper.GROUPING[m]
     value, spread = (row.random, row.random_std) if kind == "random" else (row.similar, row.similar_std)
@@ -198,12 +198,17 @@ def _one_partition(result: Result) -> bool:
     return len(result.outcome.strategy.split(":")) > 3
 
 
+def _as_much(result: Result, mode: str, results: Mapping[str, Result]) -> Result | None:
+    """Full sharing with as many steps as the groups take that have all the steps each; None where it was not run."""
+    found = results.get(f"{TIMES}{_kind(result)[1]}")
+    return found if found is not None and mode in found.outcome.scores else None
+
+
 def _control_fails(result: Result, mode: str, results: Mapping[str, Result]) -> str:
     """Why a comparison with full sharing tests nothing; "" where it does."""
     match = result.outcome.match
     if match not in EQUAL:
-        control = results.get(f"{TIMES}{_kind(result)[1]}")
-        return "" if control and mode in control.outcome.scores else "full sharing with as many steps was not run"
+        return "" if _as_much(result, mode, results) else "full sharing with as many steps was not run"
     alone = [one for one in results.values() if one.outcome.strategy == "none" and one.outcome.match == match]
     if not alone or mode not in alone[0].outcome.scores:
         return "every child alone was not run"
