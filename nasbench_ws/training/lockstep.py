@@ -13,6 +13,7 @@ one. On a CPU the compiled kernels are several times faster, one run at a time: 
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -266,10 +267,7 @@ def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
         x = pooled(block.pool, x)
     if block.depthwise is not None:
         (weight,) = place.parameters[block.depthwise]
-        reach = (block.kernel - 1) * block.dilation // 2
-        x = F.conv2d(
-            x, weight.flatten(0, 1).unsqueeze(1), padding=reach, dilation=block.dilation, groups=runs * channels
-        )
+        x = _depthwise(x, weight.flatten(0, 1).unsqueeze(1), block.dilation)
     if block.conv is not None:
         (weight,) = place.parameters[block.conv]
         if block.conv_kernel == 1 and block.groups == 1:  # (runs, O, C) @ (B, runs, C, H * W)
@@ -280,6 +278,15 @@ def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
     scale, shift = (p.flatten() for p in place.parameters[block.bn]) if block.affine else (None, None)
     x = F.batch_norm(x, place.mean, place.var, scale, shift, training, macro.bn_momentum, macro.bn_eps)
     return x.view(count, runs, block.out_channels, height, width)
+
+
+def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    if x.is_cuda and importlib.util.find_spec("triton") is not None:
+        from nasbench_ws.training.depthwise import depthwise  # of Triton, which torch for CUDA brings
+
+        return depthwise(x, weight, dilation)
+    reach = (weight.shape[-1] - 1) * dilation // 2
+    return F.conv2d(x, weight, padding=reach, dilation=dilation, groups=x.shape[1])
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
