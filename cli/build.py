@@ -160,10 +160,11 @@ def train(
         first = opened.space[opened.column("isomorph").item(arch.index)]
         click.echo(f"{arch.name} is the network of {first.name}, whose runs the table has", err=True)
         arch = first
-    if seed not in opened.seeds.tolist():
-        raise TableError(f"{opened.name} has no seed {seed}; it has {', '.join(map(str, opened.seeds.tolist()))}")
-    place = opened.seeds.tolist().index(seed)
     entry = opened.query(arch)
+    if seed not in entry.seeds:
+        whose = f" of {arch.name}" if seed in opened.seeds else ""
+        raise TableError(f"{opened.name} has no seed {seed}{whose}; it has {', '.join(map(str, entry.seeds))}")
+    place = entry.seeds.index(seed)
     status = entry.status[place]
     if status not in ("ok", "diverged"):
         raise TableError(
@@ -222,16 +223,23 @@ def train(
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
 @output_option(help="The table to write.", metavar="TABLE.h5", required=True, old=())
+@click.option("--uneven", is_flag=True, help="Children have different numbers of seeds on purpose.")
 @force_option
 @space_option
 @quiet_option
 @json_option
-def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, as_json: bool) -> None:
+def merge(
+    sources: tuple[str, ...], output: str, uneven: bool, force: bool, space_name: str, as_json: bool
+) -> None:
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
+
+    A run that no source has is missing, and its child without ground truth;
+    with --uneven it is one that nobody wanted, where its child has others.
 
     \b
     Example:
       nasbench-ws merge runs -o mine.h5
+      nasbench-ws merge fashion14 more -o mine.h5 --uneven
     """
     from nasbench_ws.space.registry import get_space
     from nasbench_ws.tables.merge import merge as run
@@ -240,7 +248,7 @@ def merge(sources: tuple[str, ...], output: str, force: bool, space_name: str, a
     check_output(output, force)
     with Bar.patient("merge") as bar:
         bar.show(None, "reading runs", None)
-        table = run(sources, output)
+        table = run(sources, output, uneven=uneven)
     say_table(output, table, as_json)
 
 

@@ -71,7 +71,7 @@ def query(architecture: str, table: str, as_csv: bool, as_json: bool) -> None:
         return
     if as_csv:
         columns = {name: opened.statistic(name, entry.index).values for name in _accuracies(opened)}
-        print_csv({"seed": seed, **{n: c[i] for n, c in columns.items()}} for i, seed in enumerate(opened.seeds))
+        print_csv({"seed": seed, **{n: c[i] for n, c in columns.items()}} for i, seed in enumerate(entry.seeds))
         return
     truth = opened.column("truth")
     own, truth = truth[entry.index], truth[opened.firsts]

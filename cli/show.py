@@ -129,7 +129,7 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
         "",
         f"{entry.params:,} parameters, {entry.macs:,} multiply-adds an image",
         f"test accuracy {number(entry.test_accuracy.mean, 4)} +- {number(entry.test_accuracy.std, 4)} over "
-        f"{len(table.seeds)} seed{'' if len(table.seeds) == 1 else 's'}",
+        f"{len(entry.seeds)} seed{'' if len(entry.seeds) == 1 else 's'}",
         "",
         "validation accuracy by epoch",
     ]

@@ -10,6 +10,7 @@ Not here: which rows there are, and what is run for them (leaderboard.py).
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IN_NOTEBOOKS = 20  # rows, and the caller's own
+WIDE = 78  # characters of a line of the caption
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,7 +36,7 @@ class Leaderboard:
     """`rows` best first by the metric's mean; `results` by file name, those given included."""
 
     table: str
-    seeds: int
+    seeds: str  # of a child, as `10` or `10 to 27`
     metric: str
     match: str
     steps: int
@@ -146,7 +148,7 @@ class Leaderboard:
             f"Matched in {self.match}: {self.steps:,} steps that share all.\n"
             "Partial: Kendall tau given parameters. Cost: T multiply-adds of an instance.\n"
             "Ens.: Kendall tau of the mean score, an ensemble of the n instances."
-            + (f"\n{self.power()}" if self.detectable else "")
+            + (f"\n{textwrap.fill(self.power(), WIDE)}" if self.detectable else "")
             + self._without()
         )
 

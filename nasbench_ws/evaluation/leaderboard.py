@@ -37,7 +37,7 @@ from nasbench_ws.results.baselines import left_out
 from nasbench_ws.results.compare import matches, refuse_quick, unusual, worst_last
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import metric_name
-from nasbench_ws.results.truth import GroundTruth, judged, places_of
+from nasbench_ws.results.truth import GroundTruth, judged, places_of, seeds_each
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
 from nasbench_ws.training.batch_norm import BatchNorm, is_mode
@@ -139,7 +139,8 @@ def leaderboard(
     files = {name: where / f"{name}.json" for where, by_name in each for name in by_name if name in theirs}
     found = Results({**files, **own}, judge)
     return Leaderboard(
-        judge.name, len(truth.seeds), metric, match, steps, bound, ordered, found, networks, told_apart(ordered), others
+        judge.name, seeds_each(judge), metric, match, steps, bound, ordered, found, networks, told_apart(ordered),
+        others,
     )  # fmt: skip
 
 
@@ -214,11 +215,11 @@ def _rankers(table: Table, judge: GroundTruth, metric: str) -> list[Row]:
         row = replace(_row(names[name], "ranker", "", one[metric], math.nan, 0.0), partial_tau=one["partial_tau"].mean)
         rows.append(replace(row, interval=(math.nan, math.nan)) if name == "random" else row)
     known = curves(table, places_of(judge))
-    if len(table.seeds) < 2 or np.isnan(known.valid_accuracy).any():
+    if len(known.places) < 2 or np.isnan(known.valid_accuracy).any():
         return rows
     for epoch in sorted({known.epochs[0], known.epochs[len(known.epochs) // 2], known.epochs[-1]}):
         ranker = alone(known, epoch)
-        measured, partial = (left_out(judge, name, ranker.scores) for name in (metric, "partial_tau"))
+        measured, partial = (left_out(judge, name, ranker.scores, ranker.looked_at) for name in (metric, "partial_tau"))
         name = f"alone, epoch {epoch:g} of {table.recipe.epochs:g}"
         s_tau = stability_tau(ranker.scores).mean
         row = _row(name, "ranker", "", measured, s_tau, ranker.cost.macs)

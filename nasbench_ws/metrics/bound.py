@@ -79,24 +79,25 @@ def standalone(
         truth_by_seed: (n, seeds) test accuracies of the same runs.
         size: seeds averaged, at `size` times the cost.
 
-    Seeds that some child lacks are left out of both. Choices overlap: their spread is no standard error.
+    Only seeds that every child has rank them; the others' mean is over all that a child has besides. Choices overlap:
+    their spread is no standard error.
     """
     scores, truth = accuracies(scores_by_seed), accuracies(truth_by_seed)
     if scores.shape != truth.shape:
         raise MetricError(f"scores have shape {scores.shape} and truth {truth.shape}: both are needed of the same runs")
     whole = np.isfinite(scores).all(axis=0) & np.isfinite(truth).all(axis=0)
-    scores, truth = scores[:, whole], truth[:, whole]
-    count = scores.shape[1]
+    places = np.flatnonzero(whole)
+    count = len(places)
     if not 1 <= size < count:
         return {metric: spread(np.array([])) for metric in metrics}
     if math.comb(count, size) <= _MOST_CHOICES:
         chosen = [list(choice) for choice in itertools.combinations(range(count), size)]
     else:
         chosen = [rng.permutation(count)[:size].tolist() for _ in range(_MOST_CHOICES)]
-    taken = np.array([np.isin(np.arange(count), choice) for choice in chosen])  # (choices, seeds)
+    taken = np.array([np.isin(np.arange(scores.shape[1]), places[choice]) for choice in chosen])  # (choices, seeds)
     values: dict[str, list[Array]] = {metric: [] for metric in metrics}
     for own in taken:
-        one = measure(scores[:, own].mean(axis=1)[None], truth[:, ~own].mean(axis=1), metrics, control=control)
+        one = measure(scores[:, own].mean(axis=1)[None], np.nanmean(truth[:, ~own], axis=1), metrics, control=control)
         for metric, value in one.items():
             values[metric].append(value)
     return {metric: spread(np.concatenate(all_)) for metric, all_ in values.items()}

@@ -62,7 +62,8 @@ def noise_ceiling(
 ) -> Ceiling:
     """What the seed noise of (n, seeds) accuracies leaves for a predictor to reach, in tau-b.
 
-    NaN marks a missing seed; a comparison leaves out children that lack a side of it. Only the
+    NaN marks a missing seed. Seeds that all these children have are compared, where there are two or more
+    (`whole_rankings`); else a comparison leaves out children that lack a side of it. Only the
     `fraction` of children with the highest mean over all seeds counts: a selection that favours lucky children.
 
     `perfect` is an estimate. A child's noise variance is that of its seeds, drawn towards the pooled one as
@@ -89,12 +90,23 @@ def noise_ceiling(
     if reason:
         return Ceiling(fraction, size, count, unknown, unknown, unknown, unknown, reason)
     top = seeds[_top(means, size)]
-    single = [(top[:, i], top[:, j]) for i, j in itertools.combinations(range(count), 2)]
-    halves = [(_mean(top, half), _mean(top, ~half)) for half in _halves(count, rng)]
-    each = np.eye(count, dtype=bool)
-    held_out = [(_mean(top, seed), _mean(top, ~seed)) for seed in each]
+    whole = whole_rankings(top)
+    some = np.ascontiguousarray(top[:, whole])
+    single = [(some[:, i], some[:, j]) for i, j in itertools.combinations(range(len(whole)), 2)]
+    halves = [(_mean(some, half), _mean(some, ~half)) for half in _halves(len(whole), rng)]
+    held_out = [(_mean(top, seed), _mean(top, ~seed)) for seed in np.eye(count, dtype=bool)[whole]]
     perfect, reason = _perfect(seeds, size, rng, simulations)
     return Ceiling(fraction, size, count, _agreement(single), _agreement(held_out), _agreement(halves), perfect, reason)
+
+
+def whole_rankings(accuracy_by_seed: Array) -> npt.NDArray[np.intp]:
+    """Which of (n, seeds) every child has: those of which each ranks them all; all seeds where there are not two.
+
+    >>> whole_rankings(np.array([[0.5, 0.6, np.nan], [0.7, 0.8, 0.9]])).tolist()
+    [0, 1]
+    """
+    whole = np.flatnonzero(np.isfinite(accuracy_by_seed).all(axis=0))
+    return whole if len(whole) > 1 else np.arange(accuracy_by_seed.shape[1])
 
 
 def _agreement(comparisons: list[tuple[Array, Array]]) -> Spread:

@@ -32,6 +32,7 @@ class Curves:
     train_loss: Array  # (n, seeds, epochs)
     macs: NDArray[np.int64]  # (n,) of one image's forward pass
     params: NDArray[np.int64]  # (n,)
+    places: tuple[int, ...]  # of these seeds among the table's: those that every child has
 
 
 def alone(curves: Curves, epoch: float, by_loss: bool = False) -> Known:
@@ -44,13 +45,22 @@ def alone(curves: Curves, epoch: float, by_loss: bool = False) -> Known:
     if not len(place):
         recorded = ", ".join(f"{x:g}" for x in curves.epochs)
         raise UsageError(f"standalone training has no epoch {epoch:g}; recorded are {recorded}")
+    check_places(curves)
     scores = (-curves.train_loss if by_loss else curves.valid_accuracy)[:, :, place[0]].T  # (seeds, n)
     empty = np.isnan(scores).all(axis=1)
     if empty.any():
         what = "training loss" if by_loss else "validation accuracy"
         raise UsageError(f"no run of {int(empty.sum())} of {len(scores)} seeds has a {what} at epoch {epoch:g}")
     name = f"{'early-loss' if by_loss else 'alone'}:{epoch:g}"
-    return Known(name, scores, cost(curves, epoch), {"epoch": epoch}, looked_at=tuple(range(len(scores))))
+    return Known(name, scores, cost(curves, epoch), {"epoch": epoch}, looked_at=curves.places)
+
+
+def check_places(curves: Curves) -> None:
+    """UsageError where no seed ranks every child."""
+    if not curves.places:
+        raise UsageError(
+            "no seed is of every child, so that none ranks them all; build one for the children that lack it, and merge"
+        )
 
 
 def cost(curves: Curves, epoch: float) -> Cost:

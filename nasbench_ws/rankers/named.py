@@ -23,6 +23,7 @@ from nasbench_ws.sharing.strategies import BUILT_IN as STRATEGIES
 from nasbench_ws.sharing.strategies import PLUGINS, name_of, resolve
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.macro import Macro
+from nasbench_ws.tables.over_seeds import common
 from nasbench_ws.tables.table import Table
 from nasbench_ws.training.hooks import check_misspelt, is_trainer
 
@@ -53,9 +54,10 @@ def _random(argument: str, table: Table) -> Ranker:
 
 def curves(table: Table, places: list[int] | None = None) -> Curves:
     """All that a ranker may know of a table's runs, or of those of some children."""
-    own = slice(None) if places is None else places
-    valid, loss = table.curves("valid_accuracy")[own], table.curves("train_loss")[own]
-    return Curves(table.recipe, table.epochs, valid, loss, table.column("macs")[own], table.column("params")[own])
+    own, seeds = slice(None) if places is None else places, common(table)
+    valid, loss = (table.curves(name)[own][:, seeds] for name in ("valid_accuracy", "train_loss"))
+    sizes = table.column("macs")[own], table.column("params")[own]
+    return Curves(table.recipe, table.epochs, valid, loss, *sizes, tuple(seeds.tolist()))
 
 
 def _alone(name: str) -> Callable[[str, Table], Ranker]:

@@ -18,7 +18,7 @@ from nasbench_ws.cost import Cost
 from nasbench_ws.errors import UsageError
 from nasbench_ws.metrics.additive import indicators
 from nasbench_ws.metrics.arithmetic import Array
-from nasbench_ws.rankers.alone import Curves, cost
+from nasbench_ws.rankers.alone import Curves, check_places, cost
 from nasbench_ws.rankers.scored import Known
 from nasbench_ws.seeds import derive
 
@@ -30,6 +30,7 @@ def predicted(curves: Curves, choices: NDArray[np.int64], n: int) -> Known:
     children = len(choices)
     if not 2 <= n <= children:
         raise UsageError(f"predictor:additive:{n}: it fits 2 to {children} children, the space has {children}")
+    check_places(curves)
     last = curves.valid_accuracy[:, :, -1]
     if np.isnan(last).any():
         raise UsageError(f"{int(np.isnan(last).sum())} runs have no validation accuracy; a predictor may draw any")
@@ -38,7 +39,7 @@ def predicted(curves: Curves, choices: NDArray[np.int64], n: int) -> Known:
     names = ("steps", "images", "child_updates", "macs", "weight_bytes", "parameters", "super_nets")
     part = Cost(seconds=0.0, **{name: getattr(whole, name) * n // children for name in names})
     name = f"predictor:additive:{n}"
-    return Known(name, scores, part, {"runs": n}, looked_at=tuple(range(last.shape[1])))
+    return Known(name, scores, part, {"runs": n}, looked_at=curves.places)
 
 
 def drawn(children: int, n: int, seed: int) -> NDArray[np.int64]:

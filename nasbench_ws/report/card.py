@@ -18,11 +18,13 @@ from nasbench_ws.markup import number
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.report.explained import explained, followed, sentences
+from nasbench_ws.report.more_seeds import more_seeds
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import children_of, judged
 from nasbench_ws.results.yardstick import ceilings, yardstick
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.isomorphism import sees_image
+from nasbench_ws.tables.over_seeds import machine, seeds_each
 from nasbench_ws.tables.table import Table
 
 _BY_CLASS = (
@@ -57,9 +59,8 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None,
     """
     counted = judged(table, allow_missing)
     recipe, by_seed, truth, own = table.recipe, counted.by_seed("truth"), counted.truth, children_of(counted)
-    _, seeds, points = table.content.shape
+    points = len(table.epochs)
     params = counted.column("params").astype(float)
-    seconds = counted.by_seed("seconds")
     yard = yardstick(counted)
     found, reach = yard.ceiling, yard.reach
     pooled = ~without_pooling(table.space)[[child.index for child in own]]
@@ -67,8 +68,8 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None,
     entries = [table.query(child) for child in own]
     best = sorted(entries, key=lambda entry: -entry.test_accuracy.mean)[:5]
     worst = sorted(entries, key=lambda entry: entry.test_accuracy.mean)[:3]
-    spread = float(np.nanmean(by_seed.std(axis=1, ddof=1))) if seeds > 1 else math.nan
-    curve = table.curves("valid_accuracy")[[child.index for child in own]].mean(axis=(0, 1))
+    spread = float(np.nanmean([entry.test_accuracy.std for entry in entries])) if len(table.seeds) > 1 else math.nan
+    curve = table.mean_curves("valid_accuracy")[[child.index for child in own]].mean(axis=0)
     epochs = ", ".join(f"{at:g}: {number(float(value), 4)}" for at, value in zip(table.epochs, curve, strict=True))
     absent, networks = table.absent(), int(table.firsts.sum())
     made = table.content.environments
@@ -82,9 +83,10 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None,
         "",
         "## What",
         "",
-        f"Standalone training of {_all(table, networks)} with {seeds} seeds each "
-        f"({networks * seeds} runs, {len(absent)} of them missing or diverged): loss and accuracy on training, "
-        f"validation and test images at {points} points of training, in one HDF5 file that plain h5py reads."
+        f"Standalone training of {_all(table, networks)} with {seeds_each(table)} seeds each "
+        f"({int(table.planned[table.firsts].sum())} runs, {len(absent)} of them missing or diverged): loss and "
+        f"accuracy on training, validation and test images at {points} points of training, in one HDF5 file that "
+        "plain h5py reads."
         + (f" Figures are of the {len(own)} children that lack no run." if len(own) < networks else ""),
         "",
         "## Why",
@@ -107,7 +109,7 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None,
         "",
         "## With what, and how long",
         "",
-        _how_long(seconds),
+        *_how_long(table, [child.index for child in own]),
         "",
         *(f"* {text}" for text in [*devices, *versions] if text),
         "",
@@ -159,10 +161,12 @@ def card(table: Table, against: Sequence[Table] = (), net: Result | None = None,
             for name, c in (("all", found.all), *plain, ("top quarter", found.top_quarter))
         ),
         "",
+        *(more_seeds(table) if len(own) == networks else []),
         *_agreements(table, against, allow_missing),
         "## Known limits",
         "",
-        f"* {seeds} seeds: the ranking among good children is mostly noise; read the bound of the top quarter.",
+        f"* {seeds_each(table)} seeds: much of the ranking among good children is noise; read the bound of the top "
+        "quarter.",
         f"* {recipe.images}, the macro network {recipe.macro}, {recipe.epochs:g} epochs: a finding here is about this "
         "setting.",
         "* The curves are points of one learning-rate schedule; an early point is not what a short schedule reaches.",
@@ -222,14 +226,27 @@ def _images(table: Table) -> str:
     return f"`{name}`: {known} Digest `{digest}`."
 
 
-def _how_long(seconds: NDArray[np.float64]) -> str:
+def _how_long(table: Table, places: Sequence[int]) -> list[str]:
+    """A line for the runs of each machine."""
+    seconds = table.by_seed("seconds")[places]
     if not np.isfinite(seconds).any():
-        return "The table does not say how long its runs took."
-    median, runs = float(np.nanmedian(seconds)), int(np.isfinite(seconds).sum())
-    return (
-        f"{median:.0f} s a run at the median: {median * runs / 3600:.1f} hours of one process for all. By the clock it "
-        f"was {float(np.nansum(seconds)) / 3600:.1f}, where runs that waited for other work count whole."
-    )
+        return ["The table does not say how long its runs took."]
+    where = table.whole(table.content.columns["environment"], -1)[places]
+    by_machine: dict[str, list[int]] = {}
+    for i, one in enumerate(table.content.environments):
+        by_machine.setdefault(machine(str(one.get("device", ""))), []).append(i)
+    found = []
+    runs = {name: seconds[np.isin(where, made) & np.isfinite(seconds)] for name, made in by_machine.items()}
+    for name, own in sorted(runs.items(), key=lambda pair: -len(pair[1])):
+        if len(own):
+            median, digits = float(np.median(own)), 1 if np.median(own) < 10 else 0
+            whole = "one process" if len(by_machine) == 1 else f"`{name}`"
+            found.append(
+                f"{median:.{digits}f} s a run at the median: {median * len(own) / 3600:.1f} hours of {whole} for "
+                f"{'all' if len(by_machine) == 1 else f'{len(own)} runs'}. By the clock it was "
+                f"{float(own.sum()) / 3600:.1f}, where runs that waited for other work count whole."
+            )
+    return found
 
 
 def _by_operation(space: Space, children: Sequence[Architecture], truth: Array) -> dict[str, list[float]]:

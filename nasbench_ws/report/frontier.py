@@ -57,10 +57,10 @@ def frontier(truth: Table, judge: GroundTruth, results: Sequence[Result]) -> Sec
         judge: the table, or what is known of it, that rankings are measured against.
         results: measured against it; of ways of batch norm the recalibrated one counts, where it was read so.
     """
-    if truth.foreign or len(truth.seeds) < 2 or not truth.has("macs"):
+    if truth.foreign or not truth.has("macs"):
         return None
     known = curves(truth, places_of(judge))
-    if np.isnan(known.valid_accuracy).any() or np.isnan(known.train_loss).any():
+    if len(known.places) < 2 or np.isnan(known.valid_accuracy).any() or np.isnan(known.train_loss).any():
         return None
     unit = float(alone(known, float(known.epochs[-1])).cost.macs)
     if not unit > 0:  # a stranger's table may say so
@@ -95,7 +95,8 @@ def standalone(known: Curves, judge: GroundTruth, unit: float) -> dict[str, list
 
 
 def _point(ranking: Known, judge: GroundTruth, unit: float) -> Point:
-    return Point(ranking.name, ranking.cost.macs / unit, left_out(judge, "kendall_tau", ranking.scores).mean)
+    tau = left_out(judge, "kendall_tau", ranking.scores, ranking.looked_at)
+    return Point(ranking.name, ranking.cost.macs / unit, tau.mean)
 
 
 def on_front(points: Sequence[Point]) -> list[Point]:

@@ -337,5 +337,7 @@ def _names(truth: GroundTruth) -> list[str]:
 
 def _spread(truth: GroundTruth) -> Array:
     by_seed = truth.by_seed("truth")
-    spread: Array = by_seed.std(axis=1, ddof=1) if by_seed.shape[1] > 1 else np.zeros(len(by_seed))
+    count = np.isfinite(by_seed).sum(axis=1)
+    squares = np.nansum((by_seed - truth.truth[:, None]) ** 2, axis=1)
+    spread: Array = np.sqrt(squares / np.maximum(count - 1, 1))
     return spread

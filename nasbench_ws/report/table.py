@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nasbench_ws.markup import number, paragraph, table
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.ceiling import whole_rankings
 from nasbench_ws.metrics.rank import kendall_tau, pearson, spearman
 from nasbench_ws.report import table_figures as figures
 from nasbench_ws.report.canvas import prefixed
@@ -25,6 +26,7 @@ from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.isomorphism import sees_image
+from nasbench_ws.tables.over_seeds import alike, seeds_each
 from nasbench_ws.tables.table import Entry, Table
 
 PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are more
@@ -56,7 +58,7 @@ def table_page(
         lambda: _seeds(names, accuracy, by_seed, some, note, _what(truth)),
         lambda: _explained(truth, net) if explains else None,
         lambda: _reach(yard),
-        lambda: _agreements(accuracy, by_seed),
+        lambda: _agreements(accuracy, by_seed[:, whole_rankings(by_seed)]),
         lambda: frontier(truth, yard, results),
         lambda: _cost(truth, names, accuracy, places, some, note) if truth.has("params") else None,
         lambda: Section("The best and the worst", _drawn(truth, places, accuracy)),
@@ -100,8 +102,9 @@ def _sentence(truth: Table, places: npt.NDArray[np.intp], accuracy: Array) -> st
     follows = f" The output of {' and '.join(blind)} does not depend on the image." if blind else ""
     follows += f" What follows is of the {len(places)} children that lack no run." if len(places) < networks else ""
     return (
-        f"{every} {children} children of {truth.space.name} trained alone on {truth.recipe.images} with {seeds} seeds "
-        f"each, {networks * seeds} runs, {len(absent) or 'none'} of them missing: {what} {ends}.{follows}"
+        f"{every} {children} children of {truth.space.name} trained alone on {truth.recipe.images} with "
+        f"{seeds_each(truth)} seeds each, {int(truth.planned[truth.firsts].sum())} runs, {len(absent) or 'none'} of "
+        f"them missing: {what} {ends}.{follows}"
     )
 
 
@@ -126,7 +129,7 @@ def _curves(
     title = "Learning curves"
     if points < 2 or truth.foreign or np.isnan(truth.curves("valid_accuracy")).all():
         return Section(title, paragraph("Left out: the table has no curves.", "note"))
-    mean = truth.curves("valid_accuracy")[places].mean(axis=1)
+    mean = truth.mean_curves("valid_accuracy")[places]
     caption = "In colour the quarter that ends best and the one that ends worst. The rate falls to 0 at the end."
     return Section(title, figure(figures.curves(names, truth.epochs, mean, accuracy), caption))
 
@@ -208,15 +211,16 @@ def _agreement(by_seed: Array, k: int) -> float:
 def _cost(
     truth: Table, names: list[str], accuracy: Array, places: npt.NDArray[np.intp], some: npt.NDArray[np.intp], note: str
 ) -> Section:
-    params, seconds = truth.column("params")[places].astype(float), truth.by_seed("seconds")
+    params, seconds = truth.column("params")[places].astype(float), truth.by_seed("seconds")[places]
     text = (
         f"Parameter count alone ranks the children with Kendall tau {kendall_tau(params, accuracy):.2f} (Spearman "
         f"{spearman(params, accuracy):.2f}, Pearson {pearson(params, accuracy):.2f}): what a super-net has to beat."
     )
     if np.isfinite(seconds).any():
         hours = np.nansum(seconds) / 3600
-        how = "as others give them" if truth.foreign else "by the clock"
-        text += f" The runs took {hours:,.1f} hours {how}, {np.nanmedian(seconds):.0f} s each at the median."
+        how, most = "as others give them" if truth.foreign else "by the clock", seconds[alike(truth)[places]]
+        where = "" if alike(truth)[truth.planned].all() else " of those of the machine that made most"
+        text += f" The runs took {hours:,.1f} hours {how}, {np.nanmedian(most):.0f} s each at the median{where}."
     return Section("Cost", figure(figures.cost(names, params[some], accuracy[some], _what(truth)), text + note))
 
 

@@ -38,7 +38,7 @@ from nasbench_ws.results.gates import best_additive
 from nasbench_ws.results.interference import after_own_step
 from nasbench_ws.results.outcome import Outcome, Window
 from nasbench_ws.results.standing import standing, usual, varies
-from nasbench_ws.results.truth import GroundTruth, once, places_of, sizes
+from nasbench_ws.results.truth import GroundTruth, once, places_of, seeds_each, sizes
 from nasbench_ws.results.verdict import verdict
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
@@ -77,7 +77,7 @@ def assess(
             metrics,
             known.baselines,
             found,
-            seeds=len(table.seeds),
+            seeds=seeds_each(table),
             diverged=diverged,
             macs=macs,
             kind="super-net" if batch_norm else "ranking",

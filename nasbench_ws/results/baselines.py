@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nasbench_ws.metrics.arithmetic import Array
@@ -12,7 +14,7 @@ from nasbench_ws.metrics.intervals import Interval, intervals
 from nasbench_ws.metrics.rank import measure, reported
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Figure
-from nasbench_ws.results.truth import GroundTruth, sizes
+from nasbench_ws.results.truth import GroundTruth, Without, sizes
 from nasbench_ws.seeds import derive
 
 
@@ -55,19 +57,20 @@ def _random(truth: Array, control: Array, count: int) -> dict[str, Figure]:
     return found
 
 
-def left_out(table: GroundTruth, metric: str, scores: Array) -> Figure:
+def left_out(table: GroundTruth, metric: str, scores: Array, places: Sequence[int]) -> Figure:
     """The metric of (seeds, n) scores, each made with a seed of the table, against the mean of the other seeds.
+
+    `places` are those of the seeds among the table's.
 
     Without an interval, for the seeds are the table's own. NaN with a reason where there is no other seed, or the
     children are equal with all of them.
     """
-    truths = table.by_seed("truth").T  # (seeds, n)
-    if len(truths) < 2:
+    if len(table.seeds) < 2:
         return _unknown(f"{table.name} has one seed, which leaves none to measure it against")
     control = sizes(table)
     values = [
-        float(measure(row[None], np.delete(truths, seed, axis=0).mean(axis=0), [metric], control=control)[metric][0])
-        for seed, row in enumerate(scores)
+        float(measure(row[None], Without(table, [place]).truth, [metric], control=control)[metric][0])
+        for place, row in zip(places, scores, strict=True)
     ]
     known = [value for value in values if not np.isnan(value)]
     if not known:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.space.cell import Architecture, Space
+from nasbench_ws.tables.over_seeds import spelled
 from nasbench_ws.tables.table import Table
 
 
@@ -65,7 +66,13 @@ class Without:
     def truth(self) -> NDArray[np.float64]:
         """(n,) mean test accuracy over the seeds that are left."""
         _ = self._whole.truth  # which refuses a table that lacks runs
-        return _means(self._whole, self.by_seed("truth"))
+        means = _means(self.by_seed("truth"))
+        if np.isnan(means).any():
+            raise UsageError(
+                f"{self.name} leaves {int(np.isnan(means).sum())} children no seed to be measured by; ask for fewer "
+                "instances, or build more seeds of these"
+            )
+        return means
 
     def by_seed(self, name: str, epoch: float | None = None) -> NDArray[np.float64]:
         """As of the whole, of the seeds that are left."""
@@ -209,9 +216,19 @@ def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:
         return np.ones(len(table))
 
 
-def _means(whole: GroundTruth, runs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Over seeds: of all, or in a table that others made of those there are."""
-    if not getattr(whole, "foreign", False):
+def seeds_each(table: GroundTruth) -> str:
+    """How many seeds a child has, as `10` or `10 to 27`; of a table that others made, how many at most."""
+    whole = whole_of(table)
+    if not isinstance(whole, Table) or whole.foreign:
+        return str(len(table.seeds))
+    planned = whole.planned[:, np.isin(whole.seeds, table.seeds)]
+    counts = planned.sum(axis=1)[getattr(table, "places", slice(None))]
+    return spelled(counts)
+
+
+def _means(runs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the seeds that a child has."""
+    if not np.isnan(runs).any():
         return np.asarray(runs.mean(axis=1))
     count = np.isfinite(runs).sum(axis=1)
     return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)

@@ -1,6 +1,6 @@
 """What an evaluation says, in sentences: its tau, and beside it what needs no super-net, and what bounds it.
 
-    verdict(metrics, baselines, standing, seeds=10, diverged=0, kind="super-net", macs=0.67e12)
+    verdict(metrics, baselines, standing, seeds="10", diverged=0, kind="super-net", macs=0.67e12)
 
 Not here: the numbers (assess.py, standing.py).
 """
@@ -20,7 +20,7 @@ def verdict(
     measures: Mapping[str, Mapping[str, Figure]],
     found: Standing | None,
     *,
-    seeds: int,
+    seeds: str,
     diverged: int = 0,
     kind: str = "ranking",
     macs: float = math.nan,
@@ -31,7 +31,7 @@ def verdict(
         metrics: of the scores.
         measures: of the baselines, by name.
         found: None where nothing is left to rank.
-        seeds: of the table.
+        seeds: how many a child has, as `10` or `10 to 27`.
         diverged: instances without a score.
         kind: what an instance is: "super-net" or "ranking".
         macs: multiply-adds that an instance took, NaN if unknown.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
+from nasbench_ws.tables.over_seeds import alike
 from nasbench_ws.tables.table import Table
 
 Array = NDArray[np.float64]
@@ -50,7 +51,7 @@ def full_seconds(table: Table) -> Array:
 
 def _stated(table: Table) -> Array:
     """(n, E) mean seconds of a child's runs; those of a mean child where the table has no row."""
-    seconds = table.curves("seconds")
+    seconds = np.where(alike(table)[..., None], table.curves("seconds"), np.nan)
     there = np.isfinite(seconds)
     known = there.any(axis=1)
     mean = np.where(there, seconds, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
@@ -66,7 +67,8 @@ def modelled_seconds(table: Table) -> Array:
     """
     if not table.has("macs"):
         return np.full(len(table), np.nan)
-    seconds, macs = table.by_seed("seconds"), table.column("macs").astype(np.float64)
+    seconds = np.where(alike(table), table.by_seed("seconds"), np.nan)
+    macs = table.column("macs").astype(np.float64)
     there = np.isfinite(seconds).any(axis=1)
     if there.sum() < 3 or not np.ptp(macs[there]) > 0:
         return np.full(len(macs), np.nan)

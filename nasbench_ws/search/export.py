@@ -22,7 +22,8 @@ from nasbench_ws.errors import TableError
 from nasbench_ws.search.costs import full_seconds
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.exchange import parameter_names
-from nasbench_ws.tables.columns import METRICS, MISSING
+from nasbench_ws.tables.columns import METRICS, NO_RUN
+from nasbench_ws.tables.over_seeds import common
 from nasbench_ws.tables.table import Table
 
 
@@ -40,7 +41,7 @@ def export_csv(table: Table) -> str:
         numbers["seconds" if table.foreign else "modelled_seconds"] = seconds.tolist()
     write(["name", *parameter_names(table.space, "plain"), *numbers, "seed", "epoch", *metrics])
     columns = np.stack([table.curves(name) for name in metrics], axis=-1)  # (n, seeds, epochs, metrics)
-    there = (table.status != MISSING) | (not table.foreign)
+    there = ~np.isin(table.status, NO_RUN) | (table.planned & (not table.foreign))
     for child, *of_child in zip(table.space, *numbers.values(), strict=True):
         for place, (seed, runs) in enumerate(zip(table.seeds.tolist(), columns[child.index].tolist(), strict=True)):
             if not there[child.index, place]:
@@ -55,9 +56,9 @@ def export_arrays(table: Table, stream: IO[bytes]) -> None:
     """Arrays: `configurations` (n, edges) of operations by `parameters`, `fidelities` (epochs,), and `objectives` (n,
     seeds, epochs, 3) by `names`: valid_error to minimise, seconds so far, test_error to judge by.
 
-    TableError where a run is missing: Syne Tune would fill it with the epoch before. Of a table that others made, the
-    children are taken, and the seeds that all of them have; what judges is its ground truth, and where it has no
-    seconds, epochs are spent.
+    Of seeds, those that every child has. TableError where a run is missing: Syne Tune would fill it with the epoch
+    before. Of a table that others made, the children are taken, and the seeds that all of them have; what judges is its
+    ground truth, and where it has no seconds, epochs are spent.
     """
     if table.foreign:
         _export_foreign(table, stream)
@@ -69,9 +70,9 @@ def export_arrays(table: Table, stream: IO[bytes]) -> None:
             f"{table.name} lacks {len(absent)} runs, the first {child} seed {seed} ({status}), and a blackbox has no "
             "holes; export csv, or build what is missing"
         )
-    parts = table.epochs / table.epochs[-1]
-    seconds = full_seconds(table)[:, None, None] * parts * np.ones((1, len(table.seeds), 1))
-    errors = [1 - table.curves(name) for name in ("valid_accuracy", "test_accuracy")]
+    parts, seeds = table.epochs / table.epochs[-1], common(table)
+    seconds = full_seconds(table)[:, None, None] * parts * np.ones((1, len(seeds), 1))
+    errors = [1 - table.curves(name)[:, seeds] for name in ("valid_accuracy", "test_accuracy")]
     objectives = np.stack([errors[0], seconds, errors[1]], axis=-1)
     _save(table, stream, list(table.space), ["valid_error", "seconds", "test_error"], objectives)
 

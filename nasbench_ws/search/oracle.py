@@ -26,7 +26,7 @@ from nasbench_ws.errors import SearcherError, TableError, UsageError, near_misse
 from nasbench_ws.search.costs import BACKWARD, Unit, costs, train_images
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.cell import ArchitectureLike, Space
-from nasbench_ws.tables.columns import MISSING
+from nasbench_ws.tables.columns import NO_RUN
 from nasbench_ws.tables.table import Table
 
 Array = NDArray[np.float64]
@@ -130,10 +130,10 @@ class Oracle:
         columns = {name: table.curves(name) for name in get_args(Signal)}
         signal = columns[rules.signal] * (1.0 if rules.signal.endswith("accuracy") else -1.0)
         shown = {"signal": signal, **columns}
-        exists = table.status != MISSING
+        exists: NDArray[np.bool_] = ~np.isin(table.status, NO_RUN)
         if rules.noise == "mean":
             shown = {name: _mean(values, 1)[:, None] for name, values in shown.items()}
-            exists = exists.any(axis=1, keepdims=True)
+            exists = np.asarray(exists.any(axis=1, keepdims=True))
         test = table.by_seed("truth")
         if not np.isfinite(test).any():
             what = table.truth_name.replace("_", " ")

@@ -38,9 +38,10 @@ T = TypeVar("T")
 FORMAT = "nasbench-ws table"
 SCHEMA_VERSIONS = (1, 2)
 REMEDY = "make it again with `nasbench-ws merge` from its runs, or fetch it again"
-STATUSES = ("ok", "diverged", "failed", "missing", "published")  # a status is stored as its place here
-OK, DIVERGED, FAILED, MISSING, PUBLISHED = range(5)
+STATUSES = ("ok", "diverged", "failed", "missing", "published", "unplanned")  # a status is stored as its place here
+OK, DIVERGED, FAILED, MISSING, PUBLISHED, UNPLANNED = range(6)
 GOOD = (OK, PUBLISHED)  # with a last test accuracy; "published" is all that others have told, a mean of their seeds
+NO_RUN = (MISSING, UNPLANNED)  # "unplanned": a seed that other children have, and nobody wanted of this one
 DIGEST_RULE = (
     "SHA-256 of: the canonical JSON (sorted keys, no blanks, ASCII) of the root attributes but digest and "
     "digest_rule; then, for each dataset in the order of their names, '<name> <shape> <dtype>\\n' in ASCII, such "

@@ -12,12 +12,13 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.columns import STATUSES
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from nasbench_ws.tables.table import Table
@@ -79,13 +80,23 @@ class Entry:
 
     @property
     def status(self) -> tuple[str, ...]:
-        """How the run of each seed ended: ok, diverged, failed or missing."""
-        return tuple(STATUSES[code] for code in self._table.status[self.index])
+        """How the run of each of `seeds` ended: ok, diverged, failed or missing."""
+        return tuple(STATUSES[code] for code in self._own(self._table.status))
 
     def curve(self, name: str) -> NDArray[np.float64]:
         """A column by seed and epoch, (seeds, epochs)."""
-        curve: NDArray[np.float64] = self._table.curves(name)[self.index]
-        return curve
+        return self._own(self._table.curves(name))
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of this child: of the table's, without those that nobody wanted of it."""
+        seeds: list[int] = self._own(np.broadcast_to(self._table.seeds, self._table.status.shape)).tolist()
+        return seeds
+
+    def _own(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Of (children, seeds, ...) this child's, by its own seeds."""
+        own: NDArray[Any] = values[self.index, self._table.planned[self.index]]
+        return own
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: NaN is None. `seeds` and `status` go with the values, in order; both accuracies are of `epoch`.
@@ -97,7 +108,7 @@ class Entry:
             **data,
             "valid_accuracy": self.valid_accuracy.to_dict(),
             "test_accuracy": self.test_accuracy.to_dict(),
-            "seeds": self._table.seeds.tolist(),
+            "seeds": self.seeds,
             "epoch": float(self._table.epochs[-1]),
             "status": list(self.status),
             **({"sees_image": False} if self.sees_image is False else {}),

@@ -26,7 +26,7 @@ from nasbench_ws.space.code import other_code
 from nasbench_ws.space.macro import Macro, macro_to_dict
 from nasbench_ws.space.registry import get_space
 from nasbench_ws.tables.checks import blank_columns, root_attributes
-from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, MISSING, PUBLISHED, STATUSES, Content
+from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, NO_RUN, PUBLISHED, STATUSES, UNPLANNED, Content
 from nasbench_ws.tables.file import write_table
 from nasbench_ws.tables.isomorphs import copied, with_isomorphs
 from nasbench_ws.tables.run import RunRecord, read_runs
@@ -42,26 +42,34 @@ _Found = dict[tuple[str, int], tuple[RunRecord, str]]  # by hash and seed: the r
 
 
 def merge(
-    sources: Iterable[Source], output: str | os.PathLike[str], *, licence: str = LICENCE, citation: str = CITATION
-) -> Table:
+    sources: Iterable[Source], output: str | os.PathLike[str], *, licence: str = LICENCE, citation: str = CITATION,
+    uneven: bool = False,
+) -> Table:  # fmt: skip
     """Write the table of every run in the sources, and return it. TableError where two of them disagree.
 
     Args:
-        sources: folders of runs, paths or names of tables, or tables. What none of them has is missing in the table.
+        sources: folders of runs, paths or names of tables, or tables. What none of them has is missing in the table,
+            but for what one of the tables has as unplanned.
         output: the file to write.
         licence: of the table, kept in it.
         citation: how to cite it, kept in it.
+        uneven: children have different numbers of seeds on purpose: of one that has a run, what no source has was not
+            wanted, and is unplanned.
     """
-    content = gather(sources, licence=licence, citation=citation)
+    content = gather(sources, licence=licence, citation=citation, uneven=uneven)
     write_table(Path(output), content)
     return Table(content, Path(output).name)
 
 
-def gather(sources: Iterable[Source], *, licence: str = LICENCE, citation: str = CITATION) -> Content:
+def gather(
+    sources: Iterable[Source], *, licence: str = LICENCE, citation: str = CITATION, uneven: bool = False
+) -> Content:
     """The content of the table that `merge` writes."""
     found: _Found = {}
     first: tuple[RunRecord, str] | None = None
-    for source in sources:
+    unwanted: set[tuple[str, int]] = set()
+    for source in map(_opened, sources):
+        unwanted |= _unplanned(source) if isinstance(source, Table) else set()
         for record in runs_of(source):
             first = first or (record, str(source))
             _check_alike(*first, record, str(source))
@@ -80,14 +88,27 @@ def gather(sources: Iterable[Source], *, licence: str = LICENCE, citation: str =
                 f"{record.spec} seed {record.seed} is recorded at epochs {record.epochs}, and others at "
                 f"{curved[0].epochs}; delete that run and build again"
             )
-    return _content(records, _space(first[0], records), _macro(*first), curved[0].epochs, licence, citation)
+    space = _space(first[0], records)
+    if uneven:
+        unwanted = {(one.hash, seed) for one in records for seed in {other.seed for other in records}}
+    unwanted -= found.keys()
+    return _content(records, unwanted, space, _macro(*first), curved[0].epochs, licence, citation)
+
+
+def _opened(source: Source) -> Source:
+    """A text that names a folder and a shipped table means the folder."""
+    return source if isinstance(source, Table) or Path(source).is_dir() else load(source)
+
+
+def _unplanned(table: Table) -> set[tuple[str, int]]:
+    hashes, seeds = table.column("hash").tolist(), table.seeds.tolist()
+    return {(hashes[i], seeds[j]) for i, j in np.argwhere(~table.planned).tolist()}
 
 
 def runs_of(source: Source) -> Iterator[RunRecord]:
-    """Every run of a folder or table. A text that names a folder and a shipped table means the folder."""
-    if not isinstance(source, Table) and Path(source).is_dir():
-        return (record for _, record in read_runs(Path(source)))
-    return iter(extract_runs(source if isinstance(source, Table) else load(source)))
+    """Every run of a folder or table."""
+    source = _opened(source)
+    return iter(extract_runs(source)) if isinstance(source, Table) else (run for _, run in read_runs(Path(source)))
 
 
 def extract_runs(table: Table) -> list[RunRecord]:
@@ -101,7 +122,7 @@ def extract_runs(table: Table) -> list[RunRecord]:
         if copies[i]:
             continue
         for j, code in enumerate(columns["status"][i].tolist()):
-            if code in (MISSING, PUBLISHED):  # nobody's run
+            if code in (*NO_RUN, PUBLISHED):  # nobody's run
                 continue
             failed = code == FAILED
             status: Any = STATUSES[code]
@@ -200,11 +221,15 @@ def _compared(known: RunRecord, record: RunRecord) -> Iterator[tuple[str, Any, A
 
 
 def _content(
-    records: list[RunRecord], space: Space, macro: Macro, epochs: tuple[float, ...], licence: str, citation: str
-) -> Content:
+    records: list[RunRecord], unwanted: set[tuple[str, int]], space: Space, macro: Macro, epochs: tuple[float, ...],
+    licence: str, citation: str,
+) -> Content:  # fmt: skip
     recipe = Recipe.from_dict(records[0].recipe)
     seeds = sorted({record.seed for record in records})
     columns = blank_columns(space, macro, seeds, epochs)
+    for key, seed in unwanted:
+        if seed in seeds:
+            columns["status"][space.architecture(key).index, seeds.index(seed)] = UNPLANNED
     made_in = [json.dumps(_environment(record), sort_keys=True) for record in records]
     environments = sorted(set(made_in))
     for record, environment in zip(records, made_in, strict=True):

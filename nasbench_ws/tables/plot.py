@@ -49,7 +49,7 @@ class TablePlot:
         table = self.table
         if len(table.epochs) < 2 or (column in CURVES and not table.has(column)):
             raise UsageError(f"{table.name} has no curves of {column}; draw those of a table that has more epochs")
-        mean = table.curves(column).mean(axis=1)  # (children, seeds, E) -> (children, E)
+        mean = table.mean_curves(column)
         scale = 100 if column.endswith("_accuracy") else 1
         axes = axes_or_new(ax)
         if children is None:

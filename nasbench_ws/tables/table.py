@@ -5,10 +5,11 @@
     table.column("test_accuracy")                   # (children,), mean over seeds at the last epoch
     table.truth, table.best("valid_accuracy", 3)
 
-The split is part of every name: there is no default split. A mean is over every seed of the table: NaN where a
-run is missing or diverged, unless `skip_missing` says to leave it out. In a table that others made, where nothing can
-be added, means are over the runs that there are, and what it does not know is NaN (docs/tables.md). Every array is
-read-only. Not here: files (tables/file.py), runs into tables (tables/merge.py), what scores reach (metrics/).
+The split is part of every name: there is no default split. A mean is over every seed of the child
+(tables/over_seeds.py): NaN where a run is missing or diverged, unless `skip_missing` says to leave it out. In a table
+that others made, where nothing can be added, means are over the runs that there are, and what it does not know is NaN
+(docs/tables.md). Every array is read-only. Not here: files (tables/file.py), runs into tables (tables/merge.py), what
+scores reach (metrics/).
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ import numpy as np
 
 from nasbench_ws.errors import TableError, UsageError, near_misses
 from nasbench_ws.space.cell import Architecture, ArchitectureLike
-from nasbench_ws.tables.columns import BY_CHILD, CURVES, GOOD, MISSING, NAMES, STATUSES, Content, refuse_column
+from nasbench_ws.tables.columns import BY_CHILD, CURVES, MISSING, NAMES, UNPLANNED, Content, refuse_column
 from nasbench_ws.tables.entry import Entry, Statistic
 from nasbench_ws.tables.file import read_table, verify, write_table
+from nasbench_ws.tables.over_seeds import absent, deviations, means, seeds_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +94,12 @@ class Table:
         return self.whole(self.content.columns["status"], MISSING)
 
     @cached_property
+    def planned(self) -> NDArray[np.bool_]:
+        """(children, seeds) false where a seed is of other children, and nobody wanted it of this one."""
+        planned: NDArray[np.bool_] = self.status != UNPLANNED
+        return planned
+
+    @cached_property
     def firsts(self) -> NDArray[np.bool_]:
         """(children,) false where a child is the network of an earlier one and was not trained beside it."""
         rows = np.arange(len(self))
@@ -137,11 +145,11 @@ class Table:
         return arch in self.space
 
     def __repr__(self) -> str:
-        children, seeds, epochs = self.content.shape
-        absent = len(self.absent())
-        without = f", without {absent} of {children * seeds} runs" if absent else ""
+        children, _, epochs = self.content.shape
+        lacking = len(self.absent())
+        without = f", without {lacking} of {int(self.planned.sum())} runs" if lacking else ""
         of = "" if self.part is None else f" of {len(self.space)}"
-        size = f"{children}{of} children x {seeds} seeds x {epochs} epochs"
+        size = f"{children}{of} children x {seeds_each(self)} seeds x {epochs} epochs"
         return f"Table({self.name!r}: {size}, {self.space.name}{without})"
 
     def curves(self, name: str) -> NDArray[np.float64]:
@@ -200,12 +208,11 @@ class Table:
             if not len(place):
                 raise UsageError(f"{self.name} has no seed {seed}; it has {', '.join(map(str, self.seeds.tolist()))}")
             return runs[:, place[0]]
-        if self.foreign if skip_missing is None else skip_missing:
-            there = ~np.isnan(runs)
-            count = there.sum(axis=1)
-            return np.where(count > 0, np.where(there, runs, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
-        means: NDArray[np.float64] = runs.mean(axis=1)
-        return means
+        return means(self, runs, self.foreign if skip_missing is None else skip_missing)
+
+    def mean_curves(self, name: str) -> NDArray[np.float64]:
+        """(children, epochs) of a column by epoch, as `column` has the mean at each."""
+        return means(self, self.curves(name), self.foreign)
 
     @property
     def truth(self) -> NDArray[np.float64]:
@@ -214,14 +221,14 @@ class Table:
         """
         truth: NDArray[np.float64] = self.column("truth")
         if np.isnan(truth).any():
-            absent = self.absent()
-            if not absent:
+            lacking = self.absent()
+            if not lacking:
                 raise TableError(
                     f"{self.name} has {self.content.shape[0]} of the {len(self.space)} children of {self.space.name}; "
                     "measure among those, as `assess` does"
                 )
-            listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in absent[:4])
-            more = f" and {len(absent) - 4} more" if len(absent) > 4 else ""
+            listed = ", ".join(f"{child} seed {seed} ({status})" for child, seed, status in lacking[:4])
+            more = f" and {len(lacking) - 4} more" if len(lacking) > 4 else ""
             raise TableError(
                 f"{self.name} gives no ground truth: it lacks {listed}{more}; build what is missing, leave these "
                 "children out (--allow-missing), or take column('test_accuracy', skip_missing=True) and say so"
@@ -229,18 +236,11 @@ class Table:
         return truth
 
     def absent(self) -> list[tuple[Architecture, int, str]]:
-        """Every run that did not end well, of the children that have a row: its child, its seed and its status.
+        """Every run that was wanted and did not end well, of the children that have a row: child, seed and status.
 
         A child of a table that others made has the runs that it has: of those, where there are any, none is absent.
         """
-        status = self.content.columns["status"]
-        lacking = ~np.isin(status, GOOD)
-        if self.foreign:
-            lacking &= ~np.isin(status, GOOD).any(axis=1, keepdims=True)
-        rows = self.content.rows
-        return [
-            (self.space[rows[i]], int(self.seeds[j]), STATUSES[status[i, j]]) for i, j in np.argwhere(lacking).tolist()
-        ]
+        return absent(self)
 
     def best(self, by: str, n: int = 1, *, clip: bool = False) -> list[Entry]:
         """The n best by an accuracy (highest) or a loss (lowest), each network once; ties in order of index.
@@ -291,23 +291,18 @@ class Table:
         return to_html(self)
 
     def statistic(self, name: str, index: int) -> Statistic:
-        """A column of one child at the last epoch, by seed."""
+        """A column of one child at the last epoch, by its own seeds."""
         if not self.has(name):
-            return Statistic(math.nan, math.nan, (math.nan,) * len(self.seeds))
+            return Statistic(math.nan, math.nan, (math.nan,) * int(self.planned[index].sum()))
         mean, std, runs = self._statistics(name)
-        return Statistic(mean.item(index), std.item(index), tuple(runs[index].tolist()))
+        return Statistic(mean.item(index), std.item(index), tuple(runs[index, self.planned[index]].tolist()))
 
     def _statistics(self, name: str) -> tuple[NDArray[np.float64], ...]:
         """(children,) mean, (children,) deviation and (children, seeds) of a column at the last epoch."""
         known = self._known_statistics.get(name)
         if known is None:
             runs, mean = self.by_seed(name), self.column(name)
-            if self.foreign:
-                count = np.isfinite(runs).sum(axis=1)
-                squares = np.where(np.isfinite(runs), (runs - mean[:, None]) ** 2, 0.0).sum(axis=1)
-                std = np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
-            else:
-                std = runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else np.full(len(self), np.nan)
+            std = deviations(self, runs, mean)
             known = self._known_statistics[name] = mean, std, runs
         return known
 

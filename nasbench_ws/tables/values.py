@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_ws.tables.columns import CURVES, DIVERGED, FAILED, METRICS, MISSING, OK, PUBLISHED, STATUSES, Content
+from nasbench_ws.tables.columns import CURVES, DIVERGED, FAILED, METRICS, NO_RUN, OK, PUBLISHED, STATUSES, Content
 
 
 def value_problems(content: Content) -> Iterator[str]:
@@ -31,7 +31,7 @@ def _axis_problems(content: Content) -> Iterator[str]:
             yield f"its {axis} are {values.tolist()}; they must rise, from 0 or more"
     if "environment" not in content.columns and not content.foreign:
         yield "it has a recipe, as one of own runs has, and no environment, which says on what machine each was made"
-    environment, missing = content.columns.get("environment"), content.columns["status"] == MISSING
+    environment, missing = content.columns.get("environment"), np.isin(content.columns["status"], NO_RUN)
     if (
         environment is not None
         and ((environment < -1) | (environment >= len(content.environments)) | ((environment == -1) != missing)).any()
@@ -82,7 +82,7 @@ def _run_problems(content: Content) -> Iterator[str]:
             wrong &= name == content.truth
         if wrong.any():
             yield f"its {name} of {where(wrong)} is NaN, and the run's status is ok"
-        wrong = ~np.isnan(column) & ((status == FAILED) | (status == MISSING))[..., None]
+        wrong = ~np.isnan(column) & np.isin(status, (FAILED, *NO_RUN))[..., None]
         if wrong.any():
             ended = STATUSES[status[wrong.any(2)][0]]
             yield f"its {name} of {where(wrong)} is a number, and the run's status is {ended}"

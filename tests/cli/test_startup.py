@@ -17,7 +17,6 @@ import pytest
 
 from nasbench_ws import data
 from nasbench_ws.cli import WHERE, choices
-from nasbench_ws.results.result import Result
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
 
@@ -151,10 +150,6 @@ DRAWN = pytest.param([["report", "--table", "fashion14"]], marks=pytest.mark.slo
 def test_verdicts_without_torch(commands, tmp_path):
     table = load("fashion14")
     (tmp_path / "scores.csv").write_text("".join(f"{entry.name},{entry.params}\n" for entry in table))
-    one = Result.load(RESULT).data
-    (tmp_path / "reproduction-standard").mkdir()  # a window, which claim 1 asks for, and which need not ship
-    window = Result.from_dict({**one, "plan": {**one["plan"], "end_lr": 0.04}})
-    window.save(tmp_path / "reproduction-standard" / "window.json")
     for ran in without("torch", "torchvision", commands=commands, cwd=tmp_path):
         assert (ran.code, ran.stderr, ran.asked) == (0, "", []), ran
         assert ran.stdout, ran

@@ -49,7 +49,7 @@ def test_rows_that_rank_by_gates_stand_beside_it_by_what_both_have() -> None:
     ours, theirs = (one.under(mode)["kendall_tau"].mean for one in (darts, full))
     words = " ".join((beside_full(darts) or "").split())
     assert words.startswith(
-        f"full (5 instances that ship, batch norm {mode}, where this has {ours:.2f}): {theirs:.2f}; difference "
+        f"full (50 instances that ship, batch norm {mode}, where this has {ours:.2f}): {theirs:.2f}; difference "
         f"{ours - theirs:+.3f} ["
     )
     none = Result.load(longer_results() / "none-39200.json")

@@ -57,8 +57,12 @@ def test_missing_seeds_are_left_out_and_never_filled_in():
     _, accuracy = world(1, 3, rng())
     accuracy[5, 1] = nan
     ceiling = noise_ceiling(accuracy, rng=rng())
-    there = np.delete(accuracy, 5, axis=0)
-    pairs = [(accuracy[:, 0], accuracy[:, 2]), (there[:, 0], there[:, 1]), (there[:, 1], there[:, 2])]
+    assert ceiling.single_seeds.n == 1  # the seeds that all have
+    assert ceiling.single_seeds.mean == pytest.approx(stats.kendalltau(accuracy[:, 0], accuracy[:, 2]).statistic)
+    accuracy[6, 0] = nan  # now none but the third has all: children that lack a side of a comparison are left out
+    ceiling = noise_ceiling(accuracy, rng=rng())
+    there = [np.delete(accuracy, lacking, axis=0) for lacking in ([5, 6], 6, 5)]
+    pairs = [(one[:, a], one[:, b]) for one, (a, b) in zip(there, [(0, 1), (0, 2), (1, 2)], strict=True)]
     assert ceiling.single_seeds.mean == pytest.approx(np.mean([stats.kendalltau(*pair).statistic for pair in pairs]))
     assert ceiling.perfect.n == 200
 

@@ -82,7 +82,7 @@ def test_one_instance_is_compared_by_what_is_usual_and_else_not() -> None:
         _table(),
     )  # fmt: skip
     gap = compare([one, full]).pairs[0].difference
-    assert sorted(gap.n) == [1, 5]
+    assert sorted(gap.n) == [1, 50]
     assert gap.interval[0] < gap.mean < gap.interval[1]
     wide = compare([Result.from_dict(data), full]).pairs[0].difference
     assert gap.detectable > wide.detectable > 0

@@ -143,8 +143,8 @@ def test_ways_of_training_have_a_variance_of_their_own(table: Table) -> None:
         scores, kept = outcome.scores[mode], result.under(mode)["kendall_tau"].interval
         assert measured(scores, table, mode, own_way=own_way)["kendall_tau"].interval == kept
         other = measured(scores, table, mode, own_way=not own_way)["kendall_tau"].interval
-        if file == "enas":  # which varies most: by the variance of other super-nets it was half as wide
-            assert other[1] - other[0] < 0.6 * (kept[1] - kept[0])
+        if file == "enas":  # which varies most: by the variance of other super-nets its interval is narrower
+            assert other[1] - other[0] < 0.7 * (kept[1] - kept[0])
 
 
 def test_what_is_usual_is_of_super_nets_on_that_problem_only(table: Table, tiny: Any) -> None:
@@ -159,11 +159,11 @@ def test_the_shipped_full_stands_where_its_scores_put_it(table: Table) -> None:
     found = standing(scores, table, result.outcome.batch_norm)
     assert found.ensemble == pytest.approx(stats.kendalltau(scores.mean(axis=0), truth).statistic)
     assert found.children_accuracy == pytest.approx(scores.mean())
-    assert (found.decidable, found.undecided) == (1542, 107)
-    assert found.params_ties_random == pytest.approx(0.75, abs=5e-4)
+    assert (found.decidable, found.undecided) == (1630, 123)
+    assert found.params_ties_random == pytest.approx(0.758, abs=5e-4)
     reach = found.reach
-    assert [round(one.bound, 2) for one in reach.values()] == [0.90, 0.75]
-    assert [round(one.standalone, 2) for one in reach.values()] == [0.68, 0.37]
+    assert [round(one.bound, 2) for one in reach.values()] == [0.92, 0.80]
+    assert [round(one.standalone, 2) for one in reach.values()] == [0.69, 0.37]
     mean = metrics.kendall_taus(scores, truth).mean() - metrics.kendall_tau(params, truth)
     assert found.minus_params.mean == pytest.approx(mean)
     assert found.minus_params.verdict == "distinguishable"

@@ -53,7 +53,7 @@ def test_the_command_takes_what_ships() -> None:
     done = CliRunner().invoke(group, ["why", "full", "--json"], catch_exceptions=False)
     found = json.loads(done.output)
     assert found["strategy"] == "full"
-    assert found["instances"] == 5
+    assert found["instances"] == 50
     text = CliRunner().invoke(group, ["why", "full"], catch_exceptions=False).output
     assert f"{found['over_rated'][0]['places']:+7.1f}" in text
     assert max(map(len, text.splitlines())) <= 110

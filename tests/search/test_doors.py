@@ -96,7 +96,7 @@ def test_a_world_serves_any_optimiser(table):
 
 def test_csv_holds_the_table(table):
     rows = list(csv.DictReader(io.StringIO(export_csv(table))))
-    assert len(rows) == 64 * 10 * 10
+    assert len(rows) == (37 * 10 + 27 * 27) * 10
     row = next(r for r in rows if (r["name"], r["seed"], r["epoch"]) == ("434", "3", "10.0"))
     assert float(row["test_accuracy"]) == table.by_seed("test_accuracy")[59, 3]
     assert table.space.from_dict({key: row[key] for key in ("O01", "O02", "O12")}).name == "434"
@@ -108,7 +108,7 @@ def test_arrays_are_a_blackbox(table, tiny):
     export_arrays(table, stream)
     arrays = np.load(io.BytesIO(stream.getvalue()), allow_pickle=False)
     assert arrays["objectives"].shape == (64, 10, 10, 3)
-    np.testing.assert_array_equal(arrays["objectives"][59, :, -1, 0], 1 - table.by_seed("valid_accuracy")[59])
+    np.testing.assert_array_equal(arrays["objectives"][59, :, -1, 0], 1 - table.by_seed("valid_accuracy")[59, :10])
     chosen = dict(zip(arrays["parameters"].tolist(), arrays["configurations"][59].tolist(), strict=True))
     assert table.space.from_dict(chosen).name == "434"
     assert (np.diff(arrays["objectives"][..., 1], axis=2) > 0).all()

@@ -22,11 +22,14 @@ def table():
 
 def test_an_observation_is_one_run_and_the_next_another(table):
     world = World(table, seed=3)
-    shown = [world("434").valid_accuracy for _ in range(20)]
-    runs = table.by_seed("valid_accuracy")[table.space.architecture("434").index]
-    assert sorted(shown[:10]) == sorted(runs.tolist())
-    assert shown[10:] == shown[:10]  # from the eleventh on again from the start
-    assert shown[:10] != sorted(shown[:10])
+    shown = [world("434").valid_accuracy for _ in range(54)]
+    runs = table.query("434").valid_accuracy.values
+    assert sorted(shown[:27]) == sorted(runs)
+    assert shown[27:] == shown[:27]  # from the 28th on again from the start
+    assert shown[:27] != sorted(shown[:27])
+    few = [world("111").valid_accuracy for _ in range(20)]
+    assert sorted(few[:10]) == sorted(table.query("111").valid_accuracy.values)
+    assert few[10:] == few[:10]
 
 
 def test_a_trial_that_stops_early_shows_the_curve_so_far(table):
@@ -105,9 +108,9 @@ def test_truth_is_of_seeds_that_were_not_shown(table):
     valid = table.by_seed("valid_accuracy")[child].tolist()
     assert world.truth(child) == pytest.approx(tests.mean())
     shown = []
-    for count in range(1, 12):
+    for count in range(1, 29):
         shown.append(valid.index(world(child).valid_accuracy))
-        rest = [seed for seed in range(10) if seed not in shown] or range(10)
+        rest = [seed for seed in range(27) if seed not in shown] or range(27)
         assert world.truth(child) == pytest.approx(tests[list(rest)].mean()), count
     assert World(table, seed=1, truth="all").truth(child) == pytest.approx(tests.mean())
 

@@ -67,7 +67,7 @@ FORGED: dict[str, tuple[Any, str]] = {
     "test_accuracy": (-np.inf, "its test_accuracy of 112 with seed 1 at epoch 1 is -inf; it must be in [0, 1], or NaN"),
     "valid_accuracy": (np.nan, "its valid_accuracy of 112 with seed 1 at epoch 1 is NaN, and the run's status is ok"),
     "seconds": (-1.0, "its seconds of 112 with seed 1 at epoch 1 is -1.0; it must be finite and at least 0, or NaN"),
-    "status": (9, "its status of 112 with seed 1 is 9; it must be 0 to 4"),
+    "status": (9, "its status of 112 with seed 1 is 9; it must be 0 to 5"),
     "environment": (7, "its environment must be -1 where a run is missing, else below 1"),
     "macs": (-5, "its macs of 112 is -5, and must be 0 or more"),
     "epochs": (np.inf, "its epochs are [0.5, inf]; they must rise, from 0 or more"),

@@ -118,7 +118,7 @@ def test_plain_h5py_reads_it_and_learns_what_it_means(path: Path) -> None:
         assert file["test_accuracy"].shape == (64, 3, 3)
         assert file["test_accuracy"].attrs["units"] == b"fraction"
         assert list(file["test_accuracy"].attrs["axes"]) == [b"architecture", b"seed", b"epoch"]
-        assert list(file["status"].attrs["codes"]) == [b"ok", b"diverged", b"failed", b"missing", b"published"]
+        assert [code.decode() for code in file["status"].attrs["codes"]] == list(STATUSES)
         assert all(dataset.attrs["units"] and dataset.attrs["meaning"] for dataset in file.values())
         assert file.attrs["schema_version"] == 1
         assert Recipe.from_dict(json.loads(file.attrs["recipe"])) == Recipe()
@@ -472,7 +472,7 @@ WRONG: list[tuple[Any, str]] = [
         put("valid_loss", (1, 2, 1), NAN),
         "its valid_loss of 112 with seed 4 at epoch 1 is NaN, and the run's status is ok",
     ),
-    (put("status", (1, 2), 7), "its status of 112 with seed 4 is 7; it must be 0 to 4"),
+    (put("status", (1, 2), 7), "its status of 112 with seed 4 is 7; it must be 0 to 5"),
     (shorter_std, "its run of 113 with seed 1 diverged; from some epoch on, and at the last, all must be NaN"),
     (put("params", 7, 1), "its params of 124 is 1, and must be {params}"),
     (put("macs", 7, 1), "its macs of 124 is 1, and must be {macs}"),
@@ -894,5 +894,5 @@ def test_importing_and_loading_cost_little(path: Path) -> None:
 
 def test_statuses_and_metrics_are_where_files_expect_them() -> None:
     """Codes and names in files that exist: for ever."""
-    assert STATUSES == ("ok", "diverged", "failed", "missing", "published")
+    assert STATUSES == ("ok", "diverged", "failed", "missing", "published", "unplanned")
     assert METRICS == ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "test_accuracy")

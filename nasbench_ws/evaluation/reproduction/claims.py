@@ -15,6 +15,7 @@ import numpy as np
 from nasbench_ws.evaluation.reproduction import paper
 from nasbench_ws.evaluation.reproduction.finding import Finding, asked, decided, figure, from_zero, jackknifed
 from nasbench_ws.evaluation.reproduction.sharing import sharing, stability, taus
+from nasbench_ws.metrics.ceiling import whole_rankings
 from nasbench_ws.metrics.rank import kendall_tau, measure, stability_tau
 from nasbench_ws.metrics.top import survival
 from nasbench_ws.metrics.values import rankable
@@ -76,7 +77,8 @@ def _windows(results: Mapping[str, Result]) -> _Windows:
 
 def _stability(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     found = []
-    seeds = rankable(table.by_seed("truth").T)
+    by_seed = table.by_seed("truth")
+    seeds = rankable(by_seed[:, whole_rankings(by_seed)].T)
     alone = stability_tau(seeds).mean
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):

@@ -19,7 +19,7 @@ from nasbench_ws.evaluation.reproduction.text import NOTHING, RULE, Absent, chan
 from nasbench_ws.markup import escaped, number, paragraph
 from nasbench_ws.report.page import Section, facts, page
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, seeds_each
 
 COLUMNS = (
     Column("claim", "of the paper, by its number"),
@@ -58,7 +58,7 @@ def claims_page(
         f"<p>{claim}. {escaped(sentence)}: <b>{escaped(overall_text(found, claim, absent))}</b></p>"
         for claim, sentence in claims.items()
     )
-    about = f"The claims of arXiv:2001.01431 on {table.name} ({len(table.seeds)} seeds). {scale.note}"
+    about = f"The claims of arXiv:2001.01431 on {table.name} ({seeds_each(table)} seeds). {scale.note}"
     if absent:
         about += f" {not_run(absent)}"
     changes = "".join(

@@ -12,7 +12,7 @@ from nasbench_ws.evaluation.reproduction.claims import CLAIMS
 from nasbench_ws.evaluation.reproduction.finding import Finding, overall
 from nasbench_ws.evaluation.reproduction.smaller import Smaller
 from nasbench_ws.markup import number
-from nasbench_ws.results.truth import GroundTruth
+from nasbench_ws.results.truth import GroundTruth, seeds_each
 
 Absent: TypeAlias = Mapping[str, frozenset[int]]  # experiments in words, and the claims that ask for them
 NOTHING: Absent = {}
@@ -68,7 +68,8 @@ def page(
         f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. {RULE}"
     )
     updates = scale.steps // len(table.space)
-    lines = [f"# The paper's claims on `{table.name}`, {len(table.seeds)} seeds, {updates:,} updates of each child", ""]
+    title = f"# The paper's claims on `{table.name}`, {seeds_each(table)} seeds, {updates:,} updates of each child"
+    lines = [title, ""]
     for text in (how, *([not_run(absent)] if absent else [])):
         lines += [*textwrap.wrap(text, 120, break_on_hyphens=False), ""]
     for title, own in _by_claim(found, absent):
