@@ -55,4 +55,4 @@ def test_observation(benchmark, oracle):
 @pytest.mark.benchmark(group="random search without replacement in closed form, 64 of 64 children")
 def test_closed_form(benchmark):
     in_sample = Oracle.of(load("fashion14"), Rules(truth="all"))
-    assert benchmark(regret, in_sample, 64) == pytest.approx(0.00198, abs=1e-5)
+    assert benchmark(regret, in_sample, 64) == pytest.approx(0.00209, abs=1e-5)
