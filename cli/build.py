@@ -162,8 +162,8 @@ def train(
         arch = first
     entry = opened.query(arch)
     if seed not in entry.seeds:
-        whose = f" of {arch.name}" if seed in opened.seeds else ""
-        raise TableError(f"{opened.name} has no seed {seed}{whose}; it has {', '.join(map(str, entry.seeds))}")
+        whose, own = (f" of {arch.name}", entry.seeds) if seed in opened.seeds else ("", opened.seeds.tolist())
+        raise TableError(f"{opened.name} has no seed {seed}{whose}; it has {', '.join(map(str, own))}")
     place = entry.seeds.index(seed)
     status = entry.status[place]
     if status not in ("ok", "diverged"):
@@ -234,7 +234,8 @@ def merge(
     """Make a table of finished runs: SOURCES are folders of `build`, and tables.
 
     A run that no source has is missing, and its child without ground truth;
-    with --uneven it is one that nobody wanted, where its child has others.
+    with --uneven it is one that nobody wanted, where its child has others. What
+    a table among SOURCES knows as not wanted stays so until a run of it comes.
 
     \b
     Example:

@@ -123,9 +123,12 @@ def say_written(path: str, size: int, as_json: bool, **more: Any) -> None:
 
 def summary(table: Table) -> dict[str, Any]:
     """A table in one object, as `tables --json` lists it."""
+    from nasbench_ws.tables.over_seeds import seeds_each
+
     children, seeds, epochs = table.content.shape
     return {
-        "space": table.space.name, "children": children, "seeds": seeds, "epochs": epochs,
+        "space": table.space.name, "children": children, "seeds": seeds, "seeds_each": seeds_each(table),
+        "epochs": epochs,
         "images": table.content.attributes["images"], "digest": table.digest, "truth": table.truth_name,
     }  # fmt: skip
 

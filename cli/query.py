@@ -40,7 +40,8 @@ def tables(as_csv: bool, as_json: bool) -> None:
     width = max(map(len, found)) + 2
     for name, table in found.items():
         s = summary(table)
-        click.echo(f"{name:{width}}{s['children']} children x {s['seeds']} seeds x {s['epochs']} epochs, {s['space']}")
+        size = f"{s['children']} children x {s['seeds_each']} seeds x {s['epochs']} epochs"
+        click.echo(f"{name:{width}}{size}, {s['space']}")
         others = f", truth {s['truth']}, made by others" if table.foreign else ""
         click.echo(f"{'':{width}}images {s['images']}, digest {s['digest'][:16]}{others}")
 

@@ -1,6 +1,6 @@
 """What further seeds of some children do to bounds: a part of a table's card.
 
-    more_seeds(load("fashion14"))       # lines of Markdown; [] where every child has as many
+    more_seeds(load("fashion14"))       # lines of Markdown; [] where every child has as many, or no two are common
 
 The same table is measured twice: with the seeds that every child has, and with all.
 """
@@ -21,7 +21,7 @@ from nasbench_ws.tables.table import Table
 def more_seeds(table: Table) -> list[str]:
     """A section with a table of both; of a table without missing runs."""
     counts, own = table.planned.sum(axis=1), table.firsts
-    if counts.min() == counts.max():
+    if counts.min() == counts.max() or len(common(table)) < 2:
         return []
     by_seed, control = table.by_seed("truth")[own], sizes(table)[own]
     counts = counts[own]
@@ -39,7 +39,7 @@ def more_seeds(table: Table) -> list[str]:
         ),
     ]
     return [
-        "## More seeds where children are close",
+        "## More seeds of some children",
         "",
         f"{close.sum()} children have {counts.max()} seeds, and the others {spelled(counts[~close])}. What that does: "
         "a mean's reliability is the part of the variance between means that is not noise of seeds, and a pair is told "

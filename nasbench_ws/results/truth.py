@@ -68,9 +68,10 @@ class Without:
         _ = self._whole.truth  # which refuses a table that lacks runs
         means = _means(self.by_seed("truth"))
         if np.isnan(means).any():
+            names = [child.name for child, mean in zip(children_of(self), means, strict=True) if np.isnan(mean)]
             raise UsageError(
-                f"{self.name} leaves {int(np.isnan(means).sum())} children no seed to be measured by; ask for fewer "
-                "instances, or build more seeds of these"
+                f"{self.name} has no seed to measure {', '.join(names[:3])}{', ...' * (len(names) > 3)} by; build "
+                "another for each of these"
             )
         return means
 

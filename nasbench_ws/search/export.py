@@ -71,6 +71,8 @@ def export_arrays(table: Table, stream: IO[bytes]) -> None:
             "holes; export csv, or build what is missing"
         )
     parts, seeds = table.epochs / table.epochs[-1], common(table)
+    if not len(seeds):
+        raise TableError(f"{table.name} has no seed that all its children have; a blackbox has no holes: export csv")
     seconds = full_seconds(table)[:, None, None] * parts * np.ones((1, len(seeds), 1))
     errors = [1 - table.curves(name)[:, seeds] for name in ("valid_accuracy", "test_accuracy")]
     objectives = np.stack([errors[0], seconds, errors[1]], axis=-1)

@@ -26,7 +26,7 @@ from nasbench_ws.space.code import other_code
 from nasbench_ws.space.macro import Macro, macro_to_dict
 from nasbench_ws.space.registry import get_space
 from nasbench_ws.tables.checks import blank_columns, root_attributes
-from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, NO_RUN, PUBLISHED, STATUSES, UNPLANNED, Content
+from nasbench_ws.tables.columns import CURVES, FAILED, METRICS, MISSING, NO_RUN, PUBLISHED, STATUSES, UNPLANNED, Content
 from nasbench_ws.tables.file import write_table
 from nasbench_ws.tables.isomorphs import copied, with_isomorphs
 from nasbench_ws.tables.run import RunRecord, read_runs
@@ -49,7 +49,7 @@ def merge(
 
     Args:
         sources: folders of runs, paths or names of tables, or tables. What none of them has is missing in the table,
-            but for what one of the tables has as unplanned.
+            but for what a table has as unplanned and no other as missing.
         output: the file to write.
         licence: of the table, kept in it.
         citation: how to cite it, kept in it.
@@ -68,8 +68,11 @@ def gather(
     found: _Found = {}
     first: tuple[RunRecord, str] | None = None
     unwanted: set[tuple[str, int]] = set()
+    lacking: set[tuple[str, int]] = set()
     for source in map(_opened, sources):
-        unwanted |= _unplanned(source) if isinstance(source, Table) else set()
+        if isinstance(source, Table):
+            unwanted |= _places(source, UNPLANNED)
+            lacking |= _places(source, MISSING)  # wanted by one, it is not unwanted for the other
         for record in runs_of(source):
             first = first or (record, str(source))
             _check_alike(*first, record, str(source))
@@ -91,6 +94,8 @@ def gather(
     space = _space(first[0], records)
     if uneven:
         unwanted = {(one.hash, seed) for one in records for seed in {other.seed for other in records}}
+    else:
+        unwanted -= lacking
     unwanted -= found.keys()
     return _content(records, unwanted, space, _macro(*first), curved[0].epochs, licence, citation)
 
@@ -100,9 +105,12 @@ def _opened(source: Source) -> Source:
     return source if isinstance(source, Table) or Path(source).is_dir() else load(source)
 
 
-def _unplanned(table: Table) -> set[tuple[str, int]]:
-    hashes, seeds = table.column("hash").tolist(), table.seeds.tolist()
-    return {(hashes[i], seeds[j]) for i, j in np.argwhere(~table.planned).tolist()}
+def _places(table: Table, status: int) -> set[tuple[str, int]]:
+    """Hash and seed of the runs that ended so; of rows that repeat another's none, which follow from that one."""
+    hashes, seeds, own = table.column("hash").tolist(), table.seeds.tolist(), ~copied(table.content)
+    ended = (table.content.columns["status"] == status) & own[:, None]
+    rows = table.content.rows
+    return {(hashes[rows[i]], seeds[j]) for i, j in np.argwhere(ended).tolist()}
 
 
 def runs_of(source: Source) -> Iterator[RunRecord]:

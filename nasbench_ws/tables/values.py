@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench_ws.tables.columns import CURVES, DIVERGED, FAILED, METRICS, NO_RUN, OK, PUBLISHED, STATUSES, Content
+from nasbench_ws.tables.columns import (
+    CURVES,
+    DIVERGED,
+    FAILED,
+    METRICS,
+    NO_RUN,
+    OK,
+    PUBLISHED,
+    STATUSES,
+    UNPLANNED,
+    Content,
+)
 
 
 def value_problems(content: Content) -> Iterator[str]:
@@ -71,6 +82,9 @@ def _run_problems(content: Content) -> Iterator[str]:
     wrong = (status < 0) | (status >= len(STATUSES))
     if wrong.any():
         yield f"its status of {where(wrong)} is {status[wrong][0]}; it must be 0 to {len(STATUSES) - 1}"
+    nothing = np.flatnonzero((status == UNPLANNED).all(axis=1))
+    if len(nothing):
+        yield f"nobody wanted a run of {children[rows[nothing[0]]].name}, which has a row; it needs one that was wanted"
     for name, column in curves.items():  # (A, S, E)
         wrong = np.isinf(column) | (column < 0) | ((column > 1) if name.endswith("_accuracy") else False)
         if wrong.any():

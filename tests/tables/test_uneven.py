@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import h5py
@@ -17,12 +18,13 @@ from nasbench_ws.errors import TableError, UsageError
 from nasbench_ws.evaluation.evaluate import evaluate
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.metrics.ceiling import noise_ceiling
+from nasbench_ws.report.more_seeds import more_seeds
 from nasbench_ws.results.truth import Among, Without, seeds_each
 from nasbench_ws.search.costs import modelled_seconds
 from nasbench_ws.search.export import export_arrays, export_csv
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.checks import problems
-from nasbench_ws.tables.columns import Content
+from nasbench_ws.tables.columns import CURVES, STATUSES, Content
 from nasbench_ws.tables.file import verify
 from nasbench_ws.tables.merge import extract_runs, merge
 from nasbench_ws.tables.over_seeds import alike, common
@@ -148,7 +150,7 @@ def test_the_command_line(table: Table, tmp_path: Path) -> None:
     refused = CliRunner().invoke(group, ["train", "111", "--seed", "3", "--table", path])
     assert str(refused.exception) == "t.h5 has no seed 3 of 111; it has 0, 1"
     refused = CliRunner().invoke(group, ["train", "111", "--seed", "9", "--table", path])
-    assert str(refused.exception) == "t.h5 has no seed 9; it has 0, 1"
+    assert str(refused.exception) == "t.h5 has no seed 9; it has 0, 1, 2, 3, 4"
 
 
 def test_the_table_that_ships_has_more_seeds_where_children_are_close() -> None:
@@ -185,7 +187,40 @@ def test_a_child_whose_seeds_were_all_looked_at_is_not_measured(tmp_path: Path) 
     with pytest.raises(UsageError) as caught:
         _ = Without(table, [0]).truth
     assert str(caught.value) == (
-        "t.h5 without seed 0 leaves 4 children no seed to be measured by; ask for fewer instances, or build more seeds "
-        "of these"
+        "t.h5 without seed 0 has no seed to measure 441, 442, 443, ... by; build another for each of these"
     )
     assert "alone" not in str(leaderboard((), table))
+
+
+def test_copies_of_a_network_keep_their_runs_when_uneven_tables_are_merged(tmp_path: Path) -> None:
+    """Of a space where children are the same network, those have the runs of the first, wanted or not."""
+    whole = load("fashion14-topology")
+    runs = extract_runs(whole)
+    most = whole.space[int(np.bincount(whole.column("isomorph")).argmax())].hash
+    some = [one for one in runs if one.seed == 0 or one.hash == most]
+    table = merge([folder_of(tmp_path / "some", *some)], tmp_path / "t.h5", uneven=True)
+    assert (table.absent(), seeds_each(table)) == ([], "1 to 7")
+    assert merge([table], tmp_path / "again.h5").digest == table.digest
+    assert merge([whole, table], tmp_path / "both.h5").digest == whole.digest
+
+
+def test_what_one_table_misses_another_does_not_make_unwanted(table: Table, tmp_path: Path) -> None:
+    fewer = merge([folder_of(tmp_path / "r", *FIRST, *MORE[:-1], run(7, 4))], tmp_path / "fewer.h5")  # all wanted
+    assert len(fewer.absent()) == 3 * 62 - 1 + 1
+    assert len(merge([table, fewer], tmp_path / "both.h5").absent()) == 3 * 62 - 1
+    assert merge([table, fewer], tmp_path / "uneven.h5", uneven=True).absent() == []
+
+
+def test_what_no_two_seeds_of_every_child_allow_is_left_out(tmp_path: Path) -> None:
+    table = merge([folder_of(tmp_path / "r", *(run(i, i % 2) for i in range(64)))], tmp_path / "t.h5", uneven=True)
+    assert more_seeds(table) == []
+    with pytest.raises(TableError, match="has no seed that all its children have; a blackbox has no holes"):
+        export_arrays(table, io.BytesIO())
+
+
+def test_a_child_of_which_nobody_wanted_a_run_is_refused(table: Table) -> None:
+    columns = {name: values.copy() for name, values in table.content.columns.items()}
+    for name in (*CURVES, "status", "environment"):
+        columns[name][4] = {"status": STATUSES.index("unplanned"), "environment": -1}.get(name, np.nan)
+    message = "nobody wanted a run of 121, which has a row; it needs one that was wanted"
+    assert problems(Content(table.content.attributes, columns)) == [message]

@@ -78,7 +78,8 @@ def _windows(results: Mapping[str, Result]) -> _Windows:
 def _stability(results: Mapping[str, Result], table: GroundTruth) -> list[Finding]:
     found = []
     by_seed = table.by_seed("truth")
-    seeds = rankable(by_seed[:, whole_rankings(by_seed)].T)
+    by_seed = by_seed[:, whole_rankings(by_seed)]
+    seeds = rankable(by_seed[np.isfinite(by_seed).all(axis=1)].T)
     alone = stability_tau(seeds).mean
     for name, result in results.items():
         if name not in ("seeds", "orders", "shuffle"):
