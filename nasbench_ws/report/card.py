@@ -24,7 +24,7 @@ from nasbench_ws.results.truth import children_of, judged
 from nasbench_ws.results.yardstick import ceilings, yardstick
 from nasbench_ws.space.cell import Architecture, Space
 from nasbench_ws.space.isomorphism import sees_image
-from nasbench_ws.tables.over_seeds import machine, seeds_each
+from nasbench_ws.tables.over_seeds import machines, seeds_each
 from nasbench_ws.tables.table import Table
 
 _BY_CLASS = (
@@ -233,8 +233,8 @@ def _how_long(table: Table, places: Sequence[int]) -> list[str]:
         return ["The table does not say how long its runs took."]
     where = table.whole(table.content.columns["environment"], -1)[places]
     by_machine: dict[str, list[int]] = {}
-    for i, one in enumerate(table.content.environments):
-        by_machine.setdefault(machine(str(one.get("device", ""))), []).append(i)
+    for i, name in enumerate(machines(table)):
+        by_machine.setdefault(name, []).append(i)
     found = []
     runs = {name: seconds[np.isin(where, made) & np.isfinite(seconds)] for name, made in by_machine.items()}
     for name, own in sorted(runs.items(), key=lambda pair: -len(pair[1])):

@@ -28,6 +28,7 @@ from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import LABELS, LOW_IS_GOOD, SAID, cost_text, directed
 from nasbench_ws.results.truth import GroundTruth, children_of, once
+from nasbench_ws.tables.over_seeds import deviation_over
 
 
 def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_figure: OnFigure = unseen) -> str:
@@ -336,8 +337,6 @@ def _names(truth: GroundTruth) -> list[str]:
 
 
 def _spread(truth: GroundTruth) -> Array:
+    """Between seeds of each child; 0 of one seed."""
     by_seed = truth.by_seed("truth")
-    count = np.isfinite(by_seed).sum(axis=1)
-    squares = np.nansum((by_seed - truth.truth[:, None]) ** 2, axis=1)
-    spread: Array = np.sqrt(squares / np.maximum(count - 1, 1))
-    return spread
+    return np.nan_to_num(deviation_over(by_seed, np.isfinite(by_seed), truth.truth))

@@ -26,7 +26,7 @@ from nasbench_ws.results.truth import GroundTruth, judged
 from nasbench_ws.results.yardstick import yardstick
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.isomorphism import sees_image
-from nasbench_ws.tables.over_seeds import alike, seeds_each
+from nasbench_ws.tables.over_seeds import alike, deviation_over, mean_over, seeds_each
 from nasbench_ws.tables.table import Entry, Table
 
 PAIRS = 60  # of two disjoint sets of seeds, drawn at random where there are more
@@ -140,12 +140,12 @@ def _seeds(
     title = "Spread between seeds"
     if by_seed.shape[1] < 2:
         return Section(title, paragraph("Left out: every child has one seed.", "note"))
-    count = np.isfinite(by_seed).sum(axis=1, keepdims=True)
-    squares = np.nansum((by_seed - np.nansum(by_seed, axis=1, keepdims=True) / count) ** 2, axis=1)
-    several = count[:, 0] > 1
+    there = np.isfinite(by_seed)
+    known = deviation_over(by_seed, there, mean_over(by_seed, there))
+    several = np.isfinite(known)
     if not several.any():
         return Section(title, paragraph("Left out: every child has one seed.", "note"))
-    spread = np.where(several, np.sqrt(squares / np.maximum(count[:, 0] - 1, 1)), 0.0)
+    spread = np.where(several, known, 0.0)
     caption = (
         f"Between seeds of a child {spread[several].mean() * 100:.2f} points on average; between the children's means "
         f"{accuracy.std(ddof=1) * 100:.2f}.{note}"
@@ -218,9 +218,10 @@ def _cost(
     )
     if np.isfinite(seconds).any():
         hours = np.nansum(seconds) / 3600
-        how, most = "as others give them" if truth.foreign else "by the clock", seconds[alike(truth)[places]]
-        where = "" if alike(truth)[truth.planned].all() else " of those of the machine that made most"
-        text += f" The runs took {hours:,.1f} hours {how}, {np.nanmedian(most):.0f} s each at the median{where}."
+        how, same = "as others give them" if truth.foreign else "by the clock", alike(truth)
+        where = "" if same[truth.planned].all() else " of those of the machine that made most"
+        median = np.nanmedian(seconds[same[places]])
+        text += f" The runs took {hours:,.1f} hours {how}, {median:.0f} s each at the median{where}."
     return Section("Cost", figure(figures.cost(names, params[some], accuracy[some], _what(truth)), text + note))
 
 

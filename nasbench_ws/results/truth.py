@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
 from nasbench_ws.space.cell import Architecture, Space
-from nasbench_ws.tables.over_seeds import spelled
+from nasbench_ws.tables.over_seeds import mean_over, spelled
 from nasbench_ws.tables.table import Table
 
 
@@ -220,7 +220,7 @@ def sizes(table: GroundTruth, name: str = "params") -> NDArray[np.float64]:
 def seeds_each(table: GroundTruth) -> str:
     """How many seeds a child has, as `10` or `10 to 27`; of a table that others made, how many at most."""
     whole = whole_of(table)
-    if not isinstance(whole, Table) or whole.foreign:
+    if not isinstance(whole, Table):
         return str(len(table.seeds))
     planned = whole.planned[:, np.isin(whole.seeds, table.seeds)]
     counts = planned.sum(axis=1)[getattr(table, "places", slice(None))]
@@ -231,5 +231,4 @@ def _means(runs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Over the seeds that a child has."""
     if not np.isnan(runs).any():
         return np.asarray(runs.mean(axis=1))
-    count = np.isfinite(runs).sum(axis=1)
-    return np.where(count > 0, np.nansum(runs, axis=1) / np.maximum(count, 1), np.nan)
+    return mean_over(runs, np.isfinite(runs))

@@ -41,7 +41,7 @@ def export_csv(table: Table) -> str:
         numbers["seconds" if table.foreign else "modelled_seconds"] = seconds.tolist()
     write(["name", *parameter_names(table.space, "plain"), *numbers, "seed", "epoch", *metrics])
     columns = np.stack([table.curves(name) for name in metrics], axis=-1)  # (n, seeds, epochs, metrics)
-    there = ~np.isin(table.status, NO_RUN) | (table.planned & (not table.foreign))
+    there = ~np.isin(table.status, NO_RUN) if table.foreign else table.planned
     for child, *of_child in zip(table.space, *numbers.values(), strict=True):
         for place, (seed, runs) in enumerate(zip(table.seeds.tolist(), columns[child.index].tolist(), strict=True)):
             if not there[child.index, place]:
@@ -71,20 +71,23 @@ def export_arrays(table: Table, stream: IO[bytes]) -> None:
             "holes; export csv, or build what is missing"
         )
     parts, seeds = table.epochs / table.epochs[-1], common(table)
-    if not len(seeds):
-        raise TableError(f"{table.name} has no seed that all its children have; a blackbox has no holes: export csv")
+    _check_common(table, seeds)
     seconds = full_seconds(table)[:, None, None] * parts * np.ones((1, len(seeds), 1))
     errors = [1 - table.curves(name)[:, seeds] for name in ("valid_accuracy", "test_accuracy")]
     objectives = np.stack([errors[0], seconds, errors[1]], axis=-1)
     _save(table, stream, list(table.space), ["valid_error", "seconds", "test_error"], objectives)
 
 
+def _check_common(table: Table, seeds: NDArray[np.intp]) -> None:
+    if not len(seeds):
+        raise TableError(f"{table.name} has no seed that all its children have; a blackbox has no holes: export csv")
+
+
 def _export_foreign(table: Table, stream: IO[bytes]) -> None:
     truth = table.curves("truth")
     whole = np.flatnonzero(np.isfinite(truth[:, :, -1]).any(axis=1))
     seeds = np.flatnonzero(np.isfinite(truth[whole, :, -1]).all(axis=0))  # those that every child has
-    if not len(seeds):
-        raise TableError(f"{table.name} has no seed that all its children have; a blackbox has no holes: export csv")
+    _check_common(table, seeds)
     judged = truth[np.ix_(whole, seeds)]
     error = 1 - judged if table.truth_name.endswith("accuracy") else judged
     spent = full_seconds(table)[whole]

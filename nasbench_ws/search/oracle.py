@@ -27,6 +27,7 @@ from nasbench_ws.search.costs import BACKWARD, Unit, costs, train_images
 from nasbench_ws.seeds import derive
 from nasbench_ws.space.cell import ArchitectureLike, Space
 from nasbench_ws.tables.columns import NO_RUN
+from nasbench_ws.tables.over_seeds import mean_over
 from nasbench_ws.tables.table import Table
 
 Array = NDArray[np.float64]
@@ -339,7 +340,4 @@ def _sizes(table: Table, name: str, otherwise: NDArray[np.int64]) -> NDArray[np.
 
 def _mean(values: Array, axis: int) -> Array:
     """Over what is not NaN; NaN where nothing is."""
-    there = np.isfinite(values)
-    count = there.sum(axis=axis)
-    mean: Array = np.where(count > 0, np.where(there, values, 0.0).sum(axis=axis) / np.maximum(count, 1), np.nan)
-    return mean
+    return mean_over(values, np.isfinite(values), axis)

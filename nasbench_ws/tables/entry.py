@@ -12,13 +12,12 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from nasbench_ws.space.cell import Architecture
 from nasbench_ws.space.isomorphism import sees_image
 from nasbench_ws.tables.columns import STATUSES
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from nasbench_ws.tables.table import Table
@@ -90,7 +89,7 @@ class Entry:
     @property
     def seeds(self) -> list[int]:
         """The seeds of this child: of the table's, without those that nobody wanted of it."""
-        seeds: list[int] = self._own(np.broadcast_to(self._table.seeds, self._table.status.shape)).tolist()
+        seeds: list[int] = self._table.seeds[self._table.planned[self.index]].tolist()
         return seeds
 
     def _own(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ one's runs (tables/isomorphs.py). Not here: how a table is stored (tables/file.p
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -93,7 +94,7 @@ def gather(
             )
     space = _space(first[0], records)
     if uneven:
-        unwanted = {(one.hash, seed) for one in records for seed in {other.seed for other in records}}
+        unwanted = set(itertools.product({one.hash for one in records}, {one.seed for one in records}))
     else:
         unwanted -= lacking
     unwanted -= found.keys()

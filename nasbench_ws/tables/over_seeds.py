@@ -25,16 +25,26 @@ def means(table: Table, runs: NDArray[np.float64], skip_missing: bool) -> NDArra
     """(children, seeds, ...) over seeds; NaN where a child has none."""
     if not skip_missing and table.planned.all():
         return np.asarray(runs.mean(axis=1))
-    there = _counted(table, runs, skip_missing)
-    count = there.sum(axis=1)
-    return np.where(count > 0, np.where(there, runs, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    return mean_over(runs, _counted(table, runs, skip_missing))
 
 
 def deviations(table: Table, runs: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """(children,) standard deviations (n - 1) of (children, seeds); NaN of one seed."""
     if not table.foreign and table.planned.all():
         return runs.std(axis=1, ddof=1) if runs.shape[1] > 1 else np.full(len(runs), np.nan)
-    there = _counted(table, runs, table.foreign)
+    return deviation_over(runs, _counted(table, runs, table.foreign), mean)
+
+
+def mean_over(runs: NDArray[np.float64], there: NDArray[np.bool_], axis: int = 1) -> NDArray[np.float64]:
+    """Along an axis, of seeds if not otherwise said, over what is there; NaN where nothing is."""
+    count = there.sum(axis=axis)
+    return np.where(count > 0, np.where(there, runs, 0.0).sum(axis=axis) / np.maximum(count, 1), np.nan)
+
+
+def deviation_over(
+    runs: NDArray[np.float64], there: NDArray[np.bool_], mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(children,) of (children, seeds), dividing by n - 1, over the seeds that are there; NaN of fewer than two."""
     count = there.sum(axis=1)
     squares = np.where(there, (runs - mean[:, None]) ** 2, 0.0).sum(axis=1)
     return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)
@@ -88,10 +98,15 @@ def alike(table: Table) -> NDArray[np.bool_]:
     made = table.content.columns.get("environment")
     if made is None or table.foreign:
         return np.ones(table.status.shape, dtype=bool)
-    machines = [machine(str(one.get("device", ""))) for one in table.content.environments]
-    most = Counter(machines[i] for i in made.ravel().tolist() if i >= 0).most_common(1)
-    mine = [i for i, name in enumerate(machines) if most and name == most[0][0]]
+    names = machines(table)
+    most = Counter(names[i] for i in made.ravel().tolist() if i >= 0).most_common(1)
+    mine = [i for i, name in enumerate(names) if most and name == most[0][0]]
     return table.whole(np.isin(made, mine), False)
+
+
+def machines(table: Table) -> list[str]:
+    """The machine of each of the table's environments."""
+    return [machine(str(one.get("device", ""))) for one in table.content.environments]
 
 
 def machine(device: str) -> str:

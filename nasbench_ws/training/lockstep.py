@@ -39,6 +39,7 @@ from nasbench_ws.training.weights import Weights
 
 SCORED_BYTES = 2**26  # of one block's results while scoring, all runs together
 EAGER_STEPS = 3  # before a step is captured: libraries choose their algorithms and take their memory in the first ones
+TRITON = importlib.util.find_spec("triton") is not None  # torch for CUDA brings it
 _DEPTH = {"stem": 0, "preprocess": 1, "edge": 2}  # order of a cell's parts
 
 
@@ -281,8 +282,8 @@ def _run_block(place: Place, x: Tensor, training: bool, macro: Macro) -> Tensor:
 
 
 def _depthwise(x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    if x.is_cuda and importlib.util.find_spec("triton") is not None:
-        from nasbench_ws.training.depthwise import depthwise  # of Triton, which torch for CUDA brings
+    if x.is_cuda and TRITON:
+        from nasbench_ws.training.depthwise import depthwise
 
         return depthwise(x, weight, dilation)
     reach = (weight.shape[-1] - 1) * dilation // 2
