@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def show(what: str, table: str, output: str | None, force: bool, as_csv: bool, a
     except ArchitectureError as error:
         raise ArchitectureError(f"{error}; nor does a result of that name ship") from None
     near = [opened.query(child) for child in entry.architecture.neighbours()]
-    near.sort(key=lambda other: -other.test_accuracy.mean)
+    near.sort(key=lambda other: (math.isnan(other.test_accuracy.mean), -other.test_accuracy.mean))
     if output is not None:
         write_atomic(Path(output), standalone(draw_child(entry.architecture)).encode())
     if as_json:
@@ -134,16 +135,18 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
         "validation accuracy by epoch",
     ]
     curve = _curve(entry)
-    low, high = min(curve), max(curve)
+    known = [value for value in curve if not math.isnan(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
     for epoch, value in zip(table.epochs, curve, strict=True):
-        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low else ""
-        lines.append(f"{epoch:8g}  {value:.4f}  {bar}".rstrip())
+        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low and value in known else ""
+        lines.append(f"{epoch:8g}  {number(value, 4):>6}  {bar}".rstrip())
     lines += ["", "one operation away, best first"]
     for other in near:
         edge = next(e for e in table.space.edges if entry.architecture.operation(e) != other.architecture.operation(e))
         gain = other.test_accuracy.mean - entry.test_accuracy.mean
         change = f"{edge[0]} -> {edge[1]}  {other.architecture.operation(edge)}"
-        lines.append(f"  {other.name:6}{other.test_accuracy.mean:.4f}  {gain:+.4f}  {change}")
+        accuracy = number(other.test_accuracy.mean, 4)
+        lines.append(f"  {other.name:6}{accuracy:>6}  {number(gain, 4, sign=True):>7}  {change}")
     return "\n".join(lines)
 
 

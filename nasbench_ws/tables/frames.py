@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def to_frame(table: Table, level: str = "architecture") -> pd.DataFrame:
-    """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch."""
+    """A pandas frame with a row for each architecture (means over seeds at the last epoch), seed, or epoch.
+
+    Runs that the table was never to have, where children have different numbers of seeds, have no rows.
+    """
     with extra("pandas", "to_frame needs pandas"):
         import pandas as pd
     if level not in ("architecture", "seed", "epoch"):
@@ -37,7 +40,8 @@ def to_frame(table: Table, level: str = "architecture") -> pd.DataFrame:
     data["status"] = np.repeat(np.array(STATUSES)[table.status.ravel()], runs)
     get = table.curves if level == "epoch" else table.by_seed
     data |= {name: get(name).ravel() for name in CURVES if table.has(name)}
-    return pd.DataFrame(data)
+    wanted = np.repeat(table.planned.ravel(), runs)
+    return pd.DataFrame(data)[wanted].reset_index(drop=True)
 
 
 def to_xarray(table: Table) -> xr.Dataset:

@@ -137,6 +137,29 @@ def test_exports_leave_out_what_nobody_wanted(table: Table, tmp_path: Path) -> N
     assert np.load(tmp_path / "t.npz")["objectives"].shape == (64, 2, 3, 3)
 
 
+def test_frames_have_a_row_of_every_run_that_was_wanted(table: Table) -> None:
+    frame, points = table.to_frame("seed"), table.to_frame("epoch")
+    assert (len(frame), len(points)) == (len(FIRST) + len(MORE), 3 * (len(FIRST) + len(MORE)))
+    assert list(frame.index) == list(range(len(frame)))
+    assert set(frame.status) == {"ok"}
+    by_hash = frame.groupby("hash").test_accuracy.mean()
+    assert by_hash[table.column("hash")].to_numpy() == pytest.approx(table.truth, abs=1e-15)
+
+
+def test_show_says_that_a_child_is_not_known(tmp_path: Path) -> None:
+    """A run of 112, a neighbour of 111, is missing; there is no curve to draw and no gain to tell."""
+    path = str(tmp_path / "t.h5")
+    there = [run(i, seed) for i in range(64) for seed in (0, 1) if (i, seed) != (1, 1)]
+    merge([folder_of(tmp_path / "runs", *there)], path)
+    lines = CliRunner().invoke(group, ["show", "111", "--table", path]).output.splitlines()
+    assert lines[-1] == "  112        -        -  1 -> 2  sep_conv_3x3"
+    lines = CliRunner().invoke(group, ["show", "112", "--table", path]).output.splitlines()
+    assert "test accuracy - +- - over 2 seeds" in lines
+    at = lines.index("validation accuracy by epoch")
+    assert [line.split()[1:] for line in lines[at + 1 : at + 4]] == [["-"]] * 3
+    assert "nan" not in "\n".join(lines)
+
+
 def test_the_command_line(table: Table, tmp_path: Path) -> None:
     one, two = folder_of(tmp_path / "first", *FIRST), folder_of(tmp_path / "more", *MORE)
     path = str(tmp_path / "t.h5")
