@@ -2,12 +2,13 @@
 
     nice -n 10 python benchmarks/coverage.py priors             # some minutes; of super-nets by a schedule
     nice -n 10 python benchmarks/coverage.py ways --replications 40         # of those by gates and samplers
+    nice -n 10 python benchmarks/coverage.py ways --steps 39200             # of what is trained for longer
 
 Simulated strategies resemble those that ship, one for each result and way of batch norm: mean scores as measured, and
 instances that deviate from them by effects of each edge's operation and by independent noise, both with the variance
 that the shipped instances show. Simulated tables have the shipped table's true means (as `ceiling.simulated_tables`
-estimates them) and normal noise of each child's own variance, ten seeds a child. Each replication draws a table and new
-instances; an interval covers where it has the strategy's expected metric in it, over tables and instances.
+estimates them) and normal noise of each child's own variance, in the seeds that it has. Each replication draws a table
+and new instances; an interval covers where it has the strategy's expected metric in it, over tables and instances.
 
 "All" is the promise: coverage over the strategies. "Least" is the single strategy covered least. Standard errors are
 binomial. Widths are means, of those intervals that are given. Type I error: two samples of one strategy, at .05.
@@ -22,14 +23,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from learn_prior import METRICS, SOURCES, samples
+from learn_prior import BUDGETS, METRICS, SOURCES, samples
 
 from nasbench_ws import load, metrics
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.ceiling import simulated_tables
 from nasbench_ws.metrics.estimates import difference, estimate
 from nasbench_ws.metrics.intervals import intervals
-from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.metrics.prior import Regime, shipped_prior
 from nasbench_ws.tables.table import Table
 
 INSTANCES = (1, 2, 3, 5, 10)
@@ -42,12 +43,13 @@ class World:
 
     true: Array  # (n,)
     seed_std: Array  # (n,), of one seed
-    seeds: int
+    trained: Array  # (n, seeds), whether there is such a run
     control: Array
 
     def table(self, rng: np.random.Generator) -> Array:
-        """(n, seeds) accuracies."""
-        return self.true[:, None] + rng.standard_normal((len(self.true), self.seeds)) * self.seed_std[:, None]
+        """(n, seeds) accuracies, NaN where nothing was trained."""
+        drawn = self.true[:, None] + rng.standard_normal(self.trained.shape) * self.seed_std[:, None]
+        return np.where(self.trained, drawn, np.nan)
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,18 @@ def world(table: Table) -> World:
     by_seed = table.by_seed("test_accuracy")
     found = simulated_tables(by_seed, np.random.default_rng(0), 1)
     assert not isinstance(found, str), found
-    return World(found[0], by_seed.std(axis=1, ddof=1), by_seed.shape[1], np.asarray(table.column("params"), float))
+    seed_std, params = np.nanstd(by_seed, axis=1, ddof=1), np.asarray(table.column("params"), float)
+    return World(found[0], seed_std, np.isfinite(by_seed), params)
 
 
-def strategies(table: Table, own_way: bool) -> Iterator[Simulated]:
-    """As the shipped results of that kind are, each way of batch norm apart."""
+def strategies(table: Table, regime: Regime) -> Iterator[Simulated]:
+    """As the shipped results of that regime are, each way of batch norm apart."""
     children = [arch.choices for arch in table.space]
     levels = [sorted({one[i] for one in children}) for i in range(len(children[0]))]
     design = np.array([[float(op == one[i]) for i, ops in enumerate(levels) for op in ops] for one in children])
     onto = design @ np.linalg.pinv(design)
     rank = round(float(np.trace(onto)))
-    for name, mode, scores in samples(own_way):
+    for name, mode, scores in samples(regime):
         deviations = (scores - scores.mean(axis=0)) * math.sqrt(len(scores) / (len(scores) - 1))
         fitted = deviations @ onto
         n, free = len(children), len(children) - rank
@@ -93,7 +96,7 @@ def strategies(table: Table, own_way: bool) -> Iterator[Simulated]:
 
 def expected(one: Simulated, there: World, rng: np.random.Generator) -> dict[str, float]:
     """Each metric's mean over tables and instances."""
-    tables = np.stack([there.table(rng).mean(axis=1) for _ in range(20)])
+    tables = np.stack([np.nanmean(there.table(rng), axis=1) for _ in range(20)])
     values = metrics.measure(one.instances(150, rng), tables, METRICS, control=there.control)
     return {metric: float(value.mean()) for metric, value in values.items()}
 
@@ -101,17 +104,18 @@ def expected(one: Simulated, there: World, rng: np.random.Generator) -> dict[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("kind", choices=sorted(SOURCES), help="of super-nets by a schedule, or in ways of their own")
+    parser.add_argument("--steps", type=int, default=BUDGETS[0], choices=BUDGETS, help="that they are trained for")
     parser.add_argument("--replications", type=int, default=10, help="of each strategy and number of instances")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    own_way = options.kind == "ways"
+    regime = Regime(options.kind == "ways", options.steps)
     rng = np.random.default_rng(options.seed)
     table, usual = load("fashion14"), shipped_prior()
     there = world(table)
     held: dict[tuple[str, int, str], list[tuple[str, bool, float]]] = defaultdict(list)  # strategy, covered, width
     wrong: dict[tuple[str, int, str], list[bool]] = defaultdict(list)
-    for one in strategies(table, own_way):
-        aim, prior = expected(one, there, rng), usual.by_metric(one.mode, own_way=own_way)
+    for one in strategies(table, regime):
+        aim, prior = expected(one, there, rng), usual.by_metric(one.mode, regime)
         for count in INSTANCES:
             for _ in range(options.replications):
                 by_seed = there.table(rng)
@@ -127,7 +131,7 @@ def main() -> None:
                             covered = interval.low <= aim[metric] <= interval.high
                             entry = (f"{one.name} {one.mode}", covered, interval.high - interval.low)
                             held[metric, count, way].append(entry)
-                truth = by_seed.mean(axis=1)
+                truth = np.nanmean(by_seed, axis=1)
                 ours = metrics.measure(scores, truth, METRICS, control=there.control)
                 theirs = metrics.measure(others, truth, METRICS, control=there.control)
                 for metric in METRICS:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nasbench_ws.evaluation.leaderboard import leaderboard
     from nasbench_ws.evaluation.score_all import score_all
     from nasbench_ws.images.loaders import load_images
+    from nasbench_ws.metrics.prior import Regime
     from nasbench_ws.rankers.plan import Plan
     from nasbench_ws.recipe import Recipe
     from nasbench_ws.results.assess import assess
@@ -51,6 +52,7 @@ _WHERE = {
     "merge": "tables.merge",
     "Plan": "rankers.plan",
     "Recipe": "recipe",
+    "Regime": "metrics.prior",
     "Result": "results.result",
     "config_space": "space.exchange",
     "DEEPER64": "space.registry",
@@ -66,9 +68,9 @@ _WHERE = {
 }
 
 __all__ = [
-    "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Result", "Space", "Table", "assess",
-    "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images", "loader",
-    "merge", "metrics", "register_space", "resolve", "score_all", "verify",
+    "DEEPER64", "Architecture", "Entry", "NasbenchError", "Plan", "Recipe", "Regime", "Result", "Space", "Table",
+    "assess", "build", "compare", "config_space", "evaluate", "get_space", "leaderboard", "load", "load_images",
+    "loader", "merge", "metrics", "register_space", "resolve", "score_all", "verify",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from itertools import chain
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.metrics.power import POWER, instances_needed
-from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.metrics.prior import DEFAULT, shipped_prior
 from nasbench_ws.recipe import Recipe
 from nasbench_ws.results.assessment import Gap
 from nasbench_ws.results.compare import gap_between, matches, shared_mode, unusual
@@ -110,7 +110,8 @@ class Need:
     against: str  # a strategy that ships, or ""
     against_instances: int
     beside: int | None  # instances beside those; None where no number is enough
-    minutes: float  # of one instance on one processor, as shipped instances of `full` took
+    minutes: float  # of one instance on one processor, as those that ship took: of that strategy, or of `full`
+    steps: int = DEFAULT.steps  # of that strategy
 
     def text(self) -> str:
         """In lines."""
@@ -118,20 +119,30 @@ class Need:
             f"A difference of {self.detect:g} in Kendall tau, batch norm {self.batch_norm}, detected with a chance of "
             f"{POWER:.0%} at .05 (two-sided),".replace("%", " %"),
             f"where instances differ by a standard deviation of {self.std:.3f}, needs",
-            f"  {_number(self.each)} instances of each of two strategies" + _took(self.each, 2, self.minutes),
+            f"  {_number(self.each)} instances of each of two strategies" + self._took(self.each, 2),
         ]
         if self.against:
             there = f"the {self.against_instances} of {self.against} that ship"
             lines.append(
                 f"  more than {there}: beside these few, no number of new ones is enough"
                 if self.beside is None
-                else f"  {self.beside} instances beside {there}{_took(self.beside, 1, self.minutes)}"
+                else f"  {self.beside} instances beside {there}{self._took(self.beside, 1)}"
             )
         return "\n".join(lines)
 
+    def _took(self, count: int | None, strategies: int) -> str:
+        if count is None or math.isnan(self.minutes):
+            return ""
+        plan = "the default plan" if self.steps == DEFAULT.steps else f"{self.steps:,} steps"
+        return f": {count * strategies * self.minutes:.0f} minutes of one processor at {plan}"
+
 
 def needed(detect: float, table: Table, strategy: str | None = None, batch_norm: str = "recalibrate:1024") -> Need:
-    """Instances and minutes that a difference needs. UsageError where nothing ships of that strategy, or at all."""
+    """Instances and minutes that a difference needs. UsageError where nothing ships of that strategy, or at all.
+
+    How much instances differ is taken from what resembles the strategy: rows that move gates or draw children differ
+    more. A name as `full-39200` asks for more steps.
+    """
     usual = shipped_prior()
     if not usual.applies(vars(table.recipe)):
         known = usual.learnt_from["problem"]
@@ -140,29 +151,29 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
             f"only, and {table.name} is of something else: evaluate a strategy with five instances, and take the "
             "standard deviation that it prints"
         )
-    prior = usual.by_metric(batch_norm)[METRIC]
-    full = next(one for _, one in shipped("full"))
-    cost = full.outcome.cost
+    found = _of(strategy or "full", batch_norm)
+    regime = DEFAULT if strategy is None else found.outcome.regime
+    prior = usual.by_metric(batch_norm, regime)[METRIC]
+    cost = found.outcome.cost
     minutes = (cost.seconds if cost.cpu_seconds is None else cost.cpu_seconds) / 60
     beside, there = None, 0
     if strategy is not None:
-        found = [(name, one) for name, one in shipped(strategy) if batch_norm in one.outcome.scores]
-        if not found:
-            raise UsageError(
-                f"nothing of {strategy!r} ships under batch norm {batch_norm}; `nasbench-ws leaderboard` lists what "
-                "does"
-            )
-        there = max(one.under(batch_norm)[METRIC].n for _, one in found)
+        there = found.under(batch_norm)[METRIC].n
         beside = instances_needed(detect, prior.std, prior_df=prior.df, other=there)
     each = instances_needed(detect, prior.std, prior_df=prior.df)
-    return Need(detect, batch_norm, prior.std, each, strategy or "", there, beside, minutes)
+    return Need(detect, batch_norm, prior.std, each, strategy or "", there, beside, minutes, regime.steps)
+
+
+def _of(strategy: str, batch_norm: str) -> Result:
+    """What ships of it with the most instances, of the usual steps if there is any. UsageError where nothing does."""
+    for longer in (False, True):
+        found = [one for _, one in shipped(strategy, longer=longer) if batch_norm in one.outcome.scores]
+        if found:
+            return max(found, key=lambda one: one.under(batch_norm)[METRIC].n)
+    raise UsageError(
+        f"nothing of {strategy!r} ships under batch norm {batch_norm}; `nasbench-ws leaderboard` lists what does"
+    )
 
 
 def _number(count: int | None) -> str:
     return "no number of" if count is None else str(count)
-
-
-def _took(count: int | None, strategies: int, minutes: float) -> str:
-    if count is None or math.isnan(minutes):
-        return ""
-    return f": {count * strategies * minutes:.0f} minutes of one processor at the default plan"

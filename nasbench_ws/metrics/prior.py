@@ -1,18 +1,19 @@
 """How much each metric varies between instances of a super-net: learnt from the results that ship.
 
     usual = shipped_prior()
-    usual.by_metric("recalibrate:1024")["kendall_tau"]          # Prior(df=..., std=...)
+    usual.by_metric("recalibrate:1024", Regime(steps=39_200))["kendall_tau"]          # Prior(df=..., std=...)
 
-The file data/prior.json holds a prior for each metric and way of batch norm, of all strategies that ship, with what it
-was learnt from. It says something of super-nets on the table that they were measured against, and of no other ranker:
-`applies` says whether a table has the same children and images. `benchmarks/learn_prior.py` makes it again. Not here:
-how a prior is fitted (estimates.py).
+The file data/prior.json holds a prior for each metric and way of batch norm, of all strategies that ship, by how they
+were trained and for how long (Regime), with what it was learnt from. It says something of super-nets on the table that
+they were measured against, and of no other ranker: `applies` says whether a table has the same children and images.
+`benchmarks/learn_prior.py` makes it again. Not here: how a prior is fitted (estimates.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,25 +25,51 @@ from nasbench_ws.metrics.estimates import Prior
 ANY = "any"  # ways of batch norm that were not run: what all of those together show
 FILE = "prior.json"
 
+ByMode = Mapping[str, Mapping[str, Prior]]  # by way of batch norm and metric
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What decides how much super-nets differ from seed to seed, whatever they share.
+
+    Attributes:
+        own_way: are they trained in a way of their own (gates, controllers, samplers)? Such vary more.
+        steps: that a super-net is trained for, as planned for one that shares everything.
+    """
+
+    own_way: bool = False
+    steps: int = 6400
+
+    def nearest(self, budgets: Iterable[int]) -> int:
+        """Of some numbers of steps the one that differs by the least factor; of two the smaller."""
+        return min(sorted(budgets), key=lambda budget: abs(math.log(max(self.steps, 1) / budget)))
+
+
+DEFAULT = Regime()
+
 
 @dataclass(frozen=True)
 class Usual:
-    """Priors by way of batch norm and metric, and what they were learnt from.
+    """Priors by number of steps, way of batch norm and metric, and what they were learnt from.
 
     Attributes:
         priors: of super-nets whose children are trained by a schedule, whatever they share.
-        ways: of those that are trained in a way of their own (gates, controllers, samplers): they vary more.
+        ways: of those that are trained in a way of their own.
         learnt_from: results, table and problem.
     """
 
-    priors: Mapping[str, Mapping[str, Prior]]
-    ways: Mapping[str, Mapping[str, Prior]]
+    priors: Mapping[int, ByMode]
+    ways: Mapping[int, ByMode]
     learnt_from: Mapping[str, Any]
 
-    def by_metric(self, batch_norm: str, *, own_way: bool = False) -> Mapping[str, Prior]:
-        """Of a mode such as "running" or "recalibrate:1024": how many images recalibrate makes no difference here."""
-        some = self.ways if own_way else self.priors
-        return some.get(batch_norm.partition(":")[0], some[ANY])
+    def by_metric(self, batch_norm: str, regime: Regime = DEFAULT) -> Mapping[str, Prior]:
+        """Of a mode such as "running" or "recalibrate:1024", by the budget that is nearest.
+
+        How many images recalibrate makes no difference here.
+        """
+        some = self.ways if regime.own_way else self.priors
+        by_mode = some[regime.nearest(some)]
+        return by_mode.get(batch_norm.partition(":")[0], by_mode[ANY])
 
     def applies(self, problem: Mapping[str, Any]) -> bool:
         """Whether results on that problem (space, images, macro ...) vary as these do."""
@@ -65,15 +92,18 @@ def read_prior(path: Path) -> Usual:
     """Priors from a file that `benchmarks/learn_prior.py` wrote. ResultError where it is broken."""
     try:
         data = json.loads(path.read_text())
-        priors, ways = (
-            {
-                mode: {metric: Prior(float(one["df"]), float(one["std"])) for metric, one in by_metric.items()}
-                for mode, by_metric in data[kind].items()
-            }
-            for kind in ("priors", "ways")
-        )
-        if ANY not in priors or ANY not in ways or not isinstance(data["learnt_from"]["problem"], dict):
+        priors, ways = ({int(steps): _by_mode(one) for steps, one in data[kind].items()} for kind in ("priors", "ways"))
+        modes = [*priors.values(), *ways.values()]
+        whole = priors and ways and min(*priors, *ways) > 0 and all(ANY in by_mode for by_mode in modes)
+        if not whole or not isinstance(data["learnt_from"]["problem"], dict):
             raise ValueError(f"it has no priors {ANY!r}, or not the problem that they were learnt on")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ResultError(f"{path} cannot be read as priors: {error!r}; make it again by learn_prior.py") from error
     return Usual(priors, ways, data["learnt_from"])
+
+
+def _by_mode(data: Mapping[str, Any]) -> ByMode:
+    return {
+        mode: {metric: Prior(float(one["df"]), float(one["std"])) for metric, one in by_metric.items()}
+        for mode, by_metric in data.items()
+    }

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from nasbench_ws.errors import MetricError
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.intervals import Interval, intervals
+from nasbench_ws.metrics.prior import DEFAULT, Regime
 from nasbench_ws.metrics.rank import kendall_taus, measure, reported, stability_tau
 from nasbench_ws.metrics.values import nan_as_worst, rankable
 from nasbench_ws.results import effort
@@ -46,7 +47,7 @@ from nasbench_ws.seeds import derive
 
 def assess(
     scores: npt.ArrayLike, table: GroundTruth, *, batch_norm: str | None = None, macs: float = math.nan,
-    own_way: bool = False,
+    regime: Regime = DEFAULT,
 ) -> Assessment:  # fmt: skip
     """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
 
@@ -61,12 +62,12 @@ def assess(
             of the super-nets that ship. None of any other ranker, whose variance nobody knows: one ranking, or the
             same several times, has the table's noise alone in its interval.
         macs: multiply-adds that an instance took, for the sentence on cost.
-        own_way: of super-nets, were they trained by gates, a controller or a sampler? Such vary more.
+        regime: of super-nets, how and for how long they were trained, which decides how much they vary.
     """
     scores, table = _counted(scores, table)
     usable, diverged = _usable(scores, table)
-    metrics, known = measured(scores, table, batch_norm, own_way=own_way), yardstick(table)
-    found = standing(usable, table, batch_norm, own_way=own_way) if len(usable) else None
+    metrics, known = measured(scores, table, batch_norm, regime), yardstick(table)
+    found = standing(usable, table, batch_norm, regime) if len(usable) else None
     return Assessment(
         table=TableName(table.name, table.digest),
         metrics=metrics,
@@ -90,11 +91,11 @@ def assess(
 def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
     mode, readouts = outcome.batch_norm or None, outcome.readouts
-    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs), own_way=outcome.own_way)
+    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs), regime=outcome.regime)
     return replace(
         found,
         other_batch_norm={
-            mode: measured(scores, table, mode, own_way=outcome.own_way) for mode, scores in outcome.others.items()
+            mode: measured(scores, table, mode, outcome.regime) for mode, scores in outcome.others.items()
         },
         window=_window(outcome.window, table) if outcome.window else None,
         readouts=ReadoutTaus(
@@ -113,7 +114,7 @@ def _additive_bound(outcome: Outcome, table: GroundTruth) -> float | None:
 
 
 def measured(
-    scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None, *, own_way: bool = False
+    scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None = None, regime: Regime = DEFAULT
 ) -> dict[str, Metric]:
     """The metrics alone of (instances, n) scores, each with its interval; none where every instance diverged."""
     usable, _ = _usable(scores, table)
@@ -124,7 +125,7 @@ def measured(
     values = measure(usable, table.truth, names, control=params)
     found = intervals(
         usable, table.by_seed("truth"), names, rng=rng, control=params,
-        prior=usual(table, batch_norm, own_way=own_way), varies=varies(usable, batch_norm),
+        prior=usual(table, batch_norm, regime), varies=varies(usable, batch_norm),
         resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
     return {name: metric(interval, values[name]) for name, interval in found.items()}

@@ -17,6 +17,7 @@ import numpy as np
 
 from nasbench_ws.cost import Cost
 from nasbench_ws.metrics.arithmetic import Array
+from nasbench_ws.metrics.prior import Regime
 from nasbench_ws.training.batch_norm import is_mode
 
 Trained: TypeAlias = "tuple[tuple[tuple[tuple[int, ...], ...], ...], ...]"  # by instance, super-net and step
@@ -140,6 +141,11 @@ class Outcome:
     def own_way(self) -> bool:
         """Was the super-net trained in a way of its own (rankers/trained.py), not by a schedule of children?"""
         return "readouts" in self.plan
+
+    @property
+    def regime(self) -> Regime:
+        """What decides how much its instances differ."""
+        return Regime(self.own_way, self.steps)
 
     @property
     def own(self) -> Array:

@@ -18,7 +18,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.estimates import Estimate, Prior, difference, estimate, exact
 from nasbench_ws.metrics.intervals import table_deviations
 from nasbench_ws.metrics.pairs import decidable, undecided_by
-from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.metrics.prior import DEFAULT, Regime, shipped_prior
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Gap, Standing
@@ -32,28 +32,28 @@ CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 
 
-def usual(table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Mapping[str, Prior]:
+def usual(table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Mapping[str, Prior]:
     """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables.
 
     Args:
         table: what they are measured against.
         batch_norm: the mode that scores were read under; None of what trains no super-net.
-        own_way: were they trained in a way of their own (Outcome.own_way)?
+        regime: how, and for how long, they were trained (Outcome.regime).
     """
     recipe = _recipe(table)
-    return _usual({} if recipe is None else vars(recipe), batch_norm, own_way)
+    return _usual({} if recipe is None else vars(recipe), batch_norm, regime)
 
 
 def usual_of(outcome: Outcome, batch_norm: str) -> Mapping[str, Prior]:
     """As `usual`, by what was trained."""
-    return _usual(outcome.recipe, batch_norm, outcome.own_way)
+    return _usual(outcome.recipe, batch_norm, outcome.regime)
 
 
-def _usual(problem: Mapping[str, Any], batch_norm: str | None, own_way: bool) -> Mapping[str, Prior]:
+def _usual(problem: Mapping[str, Any], batch_norm: str | None, regime: Regime) -> Mapping[str, Prior]:
     if not batch_norm or not problem or not is_mode(batch_norm):
         return {}
     known = shipped_prior()
-    return known.by_metric(batch_norm, own_way=own_way) if known.applies(problem) else {}
+    return known.by_metric(batch_norm, regime) if known.applies(problem) else {}
 
 
 def varies(scores: Array, batch_norm: str | None) -> bool:
@@ -66,7 +66,7 @@ def estimated(values: Array, scores: Array, prior: Prior | None, batch_norm: str
     return estimate(values, prior) if varies(scores, batch_norm) else exact(float(values[0]))
 
 
-def standing(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Standing:
+def standing(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Standing:
     """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
     params, truth = sizes(table), table.truth
     pairs, children = _pairs(table), math.nan
@@ -76,7 +76,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_w
     return Standing(
         reach=yardstick(table).reach,
         params_ties_random=tau_ties_random(params, truth),
-        minus_params=minus_params(scores, table, batch_norm, own_way=own_way),
+        minus_params=minus_params(scores, table, batch_norm, regime),
         standalone_macs=_standalone_macs(table),
         children_accuracy=children,
         standalone_accuracy=_mean(table, "valid_accuracy"),
@@ -88,7 +88,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_w
     )
 
 
-def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, *, own_way: bool = False) -> Gap:
+def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Gap:
     """GT-Tau minus that of parameter counts, the table's noise on the difference included."""
     params, name = sizes(table), "kendall_tau"
     ours = kendall_taus(scores, table.truth)
@@ -102,7 +102,7 @@ def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, *, o
         np.vstack([scores, params]), table.by_seed("truth"), weights, [name], rng=rng,
         resamples=effort.effort_for(len(table)).resamples,
     )  # fmt: skip
-    one = estimated(ours, scores, usual(table, batch_norm, own_way=own_way).get(name), batch_norm)
+    one = estimated(ours, scores, usual(table, batch_norm, regime).get(name), batch_norm)
     theirs = exact(kendall_tau(params, table.truth))
     return gap(one, theirs, float(noise[name].std()))
 

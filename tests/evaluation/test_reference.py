@@ -12,7 +12,7 @@ from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
 from nasbench_ws.evaluation.reference import Need, beside_full, needed, shipped_full, shipped_reference
 from nasbench_ws.metrics.power import instances_needed
-from nasbench_ws.metrics.prior import shipped_prior
+from nasbench_ws.metrics.prior import Regime, shipped_prior
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,22 @@ def test_what_a_difference_needs(similar: Result) -> None:
     assert f" the {found.against_instances} of full that ship" in text
     assert needed(0.05, table).each > found.each
     assert "that ship" not in needed(0.05, table).text()
+
+
+def test_what_a_difference_needs_beside_rows_and_longer_training() -> None:
+    table, usual = load("fashion14"), shipped_prior()
+    for name, regime, count in (
+        ("enas", Regime(own_way=True), 10),
+        ("full-39200", Regime(steps=39_200), 5),
+        ("darts-39200", Regime(own_way=True, steps=39_200), None),
+    ):
+        prior = usual.by_metric("recalibrate:1024", regime)["kendall_tau"]
+        found = needed(0.3, table, name)
+        assert (found.std, found.steps) == (prior.std, regime.steps)
+        assert count in (None, found.against_instances)
+        assert found.beside == instances_needed(0.3, prior.std, prior_df=prior.df, other=found.against_instances)
+    assert "minutes of one processor at 39,200 steps" in found.text()
+    assert needed(0.3, table, "enas").each > needed(0.3, table, "full").each
 
 
 def test_what_is_not_known_of_a_need(tiny: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -15,7 +16,8 @@ from nasbench_ws.metrics.corrections import best_of, holm
 from nasbench_ws.metrics.estimates import Prior, difference, estimate, exact, fit_prior
 from nasbench_ws.metrics.intervals import intervals, table_deviations
 from nasbench_ws.metrics.power import detectable, instances_needed
-from nasbench_ws.metrics.prior import read_prior, shipped_prior
+from nasbench_ws.metrics.prior import Regime, read_prior, shipped_prior
+from nasbench_ws.rankers.plan import Plan
 
 inf = math.inf
 
@@ -149,13 +151,13 @@ def test_equal_samples_of_a_discrete_metric_do_not_pull_the_prior_to_nothing():
 
 def test_the_shipped_prior_is_of_super_nets_on_the_shipped_table():
     usual = shipped_prior()
-    for mode in ("running", "recalibrate:1024", "recalibrate", "private"):
-        by_metric = usual.by_metric(mode)
+    for steps, mode in itertools.product((6400, 39_200), ("running", "recalibrate:1024", "recalibrate", "private")):
+        by_metric = usual.by_metric(mode, Regime(steps=steps))
         assert {*metrics.EVALUATION, "partial_tau"} <= by_metric.keys()
-        assert 0.04 < by_metric["partial_tau"].std < by_metric["kendall_tau"].std < 0.1
-        wider = usual.by_metric(mode, own_way=True)  # of gates, controllers and samplers
+        assert 0.04 < by_metric["partial_tau"].std < 0.1
+        wider = usual.by_metric(mode, Regime(own_way=True, steps=steps))  # of gates, controllers and samplers
         assert by_metric.keys() == wider.keys()
-        assert by_metric["kendall_tau"].std < wider["kendall_tau"].std < 0.3
+        assert 0.04 < by_metric["kendall_tau"].std < wider["kendall_tau"].std < 0.3
     assert usual.by_metric("recalibrate:7") is usual.by_metric("recalibrate")
     recipe = load("fashion14").recipe
     problem = {key: getattr(recipe, key) for key in usual.learnt_from["problem"]}
@@ -163,9 +165,24 @@ def test_the_shipped_prior_is_of_super_nets_on_the_shipped_table():
     assert not usual.applies({**problem, "images": "cifar10"})
 
 
+def test_the_budget_of_a_prior_is_the_nearest_by_factor():
+    usual, both = shipped_prior(), (6400, 39_200)
+    assert sorted(usual.priors) == sorted(usual.ways) == [*both]
+    assert Regime().steps == Plan("full", load("fashion14").recipe).steps == 6400
+    for steps, nearest in ((0, 6400), (1, 6400), (6400, 6400), (12_800, 6400), (25_600, 39_200), (10**6, 39_200)):
+        for own_way, some in ((False, usual.priors), (True, usual.ways)):
+            regime = Regime(own_way, steps)
+            assert regime.nearest(both) == regime.nearest(both[::-1]) == nearest
+            assert usual.by_metric("running", regime) is some[nearest]["running"]
+    assert Regime(steps=200).nearest((400, 100)) == 100  # of two that are as near
+
+
 def test_a_broken_prior_says_so(tmp_path):
     path = tmp_path / "prior.json"
-    for text in ("{", json.dumps({"priors": {}, "learnt_from": {}}), json.dumps([])):
+    lacks = {"priors": {"6400": {"any": {}}}, "ways": {"6400": {}}, "learnt_from": {"problem": {}}}
+    named, none = ({**lacks, "ways": {steps: {"any": {}}}} for steps in ("many", "0"))
+    broken = ({"priors": {}, "learnt_from": {}}, {**lacks, "ways": {}}, lacks, named, none, [])
+    for text in ("{", *map(json.dumps, broken)):
         path.write_text(text)
         with pytest.raises(ResultError, match=r"cannot be read as priors: .*; make it again by learn_prior.py"):
             read_prior(path)

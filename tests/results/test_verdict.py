@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 from nasbench_ws import Result, load, metrics
-from nasbench_ws.evaluation.experiment import shipped_results
+from nasbench_ws.evaluation.experiment import longer_results, shipped_results
+from nasbench_ws.metrics.prior import Regime
 from nasbench_ws.results.assess import assess, measured
 from nasbench_ws.results.assessment import Figure, Gap, Metric, Reach, Standing
 from nasbench_ws.results.standing import minus_params, standing, usual, usual_of
@@ -138,13 +139,25 @@ def test_ways_of_training_have_a_variance_of_their_own(table: Table) -> None:
     for file, own_way in (("enas", True), ("panda", True), ("similar-4-child-updates", False)):
         result = Result.load(shipped_results() / f"{file}.json")
         outcome = result.outcome
-        assert outcome.own_way is own_way
-        assert usual_of(outcome, mode) == usual(table, mode, own_way=own_way) != usual(table, mode, own_way=not own_way)
+        assert outcome.regime == Regime(own_way)
+        mine, others = (usual(table, mode, Regime(one)) for one in (own_way, not own_way))
+        assert usual_of(outcome, mode) == mine != others
         scores, kept = outcome.scores[mode], result.under(mode)["kendall_tau"].interval
-        assert measured(scores, table, mode, own_way=own_way)["kendall_tau"].interval == kept
-        other = measured(scores, table, mode, own_way=not own_way)["kendall_tau"].interval
+        assert measured(scores, table, mode, Regime(own_way))["kendall_tau"].interval == kept
+        other = measured(scores, table, mode, Regime(not own_way))["kendall_tau"].interval
         if file == "enas":  # which varies most: by the variance of other super-nets its interval is narrower
             assert other[1] - other[0] < 0.7 * (kept[1] - kept[0])
+
+
+def test_longer_training_has_a_variance_of_its_own(table: Table) -> None:
+    mode = "recalibrate:1024"
+    result = Result.load(longer_results() / "enas-39200.json")
+    assert result.outcome.regime == Regime(own_way=True, steps=39_200)
+    here, shorter = (usual(table, mode, one) for one in (result.outcome.regime, Regime(own_way=True)))
+    assert usual_of(result.outcome, mode) == here != shorter
+    scores, kept = result.outcome.scores[mode], result.under(mode)["kendall_tau"].interval
+    assert measured(scores, table, mode, result.outcome.regime)["kendall_tau"].interval == kept
+    assert measured(scores, table, mode, Regime(own_way=True))["kendall_tau"].interval != kept
 
 
 def test_what_is_usual_is_of_super_nets_on_that_problem_only(table: Table, tiny: Any) -> None:
