@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from nasbench_ws import Result, Table, load, metrics
+from nasbench_ws.evaluation.experiment import shipped_folders
 from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.estimates import fit_prior
 from nasbench_ws.metrics.prior import ANY, FILE, Regime
@@ -46,12 +47,10 @@ PROBLEM = ("images", "space", "macro", "channels", "cells")
 def samples(regime: Regime) -> Iterator[tuple[str, str, Array]]:
     """File, way of batch norm, and (instances, n) scores of every super-net of that regime that ships, each once."""
     seen = set()
-    for path in sorted(path for folder in ("results", "longer") for path in (DATA / folder).glob("*.json")):
+    for path in sorted(path for folder in shipped_folders() for path in folder.glob("*.json")):
         outcome = Result.load(path).outcome
-        if not outcome.match or outcome.own_way != regime.own_way:  # of no super-net, or of another kind
-            continue
-        if outcome.regime.nearest(BUDGETS) != regime.steps:
-            continue
+        if not outcome.match or Regime(outcome.own_way, outcome.regime.nearest(BUDGETS)) != regime:
+            continue  # of no super-net, or of another kind
         for mode, rows in outcome.scores.items():
             scores = metrics.rankable(rows)
             if is_mode(mode) and len(scores) > 1 and scores.tobytes() not in seen:

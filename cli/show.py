@@ -138,7 +138,7 @@ def _text(entry: Entry, table: Table, near: list[Entry]) -> str:
     known = [value for value in curve if not math.isnan(value)]
     low, high = min(known, default=0.0), max(known, default=0.0)
     for epoch, value in zip(table.epochs, curve, strict=True):
-        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low and value in known else ""
+        bar = "#" * (1 + round(39 * (value - low) / (high - low))) if high > low and not math.isnan(value) else ""
         lines.append(f"{epoch:8g}  {number(value, 4):>6}  {bar}".rstrip())
     lines += ["", "one operation away, best first"]
     for other in near:

@@ -151,10 +151,9 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
             f"only, and {table.name} is of something else: evaluate a strategy with five instances, and take the "
             "standard deviation that it prints"
         )
-    found = _of(strategy or "full", batch_norm)
-    regime = DEFAULT if strategy is None else found.outcome.regime
+    found = next(one for _, one in shipped("full")) if strategy is None else _of(strategy, batch_norm)
+    regime, cost = found.outcome.regime, found.outcome.cost
     prior = usual.by_metric(batch_norm, regime)[METRIC]
-    cost = found.outcome.cost
     minutes = (cost.seconds if cost.cpu_seconds is None else cost.cpu_seconds) / 60
     beside, there = None, 0
     if strategy is not None:

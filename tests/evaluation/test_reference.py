@@ -105,6 +105,12 @@ def test_what_a_difference_needs_beside_rows_and_longer_training() -> None:
     assert needed(0.3, table, "enas").each > needed(0.3, table, "full").each
 
 
+def test_a_need_is_known_under_ways_of_batch_norm_that_do_not_ship() -> None:
+    prior = shipped_prior().by_metric("recalibrate:512")["kendall_tau"]
+    found = needed(0.1, load("fashion14"), batch_norm="recalibrate:512")
+    assert (found.std, found.each) == (prior.std, instances_needed(0.1, prior.std, prior_df=prior.df))
+
+
 def test_what_is_not_known_of_a_need(tiny: Any) -> None:
     with pytest.raises(UsageError) as caught:
         needed(0.1, load("fashion14"), "mine")
