@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=10, help="of each strategy and number of instances")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    regime = Regime(options.kind == "ways", options.steps)
+    regime = Regime(own_way=options.kind == "ways", steps=options.steps)
     rng = np.random.default_rng(options.seed)
     table, usual = load("fashion14"), shipped_prior()
     there = world(table)

@@ -49,7 +49,7 @@ def samples(regime: Regime) -> Iterator[tuple[str, str, Array]]:
     seen = set()
     for path in sorted(path for folder in shipped_folders() for path in folder.glob("*.json")):
         outcome = Result.load(path).outcome
-        if not outcome.match or Regime(outcome.own_way, outcome.regime.nearest(BUDGETS)) != regime:
+        if not outcome.match or Regime(own_way=outcome.own_way, steps=outcome.regime.nearest(BUDGETS)) != regime:
             continue  # of no super-net, or of another kind
         for mode, rows in outcome.scores.items():
             scores = metrics.rankable(rows)
@@ -63,7 +63,7 @@ def learn(kind: str) -> dict[str, Any]:
     table = load("fashion14")
     names: list[str] = []
     digest = hashlib.sha256()
-    found = {steps: priors(Regime(kind == "ways", steps), table, names, digest) for steps in BUDGETS}
+    found = {steps: priors(Regime(own_way=kind == "ways", steps=steps), table, names, digest) for steps in BUDGETS}
     return {
         kind: {str(steps): by_mode for steps, by_mode in found.items()},
         SOURCES[kind]: {

@@ -35,7 +35,10 @@ from nasbench_ws.cli.progress import Bar, counted
 from nasbench_ws.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nasbench_ws.evaluation.experiment import Experiment
+    from nasbench_ws.evaluation.named import NamedResult
 
 
 @click.command()
@@ -84,6 +87,7 @@ def leaderboard(
       nasbench-ws leaderboard --steps 39200
       nasbench-ws leaderboard -o board.html
     """
+    from nasbench_ws.evaluation.catalogue import SCALES
     from nasbench_ws.evaluation.leaderboard import entries
     from nasbench_ws.evaluation.leaderboard import leaderboard as order
     from nasbench_ws.evaluation.named import read_results
@@ -94,14 +98,19 @@ def leaderboard(
     if folder is not None:
         from nasbench_ws.cli.experiments import run_into
 
+        usual = SCALES["standard"].steps
+        if steps not in (None, usual):
+            raise UsageError(
+                f"--run trains super-nets for {usual:,} steps, and --steps asks for rows of {steps:,}; leave out one "
+                f"of them, or evaluate strategies with --steps {steps} -o FILE and give the files"
+            )
         run_into(
             Path(folder), "leaderboard", truth, _chosen(entries(truth), only), shipped=False, root=data_root,
             download=download, workers=workers, dask=dask, allow_missing=allow_missing,
         )  # fmt: skip
     say_missing(truth, allow_missing)
     read = read_results(results, truth.space.name)
-    named = {one.result.outcome.steps for one in read if one.ships and one.result.outcome.match}
-    steps = steps or (named.pop() if len(named) == 1 else None)
+    steps = steps or _steps_of(read)
     given = {one.label: one.result for one in read if not one.ships or folder is not None}
     asked: Any = {
         "metric": metric, "batch_norm": batch_norm, "folder": folder, "allow_missing": allow_missing, "steps": steps,
@@ -128,6 +137,18 @@ def leaderboard(
         print_csv(board.records())
     else:
         click.echo(board.markdown() if markdown else str(board))
+
+
+def _steps_of(read: Sequence[NamedResult]) -> int | None:
+    """Where all that are named ship, the steps that they took; None for the leaderboard to say."""
+    of_super_nets = [one for one in read if one.result.outcome.match]
+    if not all(one.ships for one in of_super_nets):
+        return None
+    by_steps = {one.result.outcome.steps: one.label for one in of_super_nets}
+    if len(by_steps) > 1:
+        took = " and ".join(f"{label} took {steps:,}" for steps, label in by_steps.items())
+        raise UsageError(f"a leaderboard has one number of steps: {took}; name fewer of them, or give --steps")
+    return next(iter(by_steps), None)
 
 
 def _chosen(wanted: list[Experiment], only: str | None) -> list[Experiment]:

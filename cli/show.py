@@ -19,7 +19,7 @@ from nasbench_ws.cli.outputs import (
     print_csv,
     print_json,
 )
-from nasbench_ws.errors import ArchitectureError, UsageError
+from nasbench_ws.errors import ArchitectureError, ResultError, UsageError, near_misses
 from nasbench_ws.markup import number
 
 if TYPE_CHECKING:
@@ -50,27 +50,24 @@ def show(what: str, table: str, output: str | None, force: bool, as_csv: bool, a
     from nasbench_ws.json_files import without_nan, write_atomic
     from nasbench_ws.report.canvas import standalone
     from nasbench_ws.report.child import draw_child
-    from nasbench_ws.tables.table import load
+    from nasbench_ws.tables.table import Entry, load
 
     opened = load(table)
-    result = _result(what, opened)
-    if result is not None:
+    found = _found(what, opened)
+    if not isinstance(found, Entry):
         if output is not None:
             raise UsageError(f"--output draws the cell of a child, and {what} is a result; leave it out")
         if as_json:
-            print_json(result.to_dict())
+            print_json(found.to_dict())
         elif as_csv:
             from nasbench_ws.results.text import metric_rows
 
-            print_csv(metric_rows(result.assessment))
+            print_csv(metric_rows(found.assessment))
         else:
-            click.echo(_result_text(result))
+            click.echo(_result_text(found))
         return
     check_output(output, force)
-    try:
-        entry = opened.query(what)
-    except ArchitectureError as error:
-        raise ArchitectureError(f"{error}; nor does a result of that name ship") from None
+    entry = found
     near = [opened.query(child) for child in entry.architecture.neighbours()]
     near.sort(key=lambda other: (math.isnan(other.test_accuracy.mean), -other.test_accuracy.mean))
     if output is not None:
@@ -92,13 +89,22 @@ def show(what: str, table: str, output: str | None, force: bool, as_csv: bool, a
         click.echo(f"its cell is drawn in {output}")
 
 
-def _result(what: str, table: Table) -> Result | None:
-    """The result of that name, where no child has it: what asks for a child imports no more than that takes."""
-    if not what.endswith(".json") and what in table:
-        return None
-    from nasbench_ws.evaluation.named import is_result, read_result
+def _found(what: str, table: Table) -> Entry | Result:
+    """The child of that name, else the result: what asks for a child imports no more than that takes."""
+    try:
+        if not what.endswith(".json"):
+            return table.query(what)
+    except ArchitectureError as error:
+        absent = str(error)
+    from nasbench_ws.evaluation.named import read_result, shipped_names
 
-    return read_result(what, table.space.name).result if is_result(what) else None
+    try:
+        return read_result(what, table.space.name).result
+    except ResultError:
+        if what.endswith(".json") or Path(what).is_file():
+            raise
+    close = near_misses(what, ["full", *shipped_names()])
+    raise ArchitectureError(f"{absent}; nor does a result of that name ship{close}")
 
 
 def _result_text(result: Result) -> str:

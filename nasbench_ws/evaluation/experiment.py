@@ -99,8 +99,7 @@ def kept(one: Experiment, folder: str | Path, shipped: bool = True) -> Result | 
         if other is not None:
             key, there, here = other
             raise UsageError(
-                f"{path} was run with {key} {there}, and this scale has {here}; give another folder with --out, or "
-                "delete it"
+                f"{path} was run with {key} {there}, and this scale has {here}; give another folder, or delete it"
             )
         return result
     for path in _shipped(one) if shipped else ():

@@ -169,8 +169,8 @@ def _check(name: str, one: Result, truth: Table, match: str, steps: int) -> None
     if one.outcome.match and (match not in matches(one) or one.outcome.steps != steps):
         raise UsageError(
             f"{name} ({unusual(one)}) took {one.outcome.steps:,} steps matched in "
-            f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}; evaluate it with "
-            f"--steps {steps} --match {match}"
+            f"{one.outcome.match}, and the leaderboard has {steps:,} matched in {match}: evaluate it with "
+            f"--steps {steps} --match {match}, or look at the leaderboard of its own steps and match"
         )
     refuse_quick([one])
     if one.outcome.valid_images:

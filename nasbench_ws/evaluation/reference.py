@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from nasbench_ws.errors import UsageError
+from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
+from nasbench_ws.evaluation.named import shipped_names
+from nasbench_ws.metrics.estimates import estimate
 from nasbench_ws.metrics.power import POWER, instances_needed
 from nasbench_ws.metrics.prior import DEFAULT, shipped_prior
 from nasbench_ws.recipe import Recipe
@@ -26,6 +28,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import gap_text
 from nasbench_ws.space.problem import same
 from nasbench_ws.tables.table import Table
+from nasbench_ws.training.batch_norm import BatchNorm, is_mode, labelled
 
 METRIC = "kendall_tau"
 
@@ -105,10 +108,11 @@ class Need:
 
     detect: float
     batch_norm: str
-    std: float  # of Kendall tau over instances, to expect
+    std: float  # of Kendall tau over instances, to expect of what is new
     each: int | None  # instances of each of two new strategies
     against: str  # a strategy that ships, or ""
     against_instances: int
+    against_std: float  # of those; NaN without a strategy that ships
     beside: int | None  # instances beside those; None where no number is enough
     minutes: float  # of one instance on one processor, as those that ship took: of that strategy, or of `full`
     steps: int = DEFAULT.steps  # of that strategy
@@ -116,13 +120,13 @@ class Need:
     def text(self) -> str:
         """In lines."""
         lines = [
-            f"A difference of {self.detect:g} in Kendall tau, batch norm {self.batch_norm}, detected with a chance of "
+            f"A difference of {self.detect:g} in Kendall tau, {labelled(self.batch_norm)}, detected with a chance of "
             f"{POWER:.0%} at .05 (two-sided),".replace("%", " %"),
             f"where instances differ by a standard deviation of {self.std:.3f}, needs",
             f"  {_number(self.each)} instances of each of two strategies" + self._took(self.each, 2),
         ]
         if self.against:
-            there = f"the {self.against_instances} of {self.against} that ship"
+            there = f"the {self.against_instances} of {self.against} that ship and differ by {self.against_std:.3f}"
             lines.append(
                 f"  more than {there}: beside these few, no number of new ones is enough"
                 if self.beside is None
@@ -140,9 +144,18 @@ class Need:
 def needed(detect: float, table: Table, strategy: str | None = None, batch_norm: str = "recalibrate:1024") -> Need:
     """Instances and minutes that a difference needs. UsageError where nothing ships of that strategy, or at all.
 
-    How much instances differ is taken from what resembles the strategy: rows that move gates or draw children differ
-    more. A name as `full-39200` asks for more steps.
+    How much new instances differ is taken from what resembles the strategy: rows that move gates or draw children
+    differ more. Those of the strategy itself differ as they do, drawn towards that, as in tests of a difference. Of a
+    readout that is no accuracy, as gates, only the strategy's own instances are known.
+
+    Args:
+        detect: a difference in Kendall tau.
+        table: that strategies are measured against.
+        strategy: one that ships; a name as `full-39200` asks for more steps. None: full sharing, of which only the
+            minutes are taken.
+        batch_norm: a way of batch norm, or with a strategy another readout of its.
     """
+    mode = str(BatchNorm.parse(batch_norm)) if strategy is None or is_mode(batch_norm) else batch_norm
     usual = shipped_prior()
     if not usual.applies(vars(table.recipe)):
         known = usual.learnt_from["problem"]
@@ -151,26 +164,39 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
             f"only, and {table.name} is of something else: evaluate a strategy with five instances, and take the "
             "standard deviation that it prints"
         )
-    found = next(one for _, one in shipped("full")) if strategy is None else _of(strategy, batch_norm)
+    found = next(one for _, one in shipped("full")) if strategy is None else _of(strategy, mode)
     regime, cost = found.outcome.regime, found.outcome.cost
-    prior = usual.by_metric(batch_norm, regime)[METRIC]
+    prior = usual.by_metric(mode, regime)[METRIC] if is_mode(mode) else None
     minutes = (cost.seconds if cost.cpu_seconds is None else cost.cpu_seconds) / 60
-    beside, there = None, 0
-    if strategy is not None:
-        there = found.under(batch_norm)[METRIC].n
-        beside = instances_needed(detect, prior.std, prior_df=prior.df, other=there)
-    each = instances_needed(detect, prior.std, prior_df=prior.df)
-    return Need(detect, batch_norm, prior.std, each, strategy or "", there, beside, minutes, regime.steps)
+    there = None if strategy is None else estimate(found.under(mode)[METRIC].values, prior)
+    own = math.nan if there is None else math.sqrt(there.variance * there.n)
+    std, df = (own, 0.0) if prior is None else (prior.std, prior.df)
+    each = instances_needed(detect, std, prior_df=df)
+    if there is None:
+        return Need(detect, mode, std, each, "", 0, own, None, minutes, regime.steps)
+    beside = instances_needed(detect, std, prior_df=df, other=there.n, other_std=own)
+    return Need(detect, mode, std, each, strategy or "", there.n, own, beside, minutes, regime.steps)
 
 
 def _of(strategy: str, batch_norm: str) -> Result:
     """What ships of it with the most instances, of the usual steps if there is any. UsageError where nothing does."""
+    modes: dict[str, None] = {}
     for longer in (False, True):
-        found = [one for _, one in shipped(strategy, longer=longer) if batch_norm in one.outcome.scores]
+        every = [one for _, one in shipped(strategy, longer=longer)]
+        found = [one for one in every if batch_norm in one.outcome.scores and METRIC in one.under(batch_norm)]
         if found:
             return max(found, key=lambda one: one.under(batch_norm)[METRIC].n)
+        modes |= dict.fromkeys(mode for one in every for mode in one.outcome.scores)
+    if not modes:
+        close = near_misses(strategy, ["full", *shipped_names()])
+        raise UsageError(f"nothing of {strategy!r} ships{close}; `nasbench-ws leaderboard` lists what does")
+    if not any(modes):
+        raise UsageError(
+            f"{strategy} trains no super-net; `nasbench-ws show {strategy}` says how much its instances differ"
+        )
     raise UsageError(
-        f"nothing of {strategy!r} ships under batch norm {batch_norm}; `nasbench-ws leaderboard` lists what does"
+        f"nothing of {strategy!r} ships under {labelled(batch_norm)}{near_misses(batch_norm, modes)}; it has "
+        f"{', '.join(modes)}"
     )
 
 

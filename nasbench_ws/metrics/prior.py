@@ -19,18 +19,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nasbench_ws.errors import ResultError
+from nasbench_ws.errors import MetricError, ResultError
 from nasbench_ws.metrics.estimates import Prior
 
 ANY = "any"  # ways of batch norm that were not run: what all of those together show
 FILE = "prior.json"
+TAU = "kendall_tau"
 
 ByMode = Mapping[str, Mapping[str, Prior]]  # by way of batch norm and metric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Regime:
     """What decides how much super-nets differ from seed to seed, whatever they share.
+
+    MetricError where `own_way` is neither True nor False, or `steps` no whole number.
 
     Attributes:
         own_way: are they trained in a way of their own (gates, controllers, samplers)? Such vary more.
@@ -40,9 +43,15 @@ class Regime:
     own_way: bool = False
     steps: int = 6400
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.own_way, bool):
+            raise MetricError(f"own_way={self.own_way!r}: it must be True or False")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 0:
+            raise MetricError(f"steps={self.steps!r}: it must be a whole number, such as 39_200")
+
     def nearest(self, budgets: Iterable[int]) -> int:
         """Of some numbers of steps the one that differs by the least factor; of two the smaller."""
-        return min(sorted(budgets), key=lambda budget: abs(math.log(max(self.steps, 1) / budget)))
+        return min(sorted(budgets), key=lambda budget: abs(math.log(max(self.steps, 1)) - math.log(budget)))
 
 
 DEFAULT = Regime()
@@ -95,8 +104,10 @@ def read_prior(path: Path) -> Usual:
         priors, ways = ({int(steps): _by_mode(one) for steps, one in data[kind].items()} for kind in ("priors", "ways"))
         modes = [*priors.values(), *ways.values()]
         whole = priors and ways and min(*priors, *ways) > 0 and all(ANY in by_mode for by_mode in modes)
-        if not whole or not isinstance(data["learnt_from"]["problem"], dict):
-            raise ValueError(f"it has no priors {ANY!r}, or not the problem that they were learnt on")
+        whole = whole and all(TAU in by_metric for by_mode in modes for by_metric in by_mode.values())
+        problem = data["learnt_from"]["problem"]
+        if not whole or not isinstance(problem, dict) or not problem:
+            raise ValueError(f"it has no priors {ANY!r}, none of {TAU}, or not the problem that they were learnt on")
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ResultError(f"{path} cannot be read as priors: {error!r}; make it again by learn_prior.py") from error
     return Usual(priors, ways, data["learnt_from"])

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from nasbench_ws.errors import UsageError, extra
 from nasbench_ws.markup import number, on_one_line
 from nasbench_ws.provenance import versions
-from nasbench_ws.results.compare import name_of, unusual
+from nasbench_ws.results.compare import name_of, steps_beside, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, once
 from nasbench_ws.tables.plot import AS_IT_IS, axes_or_new
@@ -106,7 +106,8 @@ def forest(results: Sequence[Result], ax: Axes | None = None) -> Axes:
         if not math.isnan(low):
             axes.hlines(place, low, high, linewidth=1.2, color="C0")
         axes.plot(result.tau.mean, place, "o", color="C0")
-    names = [textwrap.fill(on_one_line(name_of(result)), LETTERS) for result in results]
+    whole = [name_of(result) + steps for result, steps in zip(results, steps_beside(results), strict=True)]
+    names = [textwrap.fill(on_one_line(name), LETTERS) for name in whole]
     axes.set_yticks(range(len(results)), names, **AS_IT_IS)
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.set_xlabel("Kendall tau, with 95 % interval")
@@ -119,12 +120,12 @@ def latex(results: Sequence[Result]) -> str:
     first = results[0].assessment
     rows = [
         [
-            _tex(unusual(result)), _tex(result.outcome.batch_norm), str(result.tau.n),
+            _tex(unusual(result) + steps), _tex(result.outcome.batch_norm), str(result.tau.n),
             _mean(result.tau.mean, result.tau.interval),
             _mean(beyond.mean, beyond.interval) if (beyond := result.metrics.get("partial_tau")) else "--",
             f"{result.outcome.cost.macs / 1e12:.1f}",
         ]
-        for result in results
+        for result, steps in zip(results, steps_beside(results), strict=True)
     ]  # fmt: skip
     params = first.baselines["params"]["kendall_tau"]
     others = [["parameter count", "", "", _mean(params.mean, (math.nan, math.nan)), "--", "0.0"]]
@@ -162,8 +163,8 @@ def _tex(text: str) -> str:
 def _file_names(results: Sequence[Result]) -> Iterator[str]:
     """Of each result, letters, digits and dashes; a number behind one that stood before."""
     seen: dict[str, int] = {}
-    for result in results:
-        name = re.sub(r"[^A-Za-z0-9]+", "-", name_of(result)).strip("-")[-60:] or "result"
+    for result, steps in zip(results, steps_beside(results), strict=True):
+        name = re.sub(r"[^A-Za-z0-9]+", "-", name_of(result) + steps.replace(",", "")).strip("-")[-60:] or "result"
         seen[name] = seen.get(name, 0) + 1
         yield name if seen[name] == 1 else f"{name}-{seen[name]}"
 

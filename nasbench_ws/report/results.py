@@ -22,7 +22,7 @@ from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unse
 from nasbench_ws.report.scatter import MOST_KINDS, Kinds, scatter
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import Comparison, compare, modes_beside, name_of, shared_mode
+from nasbench_ws.results.compare import Comparison, compare, modes_beside, name_of, shared_mode, steps_beside
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
@@ -37,7 +37,7 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_fig
     UsageError for no result, ResultError for a table of other children.
     """
     if not results:
-        raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate --out`")
+        raise UsageError("no result to report; give at least one file of `nasbench-ws evaluate -o FILE`")
     again = [truth is not None and result.assessment.table.digest != truth.digest for result in results]
     if truth is not None:
         truth = once(truth)
@@ -47,8 +47,8 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_fig
     if any(again):
         text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
         sections.insert(0, Section("Measured again", paragraph(text, "note")))
-    for place, result in enumerate(results, start=1):
-        part = f"{place}. {name_of(result)}" if len(results) > 1 else ""
+    for place, (result, steps) in enumerate(zip(results, steps_beside(results), strict=True), start=1):
+        part = f"{place}. {name_of(result)}{steps}" if len(results) > 1 else ""
         sections += _one(result, truth, part, place, on_figure, len(results))
     names = ", ".join(sorted({result.assessment.table.name for result in results}))
     title = f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}"
@@ -221,9 +221,10 @@ def _by_distance(result: Result, truth: GroundTruth) -> str:
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    each = zip(results, modes_beside(results, shared_mode(results)), strict=True)
-    ranked = [(one, mode) for one, mode in each if "kendall_tau" in one.under(mode)]
-    rows = [_row(one, mode) for one, mode in ranked]
+    each = zip(results, modes_beside(results, shared_mode(results)), steps_beside(results), strict=True)
+    named = [(one, mode, name_of(one, mode) + steps) for one, mode, steps in each]
+    ranked = [(one, mode, name) for one, mode, name in named if "kendall_tau" in one.under(mode)]
+    rows = [_row(*one) for one in ranked]
     rows.sort(key=lambda row: -row.mean)
     if not rows:
         return Section("Side by side", paragraph("Every instance of every result diverged.", "note"))
@@ -247,16 +248,16 @@ def _side_by_side(results: Sequence[Result]) -> Section:
     return Section("Side by side", body)
 
 
-def _metrics(results: Sequence[tuple[Result, str]]) -> str:
-    """Every metric of every result, by its mode; the best of each row is bold, by its direction, where there is one."""
-    known = [name for name in LABELS if all(name in result.under(mode) for result, mode in results)]
+def _metrics(results: Sequence[tuple[Result, str, str]]) -> str:
+    """Every metric of every result by its mode, under its name; the best of each row is bold, by its direction."""
+    known = [name for name in LABELS if all(name in result.under(mode) for result, mode, _ in results)]
     columns = [
         Column("metric", "hover over a name for what it is; up: higher is better, down: lower", text=True),
-        *(Column(name_of(result, mode), f"{result.outcome.instances} instances") for result, mode in results),
+        *(Column(name, f"{result.outcome.instances} instances") for result, _, name in results),
     ]
     lines = []
     for name in known:
-        means = [result.under(mode)[name].mean for result, mode in results]
+        means = [result.under(mode)[name].mean for result, mode, _ in results]
         best = (min if name.startswith(LOW_IS_GOOD) else max)(means)
         cells = [Cell(mean, f"<b>{number(mean)}</b>" if mean == best else number(mean)) for mean in means]
         label = f'<span title="{escaped(SAID[name])}">{escaped(directed(name))}</span>'
@@ -314,9 +315,9 @@ def _joined(data: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in shown if value not in ("", None, 0))
 
 
-def _row(result: Result, mode: str) -> figures.Row:
+def _row(result: Result, mode: str, name: str) -> figures.Row:
     tau = result.under(mode)["kendall_tau"]
-    return figures.Row(name_of(result, mode), tau.mean, *tau.interval, float(result.outcome.cost.macs))
+    return figures.Row(name, tau.mean, *tau.interval, float(result.outcome.cost.macs))
 
 
 def _levels(result: Result) -> tuple[float, float]:

@@ -47,9 +47,11 @@ from nasbench_ws.seeds import derive
 
 def assess(
     scores: npt.ArrayLike, table: GroundTruth, *, batch_norm: str | None = None, macs: float = math.nan,
-    regime: Regime = DEFAULT,
+    regime: Regime | None = None,
 ) -> Assessment:  # fmt: skip
-    """What (instances, n) scores are worth. MetricError where they are of other children than the table's.
+    """What (instances, n) scores are worth.
+
+    MetricError where they are of other children than the table's, and for a regime without `batch_norm`.
 
     Ground truth is the mean test accuracy over the table's seeds. Instances without any finite score are
     left out of the metrics and counted in `diverged`; a child without one is ranked last. Of children that are one
@@ -62,8 +64,22 @@ def assess(
             of the super-nets that ship. None of any other ranker, whose variance nobody knows: one ranking, or the
             same several times, has the table's noise alone in its interval.
         macs: multiply-adds that an instance took, for the sentence on cost.
-        regime: of super-nets, how and for how long they were trained, which decides how much they vary.
+        regime: of super-nets, how and for how long they were trained, which decides how much they vary; None: by a
+            schedule, for 6,400 steps. `batch_norm` goes with it.
     """
+    if regime is not None and not isinstance(regime, Regime):
+        raise MetricError(f"regime={regime!r}: give a Regime, such as Regime(steps=39_200)")
+    if regime is not None and batch_norm is None:
+        raise MetricError(
+            "a regime says how much super-nets vary, and without batch_norm no super-net is assumed: give the mode "
+            "that the scores were read under as well, such as batch_norm='running'"
+        )
+    return _assess(scores, table, batch_norm, macs, regime or DEFAULT)
+
+
+def _assess(
+    scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None, macs: float, regime: Regime
+) -> Assessment:
     scores, table = _counted(scores, table)
     usable, diverged = _usable(scores, table)
     metrics, known = measured(scores, table, batch_norm, regime), yardstick(table)
@@ -91,7 +107,7 @@ def assess(
 def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
     mode, readouts = outcome.batch_norm or None, outcome.readouts
-    found = assess(outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs), regime=outcome.regime)
+    found = _assess(outcome.own, table, mode, float(outcome.cost.macs), outcome.regime)
     return replace(
         found,
         other_batch_norm={

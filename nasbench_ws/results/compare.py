@@ -163,18 +163,20 @@ def compare(
     if len(results) < 2:
         raise UsageError(f"{len(results)} result to compare; give at least 2")
     refuse_quick(results)
-    _same("table", [result.assessment.table.digest for result in results], results)
+    labels = names or [name_of(result) for result in results]
+    _same("table", [result.assessment.table.digest for result in results], labels)
     matched = [result for result in results if result.outcome.match]
-    match, metric = _match(matched) if matched else "", metric_name(metric)
-    _same("steps", [result.outcome.steps for result in matched], matched)
-    _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], matched)
+    of_matched = [label for result, label in zip(results, labels, strict=True) if result.outcome.match]
+    match, metric = _match(matched, of_matched) if matched else "", metric_name(metric)
+    _same("number of steps", [result.outcome.steps for result in matched], of_matched)
+    _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], of_matched)
     common = shared_mode(results) if batch_norm is None else _asked(batch_norm, matched)
     modes = modes_beside(results, common)
     called = names or [name_of(result, mode) for result, mode in zip(results, modes, strict=True)]
     for result, mode, name in zip(results, modes, called, strict=True):
         if metric not in result.under(mode):
             known = ", ".join(result.under(mode))
-            raise UsageError(f"{name} has no metric {metric!r}; it has {known or 'none: it diverged'}")
+            raise UsageError(f"{name} has no metric {metric!r}; it has {known or diverged(result, mode)}")
     rows = [_row(*one, metric) for one in zip(results, modes, called, strict=True)]
     order = sorted(range(len(rows)), key=lambda i: worst_last(rows[i].mean, metric))
     wanted = [*itertools.pairwise(order), *((order[0], last) for last in order[2:])]
@@ -253,21 +255,21 @@ def matches(result: Result) -> set[str]:
     return found
 
 
-def _match(results: Sequence[Result]) -> str:
+def _match(results: Sequence[Result], labels: Sequence[str]) -> str:
     """The match that all have; where there are several, one that a result states."""
-    for pair in itertools.combinations(results, 2):
-        if not matches(pair[0]) & matches(pair[1]):
-            _same("match", [one.outcome.match for one in pair], pair)
+    for (one, first), (other, second) in itertools.combinations(zip(results, labels, strict=True), 2):
+        if not matches(one) & matches(other):
+            _same("match", [one.outcome.match, other.outcome.match], [first, second])
     common = set.intersection(*map(matches, results))
     return next((result.outcome.match for result in results if result.outcome.match in common), min(common))
 
 
-def _same(what: str, values: Sequence[Any], results: Sequence[Result]) -> None:
-    for value, result in zip(values, results, strict=True):
+def _same(what: str, values: Sequence[Any], labels: Sequence[str]) -> None:
+    for value, label in zip(values, labels, strict=True):
         if value != values[0]:
             raise UsageError(
-                f"{name_of(results[0])} has {what} {values[0]}, and {name_of(result)} {value}; results are compared at "
-                f"one {what}: evaluate them alike"
+                f"{labels[0]} has {what} {values[0]}, and {label} {value}; results are compared at one {what}: "
+                "evaluate them alike"
             )
 
 
@@ -285,6 +287,19 @@ def name_of(result: Result, mode: str | None = None) -> str:
     """The strategy, with what is unusual of its plan; `mode` is that of its scores, if not its own."""
     mode = result.outcome.batch_norm if mode is None else mode
     return " ".join(part for part in (unusual(result), mode if mode != "running" else "") if part)
+
+
+def steps_beside(results: Sequence[Result]) -> list[str]:
+    """What to put behind each name: ", 39,200 steps" where super-nets among them took several numbers of steps."""
+    differ = len({one.outcome.steps for one in results if one.outcome.match}) > 1
+    return [f", {one.outcome.steps:,} steps" if differ and one.outcome.match else "" for one in results]
+
+
+def diverged(result: Result, mode: str) -> str:
+    """Of scores of which every instance diverged, what to do."""
+    others = [one for one in result.outcome.scores if one != mode and result.under(one)]
+    instead = f"; under {labelled(others[0])} it did not (--batch-norm {others[0]})" if others else ""
+    return f"none: it diverged{instead}"
 
 
 def unusual(result: Result) -> str:

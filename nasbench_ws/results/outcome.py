@@ -145,7 +145,7 @@ class Outcome:
     @property
     def regime(self) -> Regime:
         """What decides how much its instances differ."""
-        return Regime(self.own_way, self.steps)
+        return Regime(own_way=self.own_way, steps=self.steps)
 
     @property
     def own(self) -> Array:

@@ -171,7 +171,7 @@ class Result:
         try:
             return cls.from_dict(data)
         except ResultError as error:
-            raise ResultError(f"{path}: {error}; it is not a whole result: evaluate again with --out") from None
+            raise ResultError(f"{path}: {error}; it is not a whole result: evaluate again with -o FILE") from None
 
     @property
     def plot(self) -> ResultPlot:

@@ -1,6 +1,6 @@
 """Where scores stand beside what needs no super-net: bounds, references, parameter counts, and how far training came.
 
-    found = standing(scores, table, "running")
+    found = standing(scores, table, "running", Regime())
     found.reach["kendall_tau"].bound, found.minus_params.detectable, found.ensemble
 
 Not here: the metrics and their intervals (assess.py), and the sentence made of all this (verdict.py).
@@ -18,7 +18,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.estimates import Estimate, Prior, difference, estimate, exact
 from nasbench_ws.metrics.intervals import table_deviations
 from nasbench_ws.metrics.pairs import decidable, undecided_by
-from nasbench_ws.metrics.prior import DEFAULT, Regime, shipped_prior
+from nasbench_ws.metrics.prior import Regime, shipped_prior
 from nasbench_ws.metrics.rank import kendall_tau, kendall_taus, tau_ties_random
 from nasbench_ws.results import effort
 from nasbench_ws.results.assessment import Gap, Standing
@@ -32,7 +32,7 @@ CLASSES = {"fashion14": 10, "fashion-mnist": 10, "cifar10": 10, "cifar100": 100}
 BACKWARD = 3  # multiply-adds of forward and backward, in forward passes
 
 
-def usual(table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Mapping[str, Prior]:
+def usual(table: GroundTruth, batch_norm: str | None, regime: Regime) -> Mapping[str, Prior]:
     """The variances that are usual of super-nets read in that way; none of other rankers, or on other tables.
 
     Args:
@@ -66,7 +66,7 @@ def estimated(values: Array, scores: Array, prior: Prior | None, batch_norm: str
     return estimate(values, prior) if varies(scores, batch_norm) else exact(float(values[0]))
 
 
-def standing(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Standing:
+def standing(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime) -> Standing:
     """Of usable (instances, n) scores; `batch_norm` is the mode they were read under, None of any other ranker."""
     params, truth = sizes(table), table.truth
     pairs, children = _pairs(table), math.nan
@@ -88,7 +88,7 @@ def standing(scores: Array, table: GroundTruth, batch_norm: str | None, regime: 
     )
 
 
-def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime = DEFAULT) -> Gap:
+def minus_params(scores: Array, table: GroundTruth, batch_norm: str | None, regime: Regime) -> Gap:
     """GT-Tau minus that of parameter counts, the table's noise on the difference included."""
     params, name = sizes(table), "kendall_tau"
     ours = kendall_taus(scores, table.truth)

@@ -27,6 +27,7 @@ from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.metrics.values import rankable
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, children_of, once
+from nasbench_ws.training.batch_norm import labelled
 
 SHOWN = 8  # operations and pairs in the text
 
@@ -97,7 +98,9 @@ def why(result: Result, table: GroundTruth) -> Why:
     one = result.measured_by(table).among(table)
     scores, standing = rankable(one.scores), one.assessment.standing
     if not len(scores) or standing is None or "kendall_tau" not in one.metrics:
-        raise ResultError(f"{result.outcome.strategy} ranks nothing: every instance diverged; train it otherwise")
+        under = f" under {labelled(result.outcome.batch_norm)}" if result.outcome.batch_norm else ""
+        name = result.outcome.strategy
+        raise ResultError(f"{name} ranks nothing{under}: every instance diverged; train it otherwise")
     if math.isnan(one.tau.mean):
         raise ResultError(
             f"{result.outcome.strategy} has no Kendall tau on {table.name}: all scores of an instance, or all "

@@ -26,6 +26,7 @@ from nasbench_ws.search.supernet import images_of_a_look
 from nasbench_ws.space.cell import Space
 
 COUNTS = ("params", "macs")
+FOLDERS = ("results", "longer")  # of results that ship: of the usual steps, and of more
 
 
 class Then:
@@ -77,15 +78,17 @@ def ranking_file(ranker: str) -> Path | None:
     path = Path(ranker)
     if path.is_file():
         return path
-    folder = Path(str(files("nasbench_ws.data"))) / "results"
-    path = folder / f"{ranker}.json"
-    if not path.is_file():
-        known = [*COUNTS, *sorted(one.relative_to(folder).with_suffix("").as_posix() for one in folder.rglob("*.json"))]
+    folders = [Path(str(files("nasbench_ws.data"))) / name for name in FOLDERS]
+    found = next((path for folder in folders if (path := folder / f"{ranker}.json").is_file()), None)
+    if found is None:
+        ship = [path.relative_to(folder) for folder in folders for path in sorted(folder.rglob("*.json"))]
+        known = [*COUNTS, *(path.with_suffix("").as_posix() for path in ship)]
         raise SearcherError(
             f"there is no ranking {ranker!r}{near_misses(ranker, known)}: neither params or macs, nor a file of "
-            "`nasbench-ws evaluate --out`, nor a shipped result's name"
+            "`nasbench-ws evaluate -o FILE`, nor the file name of a result that ships, such as shuffle (which is full) "
+            "or full-39200"
         )
-    return path
+    return found
 
 
 @functools.lru_cache(maxsize=8)

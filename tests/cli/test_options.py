@@ -80,7 +80,18 @@ REFUSED = {
     "leaderboard --strategy darts --kind ranker":
         "no row of kind ranker has 'darts' in its name; leave that out to see what there is",
     "leaderboard --batch-norm runing": "no row has batch norm 'runing' (did you mean running?); there are ",
-    "show ful": "; nor does a result of that name ship",
+    "show ful": "; nor does a result of that name ship (did you mean full",
+    "leaderboard full full-39200":
+        "a leaderboard has one number of steps: full took 6,400 and full-39200 took 39,200; name fewer of them, or "
+        "give --steps",
+    "leaderboard --run here --steps 39200":
+        "--run trains super-nets for 6,400 steps, and --steps asks for rows of 39,200; leave out one of them, or "
+        "evaluate strategies with --steps 39200 -o FILE and give the files",
+    "power --detect 0.1 --batch-norm Running": "unknown batch norm mode 'Running' (did you mean running?); known are ",
+    "power --detect 0.1 --against enas --batch-norm lopg":
+        "nothing of 'enas' ships under readout lopg (did you mean logp?); it has logp, recalibrate:1024, running, ",
+    "power --detect 0.1 --against az_nas":
+        "az_nas trains no super-net; `nasbench-ws show az_nas` says how much its instances differ",
 }  # fmt: skip
 
 

@@ -149,7 +149,8 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
         leaderboard([groups], tiny.table, folder=folder)
     assert str(caught.value) == (
         "given 1 (groups-compute) took 6,400 steps matched in group-compute, and the leaderboard has 6,400 matched in "
-        "child-updates; evaluate it with --steps 6400 --match child-updates"
+        "child-updates: evaluate it with --steps 6400 --match child-updates, or look at the leaderboard of its own "
+        "steps and match"
     )
     with pytest.raises(ResultError) as caught_result:
         leaderboard(table=tiny.table, folder=folder / "gone")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nasbench_ws import Result, load
 from nasbench_ws.errors import UsageError
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
+from nasbench_ws.evaluation.named import read_result
 from nasbench_ws.evaluation.reference import Need, beside_full, needed, shipped_full, shipped_reference
+from nasbench_ws.metrics.estimates import estimate
 from nasbench_ws.metrics.power import instances_needed
 from nasbench_ws.metrics.prior import Regime, shipped_prior
+from nasbench_ws.results.compare import gap_between
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +105,34 @@ def test_what_a_difference_needs_beside_rows_and_longer_training() -> None:
         found = needed(0.3, table, name)
         assert (found.std, found.steps) == (prior.std, regime.steps)
         assert count in (None, found.against_instances)
-        assert found.beside == instances_needed(0.3, prior.std, prior_df=prior.df, other=found.against_instances)
+        values = read_result(name).result.under("recalibrate:1024")["kendall_tau"].values
+        theirs = estimate(values, prior)
+        assert found.against_std == pytest.approx(math.sqrt(theirs.variance * len(values)))
+        assert found.beside == instances_needed(
+            0.3, prior.std, prior_df=prior.df, other=len(values), other_std=found.against_std
+        )
     assert "minutes of one processor at 39,200 steps" in found.text()
     assert needed(0.3, table, "enas").each > needed(0.3, table, "full").each
+
+
+def test_what_is_promised_beside_a_strategy_is_what_a_comparison_could_tell() -> None:
+    """`enas` differs more than rows usually do: beside its instances no number of others is enough for .3."""
+    table, mode = load("fashion14"), "recalibrate:1024"
+    enas, full = (read_result(name).result for name in ("enas", "full"))
+    assert gap_between(full, enas, "kendall_tau", mode).detectable > 0.3
+    assert needed(0.3, table, "enas").beside is None
+    assert needed(0.4, table, "enas").beside <= full.outcome.instances
+
+
+def test_of_a_readout_that_is_no_accuracy_its_own_instances_are_all_that_is_known() -> None:
+    table = load("fashion14")
+    found = needed(0.3, table, "enas", "logp")
+    std = np.std(read_result("enas").result.under("logp")["kendall_tau"].values, ddof=1)
+    assert (found.std, found.against_std) == pytest.approx((std, std))
+    assert found.each == instances_needed(0.3, std)
+    assert found.text().startswith("A difference of 0.3 in Kendall tau, readout logp, ")
+    short, whole = (needed(0.1, table, "full", mode) for mode in ("recalibrate", "recalibrate:1024"))
+    assert short == whole
 
 
 def test_a_need_is_known_under_ways_of_batch_norm_that_do_not_ship() -> None:
@@ -114,9 +144,7 @@ def test_a_need_is_known_under_ways_of_batch_norm_that_do_not_ship() -> None:
 def test_what_is_not_known_of_a_need(tiny: Any) -> None:
     with pytest.raises(UsageError) as caught:
         needed(0.1, load("fashion14"), "mine")
-    assert str(caught.value) == (
-        "nothing of 'mine' ships under batch norm recalibrate:1024; `nasbench-ws leaderboard` lists what does"
-    )
+    assert str(caught.value) == "nothing of 'mine' ships; `nasbench-ws leaderboard` lists what does"
     with pytest.raises(UsageError) as caught:
         needed(0.1, tiny.table)
     assert str(caught.value) == (
@@ -125,13 +153,12 @@ def test_what_is_not_known_of_a_need(tiny: Any) -> None:
     )
 
 
-
-
 def test_a_need_that_nothing_meets_says_so() -> None:
-    need = Need(0.1, "running", 0.08, 11, "full", 5, None, 2.0)
+    need = Need(0.1, "running", 0.08, 11, "full", 5, 0.075, None, 2.0)
     assert need.text().splitlines()[-1] == (
-        "  more than the 5 of full that ship: beside these few, no number of new ones is enough"
+        "  more than the 5 of full that ship and differ by 0.075: beside these few, no number of new ones is enough"
     )
     assert replace(need, beside=7).text().splitlines()[-1] == (
-        "  7 instances beside the 5 of full that ship: 14 minutes of one processor at the default plan"
+        "  7 instances beside the 5 of full that ship and differ by 0.075: 14 minutes of one processor at "
+        "the default plan"
     )

@@ -171,17 +171,45 @@ def test_the_budget_of_a_prior_is_the_nearest_by_factor():
     assert Regime().steps == Plan("full", load("fashion14").recipe).steps == 6400
     for steps, nearest in ((0, 6400), (1, 6400), (6400, 6400), (12_800, 6400), (25_600, 39_200), (10**6, 39_200)):
         for own_way, some in ((False, usual.priors), (True, usual.ways)):
-            regime = Regime(own_way, steps)
+            regime = Regime(own_way=own_way, steps=steps)
             assert regime.nearest(both) == regime.nearest(both[::-1]) == nearest
             assert usual.by_metric("running", regime) is some[nearest]["running"]
     assert Regime(steps=200).nearest((400, 100)) == 100  # of two that are as near
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"own_way": 39_200}, "own_way=39200: it must be True or False"),
+        ({"own_way": "no"}, "own_way='no': it must be True or False"),
+        *(
+            ({"steps": steps}, f"steps={steps!r}: it must be a whole number, such as 39_200")
+            for steps in ("39200", None, 39_200.0, math.inf, math.nan, -5, True)
+        ),
+    ],
+)
+def test_a_regime_takes_no_other_values(given, text):
+    with pytest.raises(MetricError) as caught:
+        Regime(**given)
+    assert str(caught.value) == text
+
+
+def test_a_regime_of_any_size_has_a_nearest_budget():
+    assert Regime(steps=10**400).nearest((6400, 39_200)) == 39_200
+    with pytest.raises(TypeError):
+        Regime(39_200)  # which would be own_way
+
+
 def test_a_broken_prior_says_so(tmp_path):
     path = tmp_path / "prior.json"
-    lacks = {"priors": {"6400": {"any": {}}}, "ways": {"6400": {}}, "learnt_from": {"problem": {}}}
-    named, none = ({**lacks, "ways": {steps: {"any": {}}}} for steps in ("many", "0"))
-    broken = ({"priors": {}, "learnt_from": {}}, {**lacks, "ways": {}}, lacks, named, none, [])
+    tau, problem = {"kendall_tau": {"df": 3, "std": 0.1}}, {"problem": {"space": "deeper64"}}
+    whole = {"priors": {"6400": {"any": tau}}, "ways": {"6400": {"any": tau, "running": tau}}, "learnt_from": problem}
+    path.write_text(json.dumps(whole))
+    assert read_prior(path).by_metric("running")["kendall_tau"] == Prior(3, 0.1)
+    ways = ({}, *({steps: {"any": tau}} for steps in ("many", "0")),
+            *({"6400": some} for some in ({}, {"running": tau}, {"any": {}}, {"any": tau, "running": {}})))  # fmt: skip
+    everything = {**whole, "learnt_from": {"problem": {}}}  # it would be of any table
+    broken = ({"priors": {}, "learnt_from": {}}, *({**whole, "ways": one} for one in ways), everything, [])
     for text in ("{", *map(json.dumps, broken)):
         path.write_text(text)
         with pytest.raises(ResultError, match=r"cannot be read as priors: .*; make it again by learn_prior.py"):

@@ -15,8 +15,10 @@ from nasbench_ws.cli import group
 from nasbench_ws.cli.outputs import check_output
 from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.evaluation.leaderboard import leaderboard
-from nasbench_ws.report.paper import latex, paper
-from nasbench_ws.tables.table import Table
+from nasbench_ws.evaluation.named import read_result
+from nasbench_ws.report.paper import forest, latex, paper
+from nasbench_ws.report.results import results_page
+from nasbench_ws.tables.table import Table, load
 
 
 def test_files_of_a_paper(make: Any, tiny: Any) -> None:
@@ -88,3 +90,20 @@ def test_names_of_strangers_are_drawn_and_begin_no_command_of_latex(make: Any, t
     comment, row = (line for line in latex([result]).splitlines() if "input" in line)
     assert comment == f"% nasbench-ws 0.1.0, table {ON_ONE_LINE}, digest {table.digest}"
     assert row.startswith(f"  {ON_ONE_LINE} & recalibrate:64 & 1 & $")
+
+
+def test_results_of_several_numbers_of_steps_are_told_apart() -> None:
+    some = [read_result(name).result for name in ("full-12800", "full-39200", "az_nas")]
+    rows = [line.split(" & ")[0].strip() for line in latex(some).splitlines() if " & " in line][1:]
+    assert rows[:3] == ["full, 12,800 steps", "full, 39,200 steps", r"az\_nas"]
+    table = load("fashion14")
+    assert [name for name in paper(some, table) if name.startswith("scatter-full")] == [
+        "scatter-full-recalibrate-1024-12800-steps.pdf", "scatter-full-recalibrate-1024-39200-steps.pdf",
+    ]  # fmt: skip
+    assert [label.get_text().replace("\n", " ") for label in forest(some).get_yticklabels()] == [
+        "full recalibrate:1024, 12,800 steps", "full recalibrate:1024, 39,200 steps", "az_nas",
+    ]  # fmt: skip
+    page = results_page(some, table)
+    assert page.count("full recalibrate:1024, 12,800 steps") > 2
+    assert "1. full recalibrate:1024, 12,800 steps" in page
+    assert "steps" not in latex(some[:1]).split("tabular")[1]

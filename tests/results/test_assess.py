@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from nasbench_ws.errors import MetricError, TableError
+from nasbench_ws.metrics.prior import Regime
 from nasbench_ws.metrics.rank import REPORTED
 from nasbench_ws.results.assess import assess, window_taus
 from nasbench_ws.results.schema import derived_json
@@ -186,3 +187,18 @@ def test_a_table_that_lacks_a_run(tiny: Any, quick: None) -> None:
         "tiny gives no ground truth: it lacks 112 seed 1 (missing); build what is missing, leave these children "
         "out (--allow-missing), or take column('test_accuracy', skip_missing=True) and say so"
     )
+
+
+def test_a_regime_goes_with_a_way_of_batch_norm(table: Table) -> None:
+    scores = np.random.default_rng(5).normal(size=(3, N))
+    with pytest.raises(MetricError) as caught:
+        assess(scores, table, regime=Regime(steps=39_200))
+    assert str(caught.value) == (
+        "a regime says how much super-nets vary, and without batch_norm no super-net is assumed: give the mode that "
+        "the scores were read under as well, such as batch_norm='running'"
+    )
+    with pytest.raises(MetricError) as caught:
+        assess(scores, table, batch_norm="running", regime=39_200)  # type: ignore[arg-type]
+    assert str(caught.value) == "regime=39200: give a Regime, such as Regime(steps=39_200)"
+    usual = assess(scores, table, batch_norm="running")
+    assert derived_json(usual) == derived_json(assess(scores, table, batch_norm="running", regime=Regime()))

@@ -101,7 +101,7 @@ def test_steps_are_compared_among_what_trains(make: Make, counts: Make, tiny: An
     with pytest.raises(UsageError) as caught:
         compare([counts("params", tiny.table.truth), net, other])
     assert str(caught.value) == (
-        "full has steps 6400, and other 1; results are compared at one steps: evaluate them alike"
+        "full has number of steps 6400, and other 1; results are compared at one number of steps: evaluate them alike"
     )
 
 

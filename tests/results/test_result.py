@@ -196,7 +196,7 @@ def test_a_truncated_file_and_one_of_another_kind(path: Path) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_a_missing_key(path: Path, key: str) -> None:
     assert resealed(path, lambda data: data.pop(key)) == (
-        f"{path}: it has no {key!r}; it is not a whole result: evaluate again with --out"
+        f"{path}: it has no {key!r}; it is not a whole result: evaluate again with -o FILE"
     )
 
 
@@ -289,7 +289,7 @@ def test_a_missing_key(path: Path, key: str) -> None:
     ],
 )
 def test_what_cannot_be(path: Path, edit: Callable[[dict[str, Any]], object], found: str) -> None:
-    assert resealed(path, edit) == f"{path}: {found}; it is not a whole result: evaluate again with --out"
+    assert resealed(path, edit) == f"{path}: {found}; it is not a whole result: evaluate again with -o FILE"
 
 
 def test_scores_of_other_rankers_are_any_numbers(make: Callable[..., Result], tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def table() -> Table:
 def test_parameters_against_themselves_are_neither_above_nor_below(table: Table) -> None:
     params = table.column("params").astype(float)
     for scores in (params[None], np.stack([params, params])):
-        found = minus_params(scores, table, None)
+        found = minus_params(scores, table, None, Regime())
         assert (found.mean, found.verdict) == (0.0, "not distinguishable")
         assert found.reason == "neither varies, between instances or over tables: there is nothing to test"
         assert gap_text(found).startswith("+0.000, not tested: ")
@@ -117,7 +117,7 @@ def test_one_ranking_given_twice_decides_no_more_than_given_once(table: Table) -
     """A gain of .006 over parameter count, beside a deviation of as much over tables."""
     counts = np.array([[op == table.space.operations[-1] for op in arch.choices] for arch in table.space])
     scores = table.column("params") - 1e-3 * counts.sum(axis=1) + 1e-6 * np.arange(64)
-    once, twice = (minus_params(np.stack([scores] * n), table, None) for n in (1, 2))
+    once, twice = (minus_params(np.stack([scores] * n), table, None, Regime()) for n in (1, 2))
     assert once.interval == twice.interval
     assert once.verdict == twice.verdict
     intervals = [assess(np.stack([scores] * n), table).metrics["kendall_tau"].interval for n in (1, 2)]
@@ -139,12 +139,12 @@ def test_ways_of_training_have_a_variance_of_their_own(table: Table) -> None:
     for file, own_way in (("enas", True), ("panda", True), ("similar-4-child-updates", False)):
         result = Result.load(shipped_results() / f"{file}.json")
         outcome = result.outcome
-        assert outcome.regime == Regime(own_way)
-        mine, others = (usual(table, mode, Regime(one)) for one in (own_way, not own_way))
+        assert outcome.regime == Regime(own_way=own_way)
+        mine, others = (usual(table, mode, Regime(own_way=one)) for one in (own_way, not own_way))
         assert usual_of(outcome, mode) == mine != others
         scores, kept = outcome.scores[mode], result.under(mode)["kendall_tau"].interval
-        assert measured(scores, table, mode, Regime(own_way))["kendall_tau"].interval == kept
-        other = measured(scores, table, mode, Regime(not own_way))["kendall_tau"].interval
+        assert measured(scores, table, mode, Regime(own_way=own_way))["kendall_tau"].interval == kept
+        other = measured(scores, table, mode, Regime(own_way=not own_way))["kendall_tau"].interval
         if file == "enas":  # which varies most: by the variance of other super-nets its interval is narrower
             assert other[1] - other[0] < 0.7 * (kept[1] - kept[0])
 
@@ -161,15 +161,15 @@ def test_longer_training_has_a_variance_of_its_own(table: Table) -> None:
 
 
 def test_what_is_usual_is_of_super_nets_on_that_problem_only(table: Table, tiny: Any) -> None:
-    assert usual(table, "running")["kendall_tau"].std > 0
-    assert usual(table, None) == {}
-    assert usual(tiny.table, "running") == {}
+    assert usual(table, "running", Regime())["kendall_tau"].std > 0
+    assert usual(table, None, Regime()) == {}
+    assert usual(tiny.table, "running", Regime()) == {}
 
 
 def test_the_shipped_full_stands_where_its_scores_put_it(table: Table) -> None:
     result = Result.load(shipped_results() / "shuffle.json")
     scores, truth, params = result.scores, table.truth, table.column("params").astype(float)
-    found = standing(scores, table, result.outcome.batch_norm)
+    found = standing(scores, table, result.outcome.batch_norm, result.outcome.regime)
     assert found.ensemble == pytest.approx(stats.kendalltau(scores.mean(axis=0), truth).statistic)
     assert found.children_accuracy == pytest.approx(scores.mean())
     assert (found.decidable, found.undecided) == (1630, 123)

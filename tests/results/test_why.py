@@ -46,7 +46,9 @@ def test_the_true_ranking_lost_nothing_to_bias(make: Callable[..., Result], tiny
 def test_what_ranks_nothing_is_refused(make: Callable[..., Result], tiny: Any) -> None:
     with pytest.raises(ResultError) as error:
         why(make(scores={"running": np.full((2, 64), np.nan)}), tiny.table)
-    assert str(error.value) == "full ranks nothing: every instance diverged; train it otherwise"
+    assert str(error.value) == (
+        "full ranks nothing under batch norm running: every instance diverged; train it otherwise"
+    )
 
 
 def test_the_command_takes_what_ships() -> None:

@@ -23,6 +23,7 @@ from nasbench_ws.search.names import resolve_searcher
 from nasbench_ws.search.repetition import setting_of
 from nasbench_ws.search.supernet import supernet_oracle
 from nasbench_ws.search.text import render
+from nasbench_ws.search.then import ranking_file
 from nasbench_ws.space.cell import Space
 from nasbench_ws.space.registry import DEEPER64
 from nasbench_ws.tables.table import load
@@ -292,6 +293,7 @@ def test_names_say_how_they_are_written():
         resolve_searcher("rnadom")
     with pytest.raises(SearcherError, match=r"there is no ranking 'shufle' \(did you mean shuffle"):
         search("then:shufle:3", oracle(), repetitions=1)
+    assert ranking_file("full-39200") == Path(str(files("nasbench_ws.data"))) / "longer/full-39200.json"
 
 
 def test_a_users_own_by_file_module_and_entry_point(tmp_path, monkeypatch):

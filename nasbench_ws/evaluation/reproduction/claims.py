@@ -156,14 +156,15 @@ def _of_full(result: Result, table: GroundTruth) -> list[Finding]:
             kept = np.array([survival(one, table.truth, drop=0.5, k=k) for one in scores])
             text = f"of the true top {k}, kept when the worse half by rank is dropped, above one half, {mode}"
             found.append(asked(2, text, "not tested", 1, from_zero(kept - 0.5)))
-        one = minus_params(scores, table, mode)
+        one = minus_params(scores, table, mode, result.outcome.regime)
         gap, ends = theirs - paper.PARAMETER_COUNT, one.interval
         text = f"GT-Tau of full sharing minus parameter count's ({kendall_tau(params, table.truth):.2f}), {mode}"
         side = -1 if gap < 0 else 1
         found.append(Finding(2, text, f"{gap:+.2f}", one.mean, *ends, one.n[0], side, one.p_value, one.detectable))
     first, *others = result.outcome.scores
     for mode in others:
-        gain = taus(result, first) - taus(result, mode)
+        both = (rankable_taus(result.outcome.scores[one], table.truth) for one in (first, mode))
+        gain = np.subtract(*both)  # an instance that diverged under one of them has none
         found.append(figure(2, f"GT-Tau gained by batch norm {first} over {mode}", "not separated", gain))
     return found
 

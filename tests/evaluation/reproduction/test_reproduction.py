@@ -87,7 +87,7 @@ def test_everything_is_run_once_and_has_something_to_say(
     with pytest.raises(UsageError) as caught:
         run(tiny.table, experiments(tiny.table, replace(TINY, steps=128)), folder)
     assert str(caught.value).endswith(
-        ".json was run with steps 64, and this scale has 128; give another folder with --out, or delete it"
+        ".json was run with steps 64, and this scale has 128; give another folder, or delete it"
     )
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from nasbench_ws.evaluation.experiment import lacking, present, wanting
+import numpy as np
+import pytest
+
+from nasbench_ws.evaluation.experiment import lacking, longer_results, present, wanting
 from nasbench_ws.evaluation.reproduction import SCALES, experiments, findings, page, render
 from nasbench_ws.evaluation.reproduction.finding import Finding
 from nasbench_ws.evaluation.reproduction.smaller import Smaller, shipped_smaller
+from nasbench_ws.metrics.values import rankable
+from nasbench_ws.results.result import Result
+from nasbench_ws.results.standing import minus_params
 from nasbench_ws.tables.table import load
 
 CLAIMS_PAGE, PAPERS_PAGE = (Path(__file__).parents[3] / "data" / f"CLAIMS{name}.md" for name in ("", "-PAPER"))
@@ -57,3 +64,31 @@ def test_the_paper_scale_has_the_instances_and_the_controls_that_it_states() -> 
     rest = {name for name in each if name not in ("seeds", "orders", "shuffle") and not name.endswith("-16-steps")}
     assert {each[name].instances for name in rest} == {5}
     assert {each[f"full-times-{m}"].plan.steps for m in (4, 8)} == {4 * 39_200, 8 * 39_200}
+
+
+def test_findings_are_what_the_results_say_themselves() -> None:
+    """That is by the variances of their own budget."""
+    table, longer = load("fashion14"), Result.load(longer_results() / "full-39200.json")
+    found = {one.what: one for one in findings({"shuffle": longer}, table)}
+    for mode in longer.outcome.scores:
+        one = found[f"GT-Tau of full sharing minus parameter count's (0.79), {mode}"]
+        theirs = minus_params(rankable(longer.outcome.scores[mode]), table, mode, longer.outcome.regime)
+        assert (one.mean, (one.low, one.high), one.p_value) == (theirs.mean, theirs.interval, theirs.p_value)
+    standing, own = longer.assessment.standing, longer.outcome.batch_norm
+    assert standing is not None
+    one = found[f"GT-Tau of full sharing minus parameter count's (0.79), {own}"]
+    assert (one.low, one.high) == standing.minus_params.interval
+
+
+def test_an_instance_that_diverged_under_one_way_of_batch_norm_has_no_gain() -> None:
+    table, whole = load("fashion14"), Result.load(longer_results() / "full-39200.json")
+    (first, second), scores = whole.outcome.scores, {mode: rows.copy() for mode, rows in whole.outcome.scores.items()}
+    scores[first][0] = scores[second][1] = np.nan
+    broken = Result.of(replace(whole.outcome, scores=scores), table)
+    text = f"GT-Tau gained by batch norm {first} over {second}"
+    before, after = (
+        next(one for one in findings({"shuffle": one}, table, (2,)) if one.what == text) for one in (whole, broken)
+    )
+    taus = [np.array(whole.under(mode)["kendall_tau"].values) for mode in (first, second)]
+    assert after.n == before.n - 2
+    assert after.mean == pytest.approx((taus[0] - taus[1])[2:].mean())
