@@ -37,10 +37,11 @@ def power(detect: float, against: str | None, batch_norm: str, table: str, as_js
       nasbench-ws power --detect 0.05 --against full
     """
     from nasbench_ws.evaluation.reference import needed
+    from nasbench_ws.json_files import without_nan
     from nasbench_ws.tables.table import load
 
     found = needed(detect, load(table), against, batch_norm)
     if as_json:
-        print_json(asdict(found))
+        print_json(without_nan(asdict(found)))
     else:
         click.echo(found.text())

@@ -98,7 +98,7 @@ def test_what_a_difference_needs_beside_rows_and_longer_training() -> None:
     table, usual = load("fashion14"), shipped_prior()
     for name, regime, count in (
         ("enas", Regime(own_way=True), 10),
-        ("full-39200", Regime(steps=39_200), 5),
+        ("full-39200", Regime(steps=39_200), 10),
         ("darts-39200", Regime(own_way=True, steps=39_200), None),
     ):
         prior = usual.by_metric("recalibrate:1024", regime)["kendall_tau"]
