@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -99,6 +100,8 @@ def leaderboard(
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral)):
+        raise UsageError(f"steps={steps!r}: give a whole number, such as 39_200")
     judge = judged(truth, allow_missing)
     metric = _known_metric(metric, judge)
     if folder is not None and not Path(folder).is_dir():

@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Regime:
     def __post_init__(self) -> None:
         if not isinstance(self.own_way, bool):
             raise MetricError(f"own_way={self.own_way!r}: it must be True or False")
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or self.steps < 0:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, Integral) or self.steps < 0:
             raise MetricError(f"steps={self.steps!r}: it must be a whole number, such as 39_200")
 
     def nearest(self, budgets: Iterable[int]) -> int:

@@ -152,6 +152,9 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
         "child-updates: evaluate it with --steps 6400 --match child-updates, or look at the leaderboard of its own "
         "steps and match"
     )
+    with pytest.raises(UsageError) as caught:
+        leaderboard(table=tiny.table, folder=folder, steps="6400")  # type: ignore[arg-type]
+    assert str(caught.value) == "steps='6400': give a whole number, such as 39_200"
     with pytest.raises(ResultError) as caught_result:
         leaderboard(table=tiny.table, folder=folder / "gone")
     text = f"{folder / 'gone'} is no folder; give one with results of `nasbench-ws evaluate`"

@@ -196,6 +196,7 @@ def test_a_regime_takes_no_other_values(given, text):
 
 def test_a_regime_of_any_size_has_a_nearest_budget():
     assert Regime(steps=10**400).nearest((6400, 39_200)) == 39_200
+    assert Regime(steps=np.int64(25_600)).nearest((6400, 39_200)) == 39_200  # of a frame's column
     with pytest.raises(TypeError):
         Regime(39_200)  # which would be own_way
 
