@@ -132,7 +132,7 @@ def test_several_results_stand_side_by_side(make: Make, everything: Result, tiny
     assert "T1R \N{DOWNWARDS ARROW}" in html
     assert "[&#x27;" not in html  # no list as Python writes it
     other = make(plan={**close.outcome.plan, "steps": 1})
-    said = "No differences: full end-lr 0.04 has steps 6400, and full 1;"
+    said = "No differences: full end-lr 0.04 has number of steps 6400, and full 1;"
     assert said in results_page([everything, other], tiny.table)
 
 
