@@ -166,7 +166,7 @@ def strategies(rows: Sequence[Row], bound: float, params: float) -> str:
         if np.isfinite(value):
             axes.axvline(value, color=colour, linestyle="--", linewidth=1.2, label=f"{name} {value:.2f}")
     axes.axvline(0, color=FAINT, linewidth=0.8)
-    axes.set_xlabel("Kendall tau with the ground truth, 95 % interval")
+    axes.set_xlabel("Kendall tau, with 95 % interval")
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.32 / max(1.0, 0.18 * len(rows))), ncols=2)
     return canvas.svg()
 

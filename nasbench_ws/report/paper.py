@@ -106,7 +106,7 @@ def forest(results: Sequence[Result], ax: Axes | None = None) -> Axes:
         if not math.isnan(low):
             axes.hlines(place, low, high, linewidth=1.2, color="C0")
         axes.plot(result.tau.mean, place, "o", color="C0")
-    whole = [name_of(result) + steps for result, steps in zip(results, steps_beside(results), strict=True)]
+    whole = [name_of(result, steps=steps) for result, steps in zip(results, steps_beside(results), strict=True)]
     names = [textwrap.fill(on_one_line(name), LETTERS) for name in whole]
     axes.set_yticks(range(len(results)), names, **AS_IT_IS)
     axes.set_ylim(len(results) - 0.5, -0.5)
@@ -120,7 +120,7 @@ def latex(results: Sequence[Result]) -> str:
     first = results[0].assessment
     rows = [
         [
-            _tex(unusual(result) + steps), _tex(result.outcome.batch_norm), str(result.tau.n),
+            _tex(f"{unusual(result)} {steps}".rstrip()), _tex(result.outcome.batch_norm), str(result.tau.n),
             _mean(result.tau.mean, result.tau.interval),
             _mean(beyond.mean, beyond.interval) if (beyond := result.metrics.get("partial_tau")) else "--",
             f"{result.outcome.cost.macs / 1e12:.1f}",
@@ -164,7 +164,7 @@ def _file_names(results: Sequence[Result]) -> Iterator[str]:
     """Of each result, letters, digits and dashes; a number behind one that stood before."""
     seen: dict[str, int] = {}
     for result, steps in zip(results, steps_beside(results), strict=True):
-        name = re.sub(r"[^A-Za-z0-9]+", "-", name_of(result) + steps.replace(",", "")).strip("-")[-60:] or "result"
+        name = re.sub(r"[^A-Za-z0-9]+", "-", name_of(result, steps=steps.replace(",", ""))).strip("-")[-60:] or "result"
         seen[name] = seen.get(name, 0) + 1
         yield name if seen[name] == 1 else f"{name}-{seen[name]}"
 

@@ -48,7 +48,7 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_fig
         text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
         sections.insert(0, Section("Measured again", paragraph(text, "note")))
     for place, (result, steps) in enumerate(zip(results, steps_beside(results), strict=True), start=1):
-        part = f"{place}. {name_of(result)}{steps}" if len(results) > 1 else ""
+        part = f"{place}. {name_of(result, steps=steps)}" if len(results) > 1 else ""
         sections += _one(result, truth, part, place, on_figure, len(results))
     names = ", ".join(sorted({result.assessment.table.name for result in results}))
     title = f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}"
@@ -222,7 +222,7 @@ def _by_distance(result: Result, truth: GroundTruth) -> str:
 
 def _side_by_side(results: Sequence[Result]) -> Section:
     each = zip(results, modes_beside(results, shared_mode(results)), steps_beside(results), strict=True)
-    named = [(one, mode, name_of(one, mode) + steps) for one, mode, steps in each]
+    named = [(one, mode, name_of(one, mode, steps)) for one, mode, steps in each]
     ranked = [(one, mode, name) for one, mode, name in named if "kendall_tau" in one.under(mode)]
     rows = [_row(*one) for one in ranked]
     rows.sort(key=lambda row: -row.mean)

@@ -283,16 +283,22 @@ def refuse_quick(results: Sequence[Result]) -> None:
             )
 
 
-def name_of(result: Result, mode: str | None = None) -> str:
-    """The strategy, with what is unusual of its plan; `mode` is that of its scores, if not its own."""
+def name_of(result: Result, mode: str | None = None, steps: str = "") -> str:
+    """The strategy, with what is unusual of its plan; `mode` is that of its scores, if not its own.
+
+    Args:
+        result: whose name it is.
+        mode: None: its own.
+        steps: of `steps_beside`, where others beside it took other steps.
+    """
     mode = result.outcome.batch_norm if mode is None else mode
-    return " ".join(part for part in (unusual(result), mode if mode != "running" else "") if part)
+    return " ".join(part for part in (unusual(result), steps, mode if mode != "running" else "") if part)
 
 
 def steps_beside(results: Sequence[Result]) -> list[str]:
-    """What to put behind each name: ", 39,200 steps" where super-nets among them took several numbers of steps."""
+    """What to add to each name: "39,200 steps" where super-nets among them took several numbers of steps."""
     differ = len({one.outcome.steps for one in results if one.outcome.match}) > 1
-    return [f", {one.outcome.steps:,} steps" if differ and one.outcome.match else "" for one in results]
+    return [f"{one.outcome.steps:,} steps" if differ and one.outcome.match else "" for one in results]
 
 
 def diverged(result: Result, mode: str) -> str:
