@@ -22,6 +22,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.estimates import fit_prior
 from nasbench_ws.metrics.prior import ANY, FILE, Regime
 from nasbench_ws.provenance import versions
+from nasbench_ws.results.outcome import Outcome
 from nasbench_ws.training.batch_norm import is_mode
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -44,11 +46,17 @@ FEWEST = 5  # strategies that a prior is learnt from
 PROBLEM = ("images", "space", "macro", "channels", "cells")
 
 
+@cache
+def outcome_of(path: Path) -> Outcome:
+    """Read once, whatever number of budgets asks."""
+    return Result.load(path).outcome
+
+
 def samples(regime: Regime) -> Iterator[tuple[str, str, Array]]:
     """File, way of batch norm, and (instances, n) scores of every super-net of that regime that ships, each once."""
     seen = set()
     for path in sorted(path for folder in shipped_folders() for path in folder.glob("*.json")):
-        outcome = Result.load(path).outcome
+        outcome = outcome_of(path)
         if not outcome.match or Regime(own_way=outcome.own_way, steps=outcome.regime.nearest(BUDGETS)) != regime:
             continue  # of no super-net, or of another kind
         for mode, rows in outcome.scores.items():

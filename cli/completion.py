@@ -69,9 +69,9 @@ def searchers() -> list[str]:
 
 def results() -> list[str]:
     """Those that ship."""
-    from nasbench_ws.evaluation.named import shipped_names
+    from nasbench_ws.evaluation.named import known_names
 
-    return ["full", *shipped_names()]
+    return known_names()
 
 
 def _beginnings(usages: Iterable[str]) -> list[str]:

@@ -87,8 +87,7 @@ def leaderboard(
       nasbench-ws leaderboard --steps 39200
       nasbench-ws leaderboard -o board.html
     """
-    from nasbench_ws.evaluation.catalogue import SCALES
-    from nasbench_ws.evaluation.leaderboard import entries
+    from nasbench_ws.evaluation.leaderboard import SCALE, entries
     from nasbench_ws.evaluation.leaderboard import leaderboard as order
     from nasbench_ws.evaluation.named import read_results
     from nasbench_ws.tables.table import load
@@ -98,11 +97,10 @@ def leaderboard(
     if folder is not None:
         from nasbench_ws.cli.experiments import run_into
 
-        usual = SCALES["standard"].steps
-        if steps not in (None, usual):
+        if steps not in (None, SCALE.steps):
             raise UsageError(
-                f"--run trains super-nets for {usual:,} steps, and --steps asks for rows of {steps:,}; leave out one "
-                f"of them, or evaluate strategies with --steps {steps} -o FILE and give the files"
+                f"--run trains super-nets for {SCALE.steps:,} steps, and --steps asks for rows of {steps:,}; leave out "
+                f"one of them, or evaluate strategies with --steps {steps} -o FILE and give the files"
             )
         run_into(
             Path(folder), "leaderboard", truth, _chosen(entries(truth), only), shipped=False, root=data_root,

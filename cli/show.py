@@ -96,14 +96,14 @@ def _found(what: str, table: Table) -> Entry | Result:
             return table.query(what)
     except ArchitectureError as error:
         absent = str(error)
-    from nasbench_ws.evaluation.named import read_result, shipped_names
+    from nasbench_ws.evaluation.named import known_names, read_result
 
     try:
         return read_result(what, table.space.name).result
     except ResultError:
         if what.endswith(".json") or Path(what).is_file():
             raise
-    close = near_misses(what, ["full", *shipped_names()])
+    close = near_misses(what, known_names())
     raise ArchitectureError(f"{absent}; nor does a result of that name ship{close}")
 
 

@@ -41,7 +41,7 @@ from nasbench_ws.results.text import metric_name
 from nasbench_ws.results.truth import GroundTruth, judged, places_of, seeds_each
 from nasbench_ws.results.yardstick import REACHED, yardstick
 from nasbench_ws.tables.table import Table, load
-from nasbench_ws.training.batch_norm import BatchNorm, is_mode
+from nasbench_ws.training.batch_norm import whole_name
 
 if TYPE_CHECKING:
     pass
@@ -129,7 +129,7 @@ def leaderboard(
         some = _rows(name, next(iter(alike.values())), metric)
         rows += [replace(row, given=bool(given), files=tuple(alike)) for row in some]
     if batch_norm is not None:
-        mode = str(BatchNorm.parse(batch_norm)) if is_mode(batch_norm) else batch_norm
+        mode = whole_name(batch_norm)
         there_are = list(dict.fromkeys(row.batch_norm for row in rows if row.batch_norm))
         if mode not in there_are:
             close = near_misses(mode, there_are)

@@ -99,14 +99,14 @@ def distinct(results: Sequence[NamedResult]) -> list[str]:
     return found
 
 
-def is_result(name: str) -> bool:
-    """Whether a text names a result, and not a child."""
-    return name.endswith(".json") or name.partition("/")[0] in spaces() or name in ("full", *shipped_names())
-
-
 def spaces() -> list[str]:
     """Those that shipped results are of."""
     return [SPACE, *sorted(one.name for one in shipped_results().iterdir() if one.is_dir())]
+
+
+def known_names() -> list[str]:
+    """Of what ships, as they are completed, and offered where one is mistyped; reads none."""
+    return ["full", *shipped_names()]
 
 
 def shipped_names() -> list[str]:

@@ -17,7 +17,7 @@ from itertools import chain
 
 from nasbench_ws.errors import UsageError, near_misses
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
-from nasbench_ws.evaluation.named import shipped_names
+from nasbench_ws.evaluation.named import known_names
 from nasbench_ws.metrics.estimates import estimate
 from nasbench_ws.metrics.power import POWER, instances_needed
 from nasbench_ws.metrics.prior import DEFAULT, shipped_prior
@@ -28,7 +28,7 @@ from nasbench_ws.results.result import Result
 from nasbench_ws.results.text import gap_text
 from nasbench_ws.space.problem import same
 from nasbench_ws.tables.table import Table
-from nasbench_ws.training.batch_norm import BatchNorm, is_mode, labelled
+from nasbench_ws.training.batch_norm import BatchNorm, is_mode, labelled, whole_name
 
 METRIC = "kendall_tau"
 
@@ -155,7 +155,7 @@ def needed(detect: float, table: Table, strategy: str | None = None, batch_norm:
             minutes are taken.
         batch_norm: a way of batch norm, or with a strategy another readout of its.
     """
-    mode = str(BatchNorm.parse(batch_norm)) if strategy is None or is_mode(batch_norm) else batch_norm
+    mode = str(BatchNorm.parse(batch_norm)) if strategy is None else whole_name(batch_norm)
     usual = shipped_prior()
     if not usual.applies(vars(table.recipe)):
         known = usual.learnt_from["problem"]
@@ -188,7 +188,7 @@ def _of(strategy: str, batch_norm: str) -> Result:
             return max(found, key=lambda one: one.under(batch_norm)[METRIC].n)
         modes |= dict.fromkeys(mode for one in every for mode in one.outcome.scores)
     if not modes:
-        close = near_misses(strategy, ["full", *shipped_names()])
+        close = near_misses(strategy, known_names())
         raise UsageError(f"nothing of {strategy!r} ships{close}; `nasbench-ws leaderboard` lists what does")
     if not any(modes):
         raise UsageError(

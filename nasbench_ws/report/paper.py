@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from nasbench_ws.errors import UsageError, extra
 from nasbench_ws.markup import number, on_one_line
 from nasbench_ws.provenance import versions
-from nasbench_ws.results.compare import name_of, steps_beside, unusual
+from nasbench_ws.results.compare import names_beside, steps_beside, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, once
 from nasbench_ws.tables.plot import AS_IT_IS, axes_or_new
@@ -79,7 +79,7 @@ def paper(results: Sequence[Result], truth: GroundTruth) -> dict[str, Callable[[
         }  # fmt: skip
         for figure in (figure for figure, drawn in there.items() if drawn):
             found[f"{figure}-{name}.pdf"] = partial(_pdf, partial(getattr(result.plot, figure), judge))
-    height = max(1.2, 0.8 + sum(0.1 + 0.12 * len(textwrap.wrap(name_of(result), LETTERS)) for result in judged))
+    height = max(1.2, 0.8 + sum(0.1 + 0.12 * len(textwrap.wrap(name, LETTERS)) for name in names_beside(judged)))
     found["forest.pdf"] = partial(_pdf, partial(forest, judged), height)
     found["table.tex"] = lambda: latex(judged).encode()
     found["nasbench-ws.bib"] = lambda: bibtex(judged[0]).encode()
@@ -106,8 +106,7 @@ def forest(results: Sequence[Result], ax: Axes | None = None) -> Axes:
         if not math.isnan(low):
             axes.hlines(place, low, high, linewidth=1.2, color="C0")
         axes.plot(result.tau.mean, place, "o", color="C0")
-    whole = [name_of(result, steps=steps) for result, steps in zip(results, steps_beside(results), strict=True)]
-    names = [textwrap.fill(on_one_line(name), LETTERS) for name in whole]
+    names = [textwrap.fill(on_one_line(name), LETTERS) for name in names_beside(results)]
     axes.set_yticks(range(len(results)), names, **AS_IT_IS)
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.set_xlabel("Kendall tau, with 95 % interval")
@@ -163,8 +162,8 @@ def _tex(text: str) -> str:
 def _file_names(results: Sequence[Result]) -> Iterator[str]:
     """Of each result, letters, digits and dashes; a number behind one that stood before."""
     seen: dict[str, int] = {}
-    for result, steps in zip(results, steps_beside(results), strict=True):
-        name = re.sub(r"[^A-Za-z0-9]+", "-", name_of(result, steps=steps.replace(",", ""))).strip("-")[-60:] or "result"
+    for whole in names_beside(results):
+        name = re.sub(r"[^A-Za-z0-9]+", "-", re.sub(r"(?<=\d),(?=\d{3} steps)", "", whole)).strip("-")[-60:] or "result"
         seen[name] = seen.get(name, 0) + 1
         yield name if seen[name] == 1 else f"{name}-{seen[name]}"
 

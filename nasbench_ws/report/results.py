@@ -22,7 +22,7 @@ from nasbench_ws.report.page import OnFigure, Section, facts, figure, page, unse
 from nasbench_ws.report.scatter import MOST_KINDS, Kinds, scatter
 from nasbench_ws.report.sortable import Cell, Column, Line, sortable
 from nasbench_ws.results.assess import rankable_taus
-from nasbench_ws.results.compare import Comparison, compare, modes_beside, name_of, shared_mode, steps_beside
+from nasbench_ws.results.compare import Comparison, compare, modes_beside, name_of, names_beside, shared_mode
 from nasbench_ws.results.html import summary
 from nasbench_ws.results.interference import by_distance, matrix
 from nasbench_ws.results.result import Result
@@ -47,8 +47,8 @@ def results_page(results: Sequence[Result], truth: GroundTruth | None, *, on_fig
     if any(again):
         text = f"{sum(again)} of {len(results)} were evaluated with another table; here they are measured against this."
         sections.insert(0, Section("Measured again", paragraph(text, "note")))
-    for place, (result, steps) in enumerate(zip(results, steps_beside(results), strict=True), start=1):
-        part = f"{place}. {name_of(result, steps=steps)}" if len(results) > 1 else ""
+    for place, (result, name) in enumerate(zip(results, names_beside(results), strict=True), start=1):
+        part = f"{place}. {name}" if len(results) > 1 else ""
         sections += _one(result, truth, part, place, on_figure, len(results))
     names = ", ".join(sorted({result.assessment.table.name for result in results}))
     title = f"{name_of(results[0]) if len(results) == 1 else f'{len(results)} results'} on {names}"
@@ -221,9 +221,9 @@ def _by_distance(result: Result, truth: GroundTruth) -> str:
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    each = zip(results, modes_beside(results, shared_mode(results)), steps_beside(results), strict=True)
-    named = [(one, mode, name_of(one, mode, steps)) for one, mode, steps in each]
-    ranked = [(one, mode, name) for one, mode, name in named if "kendall_tau" in one.under(mode)]
+    modes = modes_beside(results, shared_mode(results))
+    each = zip(results, modes, names_beside(results, modes), strict=True)
+    ranked = [(one, mode, name) for one, mode, name in each if "kendall_tau" in one.under(mode)]
     rows = [_row(*one) for one in ranked]
     rows.sort(key=lambda row: -row.mean)
     if not rows:

@@ -74,12 +74,7 @@ def assess(
             "a regime says how much super-nets vary, and without batch_norm no super-net is assumed: give the mode "
             "that the scores were read under as well, such as batch_norm='running'"
         )
-    return _assess(scores, table, batch_norm, macs, regime or DEFAULT)
-
-
-def _assess(
-    scores: npt.ArrayLike, table: GroundTruth, batch_norm: str | None, macs: float, regime: Regime
-) -> Assessment:
+    regime = regime or DEFAULT
     scores, table = _counted(scores, table)
     usable, diverged = _usable(scores, table)
     metrics, known = measured(scores, table, batch_norm, regime), yardstick(table)
@@ -107,7 +102,9 @@ def _assess(
 def assess_outcome(outcome: Outcome, table: GroundTruth) -> Assessment:
     """What an evaluation is worth: its own scores, those under other modes of batch norm, and its readouts."""
     mode, readouts = outcome.batch_norm or None, outcome.readouts
-    found = _assess(outcome.own, table, mode, float(outcome.cost.macs), outcome.regime)
+    found = assess(
+        outcome.own, table, batch_norm=mode, macs=float(outcome.cost.macs), regime=outcome.regime if mode else None
+    )
     return replace(
         found,
         other_batch_norm={

@@ -32,7 +32,7 @@ from nasbench_ws.results.paths import path_note
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.standing import gap, usual_of, varies
 from nasbench_ws.results.text import LOW_IS_GOOD, gap_text, metric_name
-from nasbench_ws.training.batch_norm import BatchNorm, is_mode, labelled
+from nasbench_ws.training.batch_norm import labelled, whole_name
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def compare(
     for result, mode, name in zip(results, modes, called, strict=True):
         if metric not in result.under(mode):
             known = ", ".join(result.under(mode))
-            raise UsageError(f"{name} has no metric {metric!r}; it has {known or diverged(result, mode)}")
+            raise UsageError(f"{name} has no metric {metric!r}; it has {known or _diverged(result, mode)}")
     rows = [_row(*one, metric) for one in zip(results, modes, called, strict=True)]
     order = sorted(range(len(rows)), key=lambda i: worst_last(rows[i].mean, metric))
     wanted = [*itertools.pairwise(order), *((order[0], last) for last in order[2:])]
@@ -211,7 +211,7 @@ def modes_beside(results: Sequence[Result], common: str) -> list[str]:
 
 
 def _asked(batch_norm: str, results: Sequence[Result]) -> str:
-    mode = str(BatchNorm.parse(batch_norm)) if is_mode(batch_norm) else batch_norm
+    mode = whole_name(batch_norm)
     for result in results:
         if mode not in result.outcome.scores:
             known = ", ".join(result.outcome.scores)
@@ -301,7 +301,13 @@ def steps_beside(results: Sequence[Result]) -> list[str]:
     return [f"{one.outcome.steps:,} steps" if differ and one.outcome.match else "" for one in results]
 
 
-def diverged(result: Result, mode: str) -> str:
+def names_beside(results: Sequence[Result], modes: Sequence[str | None] | None = None) -> list[str]:
+    """As `name_of`, with their steps where super-nets among them took several numbers of steps."""
+    each = zip(results, modes or [None] * len(results), steps_beside(results), strict=True)
+    return [name_of(*one) for one in each]
+
+
+def _diverged(result: Result, mode: str) -> str:
     """Of scores of which every instance diverged, what to do."""
     others = [one for one in result.outcome.scores if one != mode and result.under(one)]
     instead = f"; under {labelled(others[0])} it did not (--batch-norm {others[0]})" if others else ""

@@ -31,6 +31,17 @@ def is_mode(name: str) -> bool:
     return name.partition(":")[0] in MODES
 
 
+def whole_name(name: str) -> str:
+    """A way of batch norm as scores are kept under it, with its images; another readout as it is.
+
+    UsageError for a number of images that it does not take.
+
+    >>> whole_name("recalibrate"), whole_name("logp")
+    ('recalibrate:1024', 'logp')
+    """
+    return str(BatchNorm.parse(name)) if is_mode(name) else name
+
+
 def labelled(name: str) -> str:
     """What scores of that name were read off by, in words.
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from nasbench_ws.cli import group
 from nasbench_ws.errors import ResultError
 from nasbench_ws.evaluation.experiment import shipped_results
-from nasbench_ws.evaluation.named import is_result, read_result, read_results, shipped_names
+from nasbench_ws.evaluation.named import read_result, read_results, shipped_names
 
 TOPOLOGY = shipped_results("topology729")
 
@@ -47,8 +47,9 @@ def test_names_that_no_result_has() -> None:
             "; shipped ones are named as `nasbench-ws leaderboard` lists them, such as full, or by file, such as "
             "autodeeplab"
         )
-    assert is_result("topology729/full")
-    assert not is_result("434")
+    assert read_result("topology729/full").ships
+    with pytest.raises(ResultError):
+        read_result("434")  # a child
 
 
 @pytest.mark.parametrize("command", [["why", "topology729/fair"], ["why", "fair", "--table", "fashion14-topology"]])
