@@ -2,7 +2,8 @@
 
     versions()     # {"nasbench-ws": "0.1.0", "python": "3.11.7", ...}
 
-Reads installed metadata; imports none of the libraries.
+Reads installed metadata; imports none of the libraries. The package's own version is that of the code that runs, which
+may lie on the path without being installed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import functools
 import importlib.metadata
 import platform
 from pathlib import Path
+
+from nasbench_ws import __version__
 
 
 @functools.cache
@@ -27,8 +30,8 @@ def processor() -> str:
 
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    found = []
-    for name in ("nasbench-ws", "torch", "numpy"):
+    found = [("nasbench-ws", __version__)]
+    for name in ("torch", "numpy"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # look-ups do without torch
             found.append((name, importlib.metadata.version(name)))
     return (*found, ("python", platform.python_version()))
