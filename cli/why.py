@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from nasbench_ws.cli.completion import complete_results
-from nasbench_ws.cli.options import missing_option, quiet_option, say_missing, table_option
+from nasbench_ws.cli.options import missing_option, mode_option, quiet_option, say_missing, table_option
 from nasbench_ws.cli.outputs import csv_option, json_option, print_csv, print_json
 from nasbench_ws.cli.progress import Bar
 
@@ -16,11 +16,12 @@ from nasbench_ws.cli.progress import Bar
 @click.command()
 @click.argument("result", metavar="RESULT", shell_complete=complete_results)
 @table_option
+@mode_option("By scores of this mode.  [default: the result's own]")
 @missing_option
 @quiet_option
 @csv_option
 @json_option
-def why(result: str, table: str, allow_missing: bool, as_csv: bool, as_json: bool) -> None:
+def why(result: str, table: str, batch_norm: str | None, allow_missing: bool, as_csv: bool, as_json: bool) -> None:
     """Where a ranking lost its tau: chance, bias, the table; and which operations it over-rates.
 
     RESULT is a file of `nasbench-ws evaluate -o FILE`, or the name of one that
@@ -29,6 +30,7 @@ def why(result: str, table: str, allow_missing: bool, as_csv: bool, as_json: boo
     \b
     Example:
       nasbench-ws why full
+      nasbench-ws why full --batch-norm recalibrate
       nasbench-ws why topology729/fair
       nasbench-ws why mine.json --json
     """
@@ -45,7 +47,7 @@ def why(result: str, table: str, allow_missing: bool, as_csv: bool, as_json: boo
     judge = judged(truth, allow_missing)
     with Bar.patient("why") as bar:
         bar.show(None, "measuring", None)
-        found = explain(read, judge)
+        found = explain(read, judge, batch_norm)
     if as_json:
         print_json(found.to_dict())
     elif as_csv:  # the table that is printed: operations on edges

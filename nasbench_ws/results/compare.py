@@ -170,7 +170,7 @@ def compare(
     match, metric = _match(matched, of_matched) if matched else "", metric_name(metric)
     _same("number of steps", [result.outcome.steps for result in matched], of_matched)
     _same("number of validation images (0: all)", [result.outcome.valid_images for result in matched], of_matched)
-    common = shared_mode(results) if batch_norm is None else _asked(batch_norm, matched)
+    common = shared_mode(results) if batch_norm is None else mode_asked(batch_norm, matched)
     modes = modes_beside(results, common)
     called = names or [name_of(result, mode) for result, mode in zip(results, modes, strict=True)]
     for result, mode, name in zip(results, modes, called, strict=True):
@@ -210,7 +210,8 @@ def modes_beside(results: Sequence[Result], common: str) -> list[str]:
     return [common if common and result.outcome.match else result.outcome.batch_norm for result in results]
 
 
-def _asked(batch_norm: str, results: Sequence[Result]) -> str:
+def mode_asked(batch_norm: str, results: Sequence[Result]) -> str:
+    """The whole name of a way of batch norm; UsageError where one of the results has no scores under it."""
     mode = whole_name(batch_norm)
     for result in results:
         if mode not in result.outcome.scores:

@@ -13,7 +13,7 @@ Not here: the metrics (assess.py), and sentences on a result as a whole (verdict
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.pairs import decidable
 from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.metrics.values import rankable
+from nasbench_ws.results.compare import mode_asked
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, children_of, once
 from nasbench_ws.training.batch_norm import labelled
@@ -92,19 +93,35 @@ class Why:
         return "\n".join(lines)
 
 
-def why(result: Result, table: GroundTruth) -> Why:
-    """ResultError where every instance diverged, nothing is ranked, or the table is of other children."""
+def why(result: Result, table: GroundTruth, batch_norm: str | None = None) -> Why:
+    """Where the Kendall tau of a result went.
+
+    Args:
+        result: of a ranker that has a score of every child.
+        table: what ranks its children.
+        batch_norm: by scores of this mode ("running", "recalibrate:1024"); None: by the result's own.
+
+    Raises:
+        ResultError: where every instance diverged, nothing is ranked, or the table is of other children.
+        UsageError: where the result has no scores of that mode.
+    """
     table = once(table)
+    mode = result.outcome.batch_norm if batch_norm is None else mode_asked(batch_norm, [result])
+    if mode != result.outcome.batch_norm:
+        scores = {mode: result.outcome.scores[mode], **result.outcome.scores}
+        result = Result.of(replace(result.outcome, scores=scores), table)
     one = result.measured_by(table).among(table)
-    scores, standing = rankable(one.scores), one.assessment.standing
-    if not len(scores) or standing is None or "kendall_tau" not in one.metrics:
-        under = f" under {labelled(result.outcome.batch_norm)}" if result.outcome.batch_norm else ""
-        name = result.outcome.strategy
-        raise ResultError(f"{name} ranks nothing{under}: every instance diverged; train it otherwise")
+    ranked, standing = rankable(one.scores), one.assessment.standing
+    name = result.outcome.strategy
+    if not len(ranked) or standing is None or "kendall_tau" not in one.metrics:
+        others = [other for other, scores in result.outcome.others.items() if len(rankable(scores))]
+        next_step = f"it ranks under {others[0]}: take --batch-norm {others[0]}" if others else "train it otherwise"
+        under = f" under {labelled(mode)}" if mode else ""
+        raise ResultError(f"{name} ranks nothing{under}: every instance diverged; {next_step}")
     if math.isnan(one.tau.mean):
         raise ResultError(
-            f"{result.outcome.strategy} has no Kendall tau on {table.name}: all scores of an instance, or all "
-            f"{scores.shape[1]} ground-truth values, are equal; there is no order to explain"
+            f"{name} has no Kendall tau on {table.name}: all scores of an instance, or all {ranked.shape[1]} "
+            "ground-truth values, are equal; there is no order to explain"
         )
     mean, bound, ensemble = one.tau.mean, standing.reach["kendall_tau"].bound, standing.ensemble
     shares = {
@@ -113,10 +130,8 @@ def why(result: Result, table: GroundTruth) -> Why:
         "bias: what all instances get wrong, up to the bound": bound - ensemble,
         "noise of the table: the bound is not 1": 1 - bound,
     }
-    inverted, decided = _inverted(scores, table)
-    return Why(
-        one.outcome.strategy, len(scores), shares, _causes(one, table), _over_rated(scores, table), inverted, decided
-    )
+    inverted, decided = _inverted(ranked, table)
+    return Why(name, len(ranked), shares, _causes(one, table), _over_rated(ranked, table), inverted, decided)
 
 
 def _causes(one: Result, table: GroundTruth) -> dict[str, str]:

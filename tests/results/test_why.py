@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from nasbench_ws.cli import group
-from nasbench_ws.errors import ResultError
+from nasbench_ws.errors import ResultError, UsageError
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.why import why
 
@@ -49,6 +49,42 @@ def test_what_ranks_nothing_is_refused(make: Callable[..., Result], tiny: Any) -
     assert str(error.value) == (
         "full ranks nothing under batch norm running: every instance diverged; train it otherwise"
     )
+
+
+def test_a_result_is_explained_by_the_scores_that_are_asked_for(make: Callable[..., Result], tiny: Any) -> None:
+    truth, table = np.stack([tiny.table.truth] * 2), tiny.table
+    both = make(scores={"running": -truth, "recalibrate:1024": truth})
+    reached = "reached: Kendall tau, mean over instances"
+    assert why(both, table).shares[reached] == -1
+    found = why(both, table, "recalibrate")  # which may leave out its number of images
+    assert found.shares[reached] == 1
+    assert found.causes["batch norm"] == "tau 1.000 with recalibrate:1024; running -1.000"
+    assert found == why(make(scores={"recalibrate:1024": truth, "running": -truth}), table)
+    assert why(both, table, "running") == why(both, table)
+    with pytest.raises(UsageError) as error:
+        why(both, table, "private")
+    assert str(error.value) == "full has no scores under batch norm 'private'; it has running, recalibrate:1024"
+
+
+def test_what_diverged_under_its_own_mode_names_another(make: Callable[..., Result], tiny: Any) -> None:
+    truth = np.stack([tiny.table.truth] * 2)
+    result = make(scores={"running": np.full((2, 64), np.nan), "recalibrate:1024": truth})
+    with pytest.raises(ResultError) as error:
+        why(result, tiny.table)
+    assert str(error.value) == (
+        "full ranks nothing under batch norm running: every instance diverged; it ranks under recalibrate:1024: take "
+        "--batch-norm recalibrate:1024"
+    )
+    assert sum(why(result, tiny.table, "recalibrate:1024").shares.values()) == pytest.approx(1)
+
+
+def test_the_command_takes_a_mode() -> None:
+    asked = ["why", "full", "--batch-norm", "recalibrate", "--json"]
+    found = json.loads(CliRunner().invoke(group, asked, catch_exceptions=False).output)
+    own = json.loads(CliRunner().invoke(group, ["why", "full", "--json"], catch_exceptions=False).output)
+    assert next(iter(found["shares"].values())) == pytest.approx(0.488, abs=5e-4)
+    assert found["causes"]["batch norm"] == "tau 0.488 with recalibrate:1024; running 0.370"
+    assert own["causes"]["batch norm"] == "tau 0.370 with running; recalibrate:1024 0.488"
 
 
 def test_the_command_takes_what_ships() -> None:
