@@ -1,10 +1,10 @@
-"""How much training an evaluation needs here: tau against steps, for full sharing and for no sharing at all.
+"""How much training an evaluation needs here: tau against steps, and against the number of groups at two budgets.
 
     python benchmarks/controls.py                  # of the results that ship
 
 A claim about sharing can be tested where standalone training at the same number of updates ranks the children; this
-prints from which budget on it does, as the table of docs/controls/README.md, and draws docs/controls/tau.svg. Results
-of the same strategy and steps are joined. To be run when one is added to data/longer.
+prints from which budget on it does, as the table of docs/controls/README.md, and draws docs/controls/tau.svg and
+groups.svg. Results of the same strategy and steps are joined. To be run when one is added to data/longer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nasbench_ws import Result, Table, load
 from nasbench_ws.evaluation.experiment import longer_results, shipped_results
-from nasbench_ws.report.canvas import FAINT, FIRST, SECOND, THIRD, Canvas, styled
+from nasbench_ws.report.canvas import FAINT, FIRST, SECOND, THIRD, Canvas, standalone, styled
 from nasbench_ws.results.join import join
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +23,8 @@ FOLDER = ROOT / "docs" / "controls"
 SHORTEST = [shipped_results() / name for name in ("shuffle.json", "none-child-updates.json")]
 MODES = ("recalibrate:1024", "running")
 COLOURS = {"full": FIRST, "none": SECOND}
+BUDGETS = {6400: ("--", "none"), 39_200: ("-", None)}  # line, and what fills a mark
+KINDS = {"similar": FIRST, "random": SECOND}  # of groups
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
 
@@ -54,35 +56,64 @@ def rows(results: dict[tuple[str, int], Result], table: Table) -> list[str]:
     return lines
 
 
+def grouped(results: dict[tuple[str, int], Result], kind: str, steps: int) -> list[tuple[int, Result]]:
+    """(m, result) of m groups at equal updates of every child: one that shares all, those that ship, and none."""
+    folder, end = (shipped_results(), "") if steps == min(BUDGETS) else (longer_results(), f"-{steps}")
+    paths = {2**n: folder / f"{kind}-{2**n}-child-updates{end}.json" for n in range(1, 6)}
+    between = [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
+    return [(1, results["full", steps]), *between, (64, results["none", steps])]
+
+
+def draw(
+    canvas: Canvas, points: list[tuple[int, Result]], mode: str, line: str, colour: str, aside: float, label: str,
+    fill: str | None = None,
+) -> None:  # fmt: skip
+    """Kendall tau with its interval at each place, joined by a line."""
+    taus = [(at * aside, result.under(mode)["kendall_tau"]) for at, result in points]
+    canvas.axes.plot(
+        [at for at, _ in taus], [tau.mean for _, tau in taus], line, color=colour, marker="o", label=label,
+        markerfacecolor=fill or colour,
+    )  # fmt: skip
+    for (at, tau), (place, _) in zip(taus, points, strict=True):
+        (drawn,) = canvas.axes.plot([at] * 2, tau.interval, color=colour, linewidth=1.2)
+        canvas.note(drawn, f"{label}, at {place:,}: {tau.mean:.2f}, {tau.n} instances")
+
+
+def finish(canvas: Canvas, result: Result, ticks: list[int], xlabel: str, columns: int = 3) -> str:
+    """With parameter count, 0, a logarithmic axis and a legend, as SVG."""
+    axes, params = canvas.axes, result.assessment.baselines["params"]["kendall_tau"].mean
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    axes.axhline(params, color=THIRD, linestyle="--", linewidth=1.2, label=f"parameter count {params:.2f}")
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("Kendall tau with the ground truth")
+    axes.legend(fontsize=9, ncols=columns, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+    return canvas.svg()
+
+
 @styled
-def figure(results: dict[tuple[str, int], Result]) -> str:
-    """Kendall tau and mean accuracy of the children against steps, recalibrated."""
-    canvas = Canvas("controls", "Kendall tau and the children's accuracy against training", columns=1, height=4.0)
-    axes = canvas.axes
-    reference = None
+def against_steps(results: dict[tuple[str, int], Result]) -> str:
+    """Kendall tau against steps, recalibrated and with running statistics."""
+    canvas = Canvas("controls", "Kendall tau against training", columns=1, height=4.0)
     for strategy, colour in COLOURS.items():
         points = [(steps, result) for (name, steps), result in results.items() if name == strategy]
-        for mode, style, fill, aside in zip(MODES, ("-", ":"), (colour, "none"), (0.985, 1.015), strict=True):
-            taus = [(steps, result.under(mode)["kendall_tau"]) for steps, result in points]
-            axes.plot(
-                [steps * aside for steps, _ in taus], [tau.mean for _, tau in taus], style, color=colour, marker="o",
-                markerfacecolor=fill, label=f"{strategy}, {mode.split(':')[0]}",
-            )  # fmt: skip
-            for steps, tau in taus:
-                (drawn,) = axes.plot([steps * aside] * 2, tau.interval, color=colour, linewidth=1.2)
-                canvas.note(drawn, f"{strategy}, {steps:,} steps, {mode}: {tau.mean:.2f}, {tau.n} instances")
-        reference = points[-1][1].assessment.baselines["params"]["kendall_tau"].mean if points else reference
-    axes.axhline(0, color=FAINT, linewidth=0.8)
-    if reference is not None:
-        axes.axhline(reference, color=THIRD, linestyle="--", linewidth=1.2, label=f"parameter count {reference:.2f}")
-    axes.set_xscale("log")
-    ticks = sorted({steps for _, steps in results})
-    axes.set_xticks(ticks, [f"{steps:,}" for steps in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("steps of an instance")
-    axes.set_ylabel("Kendall tau with the ground truth")
-    axes.legend(fontsize=9, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 1.0))
-    return canvas.svg()
+        for mode, line, fill, aside in zip(MODES, ("-", ":"), (None, "none"), (0.985, 1.015), strict=True):
+            draw(canvas, points, mode, line, colour, aside, f"{strategy}, {mode.split(':')[0]}", fill)
+    return finish(canvas, points[-1][1], sorted({steps for _, steps in results}), "steps of an instance")
+
+
+@styled
+def against_groups(results: dict[tuple[str, int], Result]) -> str:
+    """Kendall tau against the number of groups, recalibrated, at as many updates of every child."""
+    canvas = Canvas("groups", "Kendall tau against the number of groups", columns=1, height=4.0)
+    for steps, (line, fill) in BUDGETS.items():
+        for kind, colour in KINDS.items():
+            points, aside = grouped(results, kind, steps), 1.03 if kind == "random" else 0.97
+            label = f"{kind}, {steps // 64} updates"
+            draw(canvas, points, MODES[0], line, colour, aside, label, fill)
+    return finish(canvas, points[0][1], [2**n for n in range(7)], "groups of children that share, of 64 children", 2)
 
 
 def main() -> None:
@@ -94,11 +125,10 @@ def main() -> None:
         "| strategy | steps | updates a child | batch norm | instances | GT-Tau | partial tau | children score | "
         "10¹² multiply-adds |\n|---|---|---|---|---|---|---|---|---|"
     )
-    text = re.sub(
-        f"{BEGIN}.*{END}", f"{BEGIN}\n{head}\n{lines}\n{END}", page.read_text(encoding="utf-8"), flags=re.S
-    )
+    text = re.sub(f"{BEGIN}.*{END}", f"{BEGIN}\n{head}\n{lines}\n{END}", page.read_text(encoding="utf-8"), flags=re.S)
     page.write_text(text, encoding="utf-8")
-    (FOLDER / "tau.svg").write_text(figure(results) + "\n", encoding="utf-8")
+    for name, draw_it in (("tau", against_steps), ("groups", against_groups)):
+        (FOLDER / f"{name}.svg").write_text(standalone(draw_it(results)), encoding="utf-8")
     print(lines)
 
 

@@ -120,9 +120,9 @@ def reproduce(
         write_page(output, claims_page(found, scale, judge, absent, smaller))
     if as_json:
         each = [finding.to_dict() for finding in found]
-        data: dict[str, Any] = {"scale": scale_name, "table": truth.digest, "findings": each}
-        if absent:
-            data["absent"] = list(absent)
+        data: dict[str, Any] = {
+            "scale": scale_name, "table": truth.digest, "findings": each, "absent": list(absent),
+        }  # fmt: skip
         if smaller:
             there = [finding.to_dict() for finding in smaller.found.values()]
             data["smaller"] = {"updates": smaller.updates, "findings": there}

@@ -13,10 +13,14 @@ from nasbench_ws.cli import group
 
 def test_without_training_what_is_lacking_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = CliRunner().invoke(group, ["reproduce", "3", "--scale", "paper", "--no-run", "--json"])
-    assert found.exit_code == 0
-    data = json.loads(found.stdout)
-    assert {name.partition(" ")[0] for name in data["absent"]} <= {"seeds", "shuffle", "window"}
-    assert data["smaller"]["updates"] == 100
-    assert {one["claim"] for one in data["smaller"]["findings"]} == {3}
+    asked = {}
+    for claim in (3, 4):
+        found = CliRunner().invoke(group, ["reproduce", str(claim), "--scale", "paper", "--no-run", "--json"])
+        assert found.exit_code == 0
+        asked[claim] = json.loads(found.stdout)
+        assert asked[claim]["smaller"]["updates"] == 100
+        assert {one["claim"] for one in asked[claim]["smaller"]["findings"]} == {claim}
+    assert asked[3]["absent"] == []  # all that it needs ships
+    assert {"full-times-4", "full-times-8", "similar-8-steps"} <= set(asked[4]["absent"])
+    assert not {"shuffle", "similar-8-child-updates"} & set(asked[4]["absent"])
     assert list(tmp_path.iterdir()) == []  # and no folder is left behind
