@@ -84,7 +84,7 @@ def reproduce(
         shipped_smaller,
         wanting,
     )  # fmt: skip
-    from nasbench_ws.evaluation.reproduction.text import WIDTH
+    from nasbench_ws.evaluation.reproduction.text import WIDTH, tests_made
     from nasbench_ws.results.truth import judged
     from nasbench_ws.tables.table import load
 
@@ -122,6 +122,7 @@ def reproduce(
         each = [finding.to_dict() for finding in found]
         data: dict[str, Any] = {
             "scale": scale_name, "table": truth.digest, "findings": each, "absent": list(absent),
+            "tests": tests_made(found),
         }  # fmt: skip
         if smaller:
             there = [finding.to_dict() for finding in smaller.found.values()]

@@ -55,7 +55,7 @@ SCALES = {
             "paper", 10, 39_200, 64, 1024, True, 1000, (2, 4, 8, 16), (2, 4, 8, 16), None, (0, 1, 5, 10, 20), 2,
             "Paper: the paper's 612 updates of each child, ten instances of what is asked how stable it is, five of "
             "the rest (three of 16 groups with all the steps each); two days of one processor.",
-            matches=("child-updates",), times=(4, 8), others=5, costly=3,
+            matches=("child-updates",), times=(2, 4, 8), others=5, costly=3,
         ),
     )
 }  # fmt: skip

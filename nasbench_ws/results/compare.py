@@ -215,7 +215,9 @@ def mode_asked(batch_norm: str, results: Sequence[Result]) -> str:
     mode = whole_name(batch_norm)
     for result in results:
         if mode not in result.outcome.scores:
-            known = ", ".join(result.outcome.scores)
+            known = ", ".join(filter(None, result.outcome.scores))
+            if not known:
+                raise UsageError(f"{unusual(result)} has no ways of batch norm; leave --batch-norm out")
             raise UsageError(f"{unusual(result)} has no scores under batch norm {mode!r}; it has {known}")
     return mode
 

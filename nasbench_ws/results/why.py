@@ -25,10 +25,10 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.pairs import decidable
 from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.metrics.values import rankable
-from nasbench_ws.results.compare import mode_asked
+from nasbench_ws.results.compare import mode_asked, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, children_of, once
-from nasbench_ws.training.batch_norm import labelled
+from nasbench_ws.training.batch_norm import is_mode, labelled
 
 SHOWN = 8  # operations and pairs in the text
 
@@ -60,7 +60,11 @@ class Inverted:
 class Why:
     """`shares` of a tau of 1, in order; `causes` by name, each with its figures in words."""
 
+    name: str  # the strategy, with what is unusual of its plan
     strategy: str
+    steps: int
+    batch_norm: str  # by whose scores; another readout's name, or ""
+    table: str
     instances: int
     shares: dict[str, float]
     causes: dict[str, str]
@@ -75,20 +79,24 @@ class Why:
 
     def __str__(self) -> str:
         instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
-        lines = [f"{self.strategy}: where a Kendall tau of 1 went, {instances}", ""]
+        steps = f"{self.steps:,} steps" if self.steps else ""
+        what = ", ".join(filter(None, (self.name, steps, self.batch_norm and labelled(self.batch_norm))))
+        lines = [f"{what}: where a Kendall tau of 1 went, {instances}", ""]
         for name, value in self.shares.items():
             lines.append(f"{number(value):>7}  {name}")
         lines += ["", "What is known of the causes"]
         lines += [f"  {name}: {said}" for name, said in self.causes.items()]
-        lines += ["", "Places above the true rank, by operation (range over instances)"]
+        lines += ["", "Places of the mean score above the true rank, by operation (range of single instances)"]
         for one in self.over_rated[:SHOWN]:
             span = f"[{one.least:+.1f}, {one.most:+.1f}]"
             lines.append(f"{one.places:+7.1f}  {span:16} {one.operation} on {one.edge}")
         lines += ["", f"Pairs the wrong way round: {len(self.inverted)} of {self.decided:,} that the table decides"]
         for pair in self.inverted[:SHOWN]:
+            own = not is_mode(self.batch_norm)  # no accuracies
+            scored = f"{pair.score:+.3g} by its own measure" if own else f"{100 * pair.score:+.2f}"
             lines.append(
-                f"  {pair.better} is better than {pair.worse} by {100 * pair.truth:.2f} points, scored "
-                f"{100 * pair.score:+.2f}; wrong in {pair.instances} of {self.instances}"
+                f"  {pair.better} is better than {pair.worse} by {100 * pair.truth:.2f} points, scored {scored}; "
+                f"wrong in {pair.instances} of {self.instances}"
             )
         return "\n".join(lines)
 
@@ -131,7 +139,10 @@ def why(result: Result, table: GroundTruth, batch_norm: str | None = None) -> Wh
         "noise of the table: the bound is not 1": 1 - bound,
     }
     inverted, decided = _inverted(ranked, table)
-    return Why(name, len(ranked), shares, _causes(one, table), _over_rated(ranked, table), inverted, decided)
+    return Why(
+        unusual(one), name, one.outcome.steps, mode, table.name, len(ranked), shares, _causes(one, table),
+        _over_rated(ranked, table), inverted, decided,
+    )  # fmt: skip
 
 
 def _causes(one: Result, table: GroundTruth) -> dict[str, str]:
@@ -147,7 +158,8 @@ def _causes(one: Result, table: GroundTruth) -> dict[str, str]:
     taus = {mode: one.under(mode)["kendall_tau"].mean for mode in one.outcome.scores if one.under(mode)}
     others = [f"{mode} {tau:.3f}" for mode, tau in taus.items() if mode != one.outcome.batch_norm]
     if others:
-        found["batch norm"] = f"tau {one.tau.mean:.3f} with {one.outcome.batch_norm}; {', '.join(others)}"
+        what = "batch norm" if all(map(is_mode, taus)) else "readout"
+        found[what] = f"tau {one.tau.mean:.3f} with {one.outcome.batch_norm}; {', '.join(others)}"
     if np.ptp(params) > 0:
         ours = float(np.mean([kendall_tau(row, params) for row in scores]))
         partial = one.metrics["partial_tau"].mean if "partial_tau" in one.metrics else math.nan

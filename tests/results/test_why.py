@@ -95,3 +95,23 @@ def test_the_command_takes_what_ships() -> None:
     text = CliRunner().invoke(group, ["why", "full"], catch_exceptions=False).output
     assert f"{found['over_rated'][0]['places']:+7.1f}" in text
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_it_says_which_scores_it_explains() -> None:
+    for ask, first, named in (
+        (["full-39200"], "full, 39,200 steps, batch norm recalibrate:1024: where", ("recalibrate:1024", 39_200)),
+        (["window-39200", "--batch-norm", "recalibrate"],
+         "full end-lr 0.04, 39,200 steps, batch norm recalibrate:1024: where", ("recalibrate:1024", 39_200)),
+        (["darts", "--batch-norm", "logp"], "darts, 6,400 steps, readout logp: where", ("logp", 6400)),
+        (["zen"], "zen: where", ("", 0)),
+    ):  # fmt: skip
+        text = CliRunner().invoke(group, ["why", *ask], catch_exceptions=False).output
+        assert text.startswith(f"{first} a Kendall tau of 1 went")
+        assert ("by its own measure" in text) == (named[0] in ("logp", "")), ask  # which are no accuracies
+        found = json.loads(CliRunner().invoke(group, ["why", *ask, "--json"], catch_exceptions=False).output)
+        assert (found["batch_norm"], found["steps"], found["table"]) == (*named, "fashion14")
+
+
+def test_what_has_no_ways_of_batch_norm_says_so() -> None:
+    found = CliRunner().invoke(group, ["why", "zen", "--batch-norm", "running"])
+    assert str(found.exception) == "zen has no ways of batch norm; leave --batch-norm out"

@@ -15,7 +15,7 @@ from nasbench_ws.evaluation.catalogue import Scale
 from nasbench_ws.evaluation.reproduction.claims import CLAIMS
 from nasbench_ws.evaluation.reproduction.finding import Finding
 from nasbench_ws.evaluation.reproduction.smaller import Smaller
-from nasbench_ws.evaluation.reproduction.text import NOTHING, RULE, Absent, changes_of, not_run, overall_text
+from nasbench_ws.evaluation.reproduction.text import NOTHING, Absent, changes_of, not_run, overall_text, rule
 from nasbench_ws.markup import escaped, number, paragraph
 from nasbench_ws.report.page import Section, facts, page
 from nasbench_ws.report.sortable import SCRIPT, Cell, Column, Filters, Line, sortable
@@ -69,7 +69,7 @@ def claims_page(
         Section("Verdicts", verdicts),
         *([Section("What more training changed", changes)] if changes else []),
         Section("All figures", sortable(columns, [_line(one, smaller) for one in found], filters=FILTERS)),
-        Section("How a verdict is made", paragraph(RULE)),
+        Section("How a verdict is made", paragraph(rule(found))),
         Section("What the columns are", facts({one.head: one.said for one in columns})),
     ]
     return page(f"The paper's claims on {table.name}", sections, about=about, script=SCRIPT)

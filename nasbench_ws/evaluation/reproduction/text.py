@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +18,9 @@ from nasbench_ws.results.truth import GroundTruth, seeds_each
 Absent: TypeAlias = Mapping[str, frozenset[int]]  # experiments in words, and the claims that ask for them
 NOTHING: Absent = {}
 WIDTH = 100
-RULE = (
+_RULE = (
     "A test asks whether our figure lies on the side of 0 where the paper's lies; where the paper has none, on the "
-    "side that the claim says. Its p value is Holm's, corrected over all tests of this page that can be made: at .05 "
+    "side that the claim says. Its p value is Holm's, corrected over the {tests} tests that are made here: at .05 "
     "a test holds on the paper's side and does not hold on the other; between, it is undecided. A test whose control "
     "fails is not testable at this scale, and the reason stands beside it; a claim is not where most of its tests "
     "are not. Otherwise it holds where every test that decides holds, does not hold where every one says so, and is "
@@ -27,6 +28,16 @@ RULE = (
     "at every match and way of batch norm that was run. Each test that was made has the difference that it could "
     "have told, with a chance of 80 % and before the correction."
 )
+
+
+def rule(found: Sequence[Finding]) -> str:
+    """How a verdict is made, with the number of tests that p values are corrected over."""
+    return _RULE.format(tests=tests_made(found))
+
+
+def tests_made(found: Sequence[Finding]) -> int:
+    """Of how many findings a test could be made: p values are corrected over these."""
+    return sum(not math.isnan(one.adjusted) for one in found)
 
 
 def render(found: Sequence[Finding], absent: Absent = NOTHING, smaller: Smaller | None = None) -> str:
@@ -44,6 +55,8 @@ def render(found: Sequence[Finding], absent: Absent = NOTHING, smaller: Smaller 
             if finding.why:
                 lines += textwrap.wrap(finding.why, WIDTH - 6, initial_indent=" " * 6, subsequent_indent=" " * 8)
         lines.append("")
+    if tests_made(found):
+        lines += [f"p values are Holm's, corrected over the {tests_made(found)} tests that are made here.", ""]
     for title, texts in changes_of(found, smaller):
         wrapped = (textwrap.wrap(text, WIDTH - 2, initial_indent="  ", subsequent_indent="    ") for text in texts)
         lines += [f"{title}:", *(line for text in wrapped for line in text), ""]
@@ -65,7 +78,8 @@ def page(
     """
     how = (
         f"{scale.note} This is what `nasbench-ws reproduce --scale {scale.name}` makes of the results that ship, and a "
-        f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. {RULE}"
+        f"test compares the two. Each figure has its 95 % interval and the number n of instances behind it. "
+        + rule(found)
     )
     updates = scale.steps // len(table.space)
     title = f"# The paper's claims on `{table.name}`, {seeds_each(table)} seeds, {updates:,} updates of each child"
