@@ -14,7 +14,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from nasbench_ws import Result, Table, load
-from nasbench_ws.evaluation.experiment import longer_results, shipped_results
+from nasbench_ws.evaluation.experiment import What, longer_results, shipped_results
 from nasbench_ws.report.canvas import FAINT, FIRST, SECOND, THIRD, Canvas, standalone, styled
 from nasbench_ws.results.join import join
 
@@ -59,7 +59,8 @@ def rows(results: dict[tuple[str, int], Result], table: Table) -> list[str]:
 def grouped(results: dict[tuple[str, int], Result], kind: str, steps: int) -> list[tuple[int, Result]]:
     """(m, result) of m groups at equal updates of every child: one that shares all, those that ship, and none."""
     folder, end = (shipped_results(), "") if steps == min(BUDGETS) else (longer_results(), f"-{steps}")
-    paths = {2**n: folder / f"{kind}-{2**n}-child-updates{end}.json" for n in range(1, 6)}
+    names = {m: What(kind, m, match="child-updates").name for m in (2, 4, 8, 16, 32)}
+    paths = {m: folder / f"{name}{end}.json" for m, name in names.items()}
     between = [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
     return [(1, results["full", steps]), *between, (64, results["none", steps])]
 

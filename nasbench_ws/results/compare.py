@@ -312,9 +312,14 @@ def names_beside(results: Sequence[Result], modes: Sequence[str | None] | None =
 
 def _diverged(result: Result, mode: str) -> str:
     """Of scores of which every instance diverged, what to do."""
-    others = [one for one in result.outcome.scores if one != mode and result.under(one)]
-    instead = f"; under {labelled(others[0])} it did not (--batch-norm {others[0]})" if others else ""
+    other = ranks_under(result, mode)
+    instead = f"; under {labelled(other)} it did not (--batch-norm {other})" if other else ""
     return f"none: it diverged{instead}"
+
+
+def ranks_under(result: Result, mode: str) -> str:
+    """Of a result that diverged under a mode, the first other one under which it did not; "" where there is none."""
+    return next((one for one in result.outcome.scores if one != mode and result.under(one)), "")
 
 
 def unusual(result: Result) -> str:

@@ -25,7 +25,7 @@ from nasbench_ws.metrics.arithmetic import Array
 from nasbench_ws.metrics.pairs import decidable
 from nasbench_ws.metrics.rank import kendall_tau
 from nasbench_ws.metrics.values import rankable
-from nasbench_ws.results.compare import mode_asked, unusual
+from nasbench_ws.results.compare import mode_asked, ranks_under, unusual
 from nasbench_ws.results.result import Result
 from nasbench_ws.results.truth import GroundTruth, children_of, once
 from nasbench_ws.training.batch_norm import is_mode, labelled
@@ -91,9 +91,9 @@ class Why:
             span = f"[{one.least:+.1f}, {one.most:+.1f}]"
             lines.append(f"{one.places:+7.1f}  {span:16} {one.operation} on {one.edge}")
         lines += ["", f"Pairs the wrong way round: {len(self.inverted)} of {self.decided:,} that the table decides"]
+        accuracies = is_mode(self.batch_norm)
         for pair in self.inverted[:SHOWN]:
-            own = not is_mode(self.batch_norm)  # no accuracies
-            scored = f"{pair.score:+.3g} by its own measure" if own else f"{100 * pair.score:+.2f}"
+            scored = f"{100 * pair.score:+.2f}" if accuracies else f"{pair.score:+.3g} by its own measure"
             lines.append(
                 f"  {pair.better} is better than {pair.worse} by {100 * pair.truth:.2f} points, scored {scored}; "
                 f"wrong in {pair.instances} of {self.instances}"
@@ -122,8 +122,8 @@ def why(result: Result, table: GroundTruth, batch_norm: str | None = None) -> Wh
     ranked, standing = rankable(one.scores), one.assessment.standing
     name = result.outcome.strategy
     if not len(ranked) or standing is None or "kendall_tau" not in one.metrics:
-        others = [other for other, scores in result.outcome.others.items() if len(rankable(scores))]
-        next_step = f"it ranks under {others[0]}: take --batch-norm {others[0]}" if others else "train it otherwise"
+        other = ranks_under(result, mode)
+        next_step = f"it ranks under {other}: take --batch-norm {other}" if other else "train it otherwise"
         under = f" under {labelled(mode)}" if mode else ""
         raise ResultError(f"{name} ranks nothing{under}: every instance diverged; {next_step}")
     if math.isnan(one.tau.mean):

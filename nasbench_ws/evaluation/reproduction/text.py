@@ -55,8 +55,8 @@ def render(found: Sequence[Finding], absent: Absent = NOTHING, smaller: Smaller 
             if finding.why:
                 lines += textwrap.wrap(finding.why, WIDTH - 6, initial_indent=" " * 6, subsequent_indent=" " * 8)
         lines.append("")
-    if tests_made(found):
-        lines += [f"p values are Holm's, corrected over the {tests_made(found)} tests that are made here.", ""]
+    if tests := tests_made(found):
+        lines += [f"p values are Holm's, corrected over the {tests} tests that are made here.", ""]
     for title, texts in changes_of(found, smaller):
         wrapped = (textwrap.wrap(text, WIDTH - 2, initial_indent="  ", subsequent_indent="    ") for text in texts)
         lines += [f"{title}:", *(line for text in wrapped for line in text), ""]
