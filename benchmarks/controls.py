@@ -3,8 +3,9 @@
     python benchmarks/controls.py                  # of the results that ship
 
 A claim about sharing can be tested where standalone training at the same number of updates ranks the children; this
-prints from which budget on it does, as the table of docs/controls/README.md, and draws docs/controls/tau.svg and
-groups.svg. Results of the same strategy and steps are joined. To be run when one is added to data/longer.
+prints from which budget on it does, as the table of docs/controls/README.md, and draws its pictures: tau.svg,
+groups.svg, and compute.svg of groups that all have the whole budget. Results of the same strategy and steps are joined.
+To be run when one is added to data/longer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from nasbench_ws import Result, Table, load
 from nasbench_ws.evaluation.experiment import What, longer_results, shipped_results
-from nasbench_ws.report.canvas import FAINT, FIRST, SECOND, THIRD, Canvas, standalone, styled
+from nasbench_ws.report.canvas import FAINT, FIRST, FOURTH, SECOND, THIRD, Canvas, standalone, styled
 from nasbench_ws.results.join import join
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,7 @@ SHORTEST = [shipped_results() / name for name in ("shuffle.json", "none-child-up
 MODES = ("recalibrate:1024", "running")
 COLOURS = {"full": FIRST, "none": SECOND}
 BUDGETS = {6400: ("--", "none"), 39_200: ("-", None)}  # line, and what fills a mark
+TIMES = (2, 4, 8)  # as many groups with all the steps each, and full sharing with as many times the steps
 KINDS = {"similar": FIRST, "random": SECOND}  # of groups
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
@@ -80,6 +82,12 @@ def draw(
         canvas.note(drawn, f"{label}, at {place:,}: {tau.mean:.2f}, {tau.n} instances")
 
 
+def with_all_steps(kind: str, steps: int) -> list[tuple[int, Result]]:
+    """(m, result) of m groups with all the steps each, as many as ship."""
+    paths = {m: longer_results() / f"{What(kind, m, match='steps').name}-{steps}.json" for m in TIMES}
+    return [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
+
+
 def finish(canvas: Canvas, result: Result, ticks: list[int], xlabel: str, columns: int = 3) -> str:
     """With parameter count, 0, a logarithmic axis and a legend, as SVG."""
     axes, params = canvas.axes, result.assessment.baselines["params"]["kendall_tau"].mean
@@ -117,7 +125,22 @@ def against_groups(results: dict[tuple[str, int], Result]) -> str:
     return finish(canvas, points[0][1], [2**n for n in range(7)], "groups of children that share, of 64 children", 2)
 
 
-def main() -> None:
+@styled
+def against_compute(results: dict[tuple[str, int], Result]) -> str:
+    """Kendall tau against times the compute, recalibrated: of m groups with all the steps each, and of full sharing."""
+    canvas, steps = Canvas("compute", "Kendall tau against compute", columns=1, height=4.0), max(BUDGETS)
+    full = [(m, results["full", m * steps]) for m in (1, *TIMES) if ("full", m * steps) in results]
+    draw(canvas, full, MODES[0], ":", FOURTH, 1.0, "full, as many times the steps", "none")
+    times = {m for m, _ in full}
+    for kind, colour in KINDS.items():
+        points, aside = with_all_steps(kind, steps), 1.03 if kind == "random" else 0.97
+        draw(canvas, points, MODES[0], "-", colour, aside, f"{kind} groups, all the steps each")
+        times |= {m for m, _ in points}
+    return finish(canvas, full[0][1], sorted(times), f"times the compute of {steps:,} steps; as many groups", 2)
+
+
+def written() -> dict[Path, str]:
+    """What is made of the results that ship: the page with its table, and each picture."""
     table = load("fashion14")
     results = controls(table)
     lines = "\n".join(rows(results, table))
@@ -127,10 +150,14 @@ def main() -> None:
         "10¹² multiply-adds |\n|---|---|---|---|---|---|---|---|---|"
     )
     text = re.sub(f"{BEGIN}.*{END}", f"{BEGIN}\n{head}\n{lines}\n{END}", page.read_text(encoding="utf-8"), flags=re.S)
-    page.write_text(text, encoding="utf-8")
-    for name, draw_it in (("tau", against_steps), ("groups", against_groups)):
-        (FOLDER / f"{name}.svg").write_text(standalone(draw_it(results)), encoding="utf-8")
-    print(lines)
+    drawn = {"tau": against_steps, "groups": against_groups, "compute": against_compute}
+    return {page: text, **{FOLDER / f"{name}.svg": standalone(draw_it(results)) for name, draw_it in drawn.items()}}
+
+
+def main() -> None:
+    for path, text in written().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":
