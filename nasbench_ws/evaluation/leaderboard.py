@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -29,6 +28,7 @@ from nasbench_ws.evaluation.board_row import Row, told_apart
 from nasbench_ws.evaluation.catalogue import EQUAL, KINDS, SCALES, experiments
 from nasbench_ws.evaluation.experiment import Experiment, What, shipped_folders
 from nasbench_ws.evaluation.fit import problem_of
+from nasbench_ws.limits import integer
 from nasbench_ws.metrics.rank import reported, stability_tau
 from nasbench_ws.rankers.alone import alone
 from nasbench_ws.rankers.named import curves
@@ -100,8 +100,7 @@ def leaderboard(
     truth = table if isinstance(table, Table) else load(table)
     if match not in get_args(Match):
         raise UsageError(f"unknown match {match!r}; known are {', '.join(get_args(Match))}")
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, Integral)):
-        raise UsageError(f"steps={steps!r}: give a whole number, such as 39_200")
+    steps = None if steps is None else integer("steps", steps)
     judge = judged(truth, allow_missing)
     metric = _known_metric(metric, judge)
     if folder is not None and not Path(folder).is_dir():

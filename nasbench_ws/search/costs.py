@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench_ws.errors import UsageError
-from nasbench_ws.tables.over_seeds import alike
+from nasbench_ws.tables.over_seeds import alike, mean_over
 from nasbench_ws.tables.table import Table
 
 Array = NDArray[np.float64]
@@ -52,11 +52,9 @@ def full_seconds(table: Table) -> Array:
 def _stated(table: Table) -> Array:
     """(n, E) mean seconds of a child's runs; those of a mean child where the table has no row."""
     seconds = np.where(alike(table)[..., None], table.curves("seconds"), np.nan)
-    there = np.isfinite(seconds)
-    known = there.any(axis=1)
-    mean = np.where(there, seconds, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    overall = mean.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.where(known, mean, np.where(known.any(axis=0), overall, np.nan))
+    mean = mean_over(seconds, np.isfinite(seconds))
+    known = np.isfinite(mean)
+    return np.where(known, mean, mean_over(mean, known, axis=0))
 
 
 def modelled_seconds(table: Table) -> Array:

@@ -154,7 +154,7 @@ def test_only_like_stands_beside_like(folder: Path, make: Callable[..., Result],
     )
     with pytest.raises(UsageError) as caught:
         leaderboard(table=tiny.table, folder=folder, steps="6400")  # type: ignore[arg-type]
-    assert str(caught.value) == "steps='6400': give a whole number, such as 39_200"
+    assert str(caught.value) == "steps is '6400'; it must be a whole number"
     with pytest.raises(ResultError) as caught_result:
         leaderboard(table=tiny.table, folder=folder / "gone")
     text = f"{folder / 'gone'} is no folder; give one with results of `nasbench-ws evaluate`"
