@@ -3,7 +3,7 @@
     python benchmarks/controls.py                  # of the results that ship
 
 A claim about sharing can be tested where standalone training at the same number of updates ranks the children; this
-prints from which budget on it does, as the table of docs/controls/README.md, and draws its pictures: tau.svg,
+writes from which budget on it does into the table of docs/controls/README.md, and draws its pictures: tau.svg,
 groups.svg, and compute.svg of groups that all have the whole budget. Results of the same strategy and steps are joined.
 To be run when one is added to data/longer.
 """
@@ -79,7 +79,8 @@ def draw(
     )  # fmt: skip
     for (at, tau), (place, _) in zip(taus, points, strict=True):
         (drawn,) = canvas.axes.plot([at] * 2, tau.interval, color=colour, linewidth=1.2)
-        canvas.note(drawn, f"{label}, at {place:,}: {tau.mean:.2f}, {tau.n} instances")
+        low, high = tau.interval
+        canvas.note(drawn, f"{label}, at {place:,}: {tau.mean:.2f} [{low:.2f}, {high:.2f}], {tau.n} instances")
 
 
 def with_all_steps(kind: str, steps: int) -> list[tuple[int, Result]]:
@@ -96,6 +97,7 @@ def finish(canvas: Canvas, result: Result, ticks: list[int], xlabel: str, column
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
+    axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel(xlabel)
     axes.set_ylabel("Kendall tau with the ground truth")
     axes.legend(fontsize=9, ncols=columns, loc="lower left", bbox_to_anchor=(-0.02, 1.0))

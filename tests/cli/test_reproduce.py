@@ -23,6 +23,6 @@ def test_without_training_what_is_lacking_is_named(tmp_path: Path, monkeypatch: 
     assert asked[3]["absent"] == []  # all that it needs ships
     for found in asked.values():
         assert found["tests"] == sum(one["adjusted"] is not None for one in found["findings"]) > 0
-    assert {"full-times-4", "full-times-8", "similar-8-steps"} <= set(asked[4]["absent"])
-    assert not {"shuffle", "similar-8-child-updates"} & set(asked[4]["absent"])
+    assert {"full-times-8", "similar-8-steps"} <= set(asked[4]["absent"])
+    assert not {"shuffle", "similar-8-child-updates", "full-times-4", "similar-4-steps"} & set(asked[4]["absent"])
     assert list(tmp_path.iterdir()) == []  # and no folder is left behind

@@ -35,7 +35,6 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.slow
 def test_controls_are_of_what_ships() -> None:
     made = script("controls").written()
     assert {path.name for path in made} == {path.name for path in (ROOT / "docs" / "controls").iterdir()}

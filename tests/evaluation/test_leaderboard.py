@@ -252,7 +252,7 @@ def test_each_number_of_steps_has_a_leaderboard(make: Callable[..., Result], tmp
     assert leaderboard([longer.results["full-39200"]]).steps == 39_200  # one's own stand beside those of as many
     with pytest.raises(UsageError) as caught:
         leaderboard(steps=100)
-    there = "6,400, 12,800, 25,600, 39,200"
+    there = "6,400, 12,800, 25,600, 39,200, 78,400, 156,800"
     assert str(caught.value) == f"no result matched in child-updates took 100 steps; there are results of {there}"
     for steps, seed in ((100, 1), (200, 2)):
         plan = {**make().outcome.plan, "steps": steps}
