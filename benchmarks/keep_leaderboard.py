@@ -1,10 +1,10 @@
 """Measure what ships for the leaderboard, and write data/leaderboard.json, so that nothing is read to show it.
 
     python benchmarks/keep_leaderboard.py            # says what would change
-    python benchmarks/keep_leaderboard.py --write    # and writes the file
+    python benchmarks/keep_leaderboard.py --write    # and writes the file, and draws the picture that the docs have
 
 Run it again when a result or a table ships, or when what they are measured by changes; until then what changed is read
-and measured at each call, and tests/evaluation/test_board_facts.py fails.
+and measured at each call, and tests/evaluation/test_board_facts.py fails, as tests/docs/test_pictures.py may.
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ import msgspec
 
 from nasbench_ws import load
 from nasbench_ws.evaluation.board_facts import FORMAT, KEPT, Facts, facts
+from nasbench_ws.evaluation.board_figure import forest
 from nasbench_ws.evaluation.experiment import shipped_folders
+from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.json_files import read_record, write_record
 from nasbench_ws.results.truth import judged
 from nasbench_ws.tables.table import Table, shipped
 
-PATH = Path(__file__).resolve().parent.parent / "data" / KEPT
+ROOT = Path(__file__).resolve().parent.parent
+PATH = ROOT / "data" / KEPT
+PICTURE = ROOT / "docs" / "pictures" / "leaderboard.svg"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help=f"write {PATH.name}")
+    parser.add_argument("--write", action="store_true", help=f"write {PATH.name} and {PICTURE.name}")
     write = parser.parse_args().write
     there = read_record(PATH, FORMAT) if PATH.exists() else {}
     tables = [table for table in map(load, shipped()) if not table.foreign]
@@ -36,6 +40,7 @@ def main() -> None:
     print("nothing changes" if here == there else f"{count} results, {PATH.name} is to be written")
     if write:
         write_record(PATH, FORMAT, here)
+        PICTURE.write_text(forest(leaderboard()) + "\n", encoding="utf-8")
 
 
 def measured(table: Table) -> dict[str, Facts]:
