@@ -25,7 +25,7 @@ SHORTEST = [shipped_results() / name for name in ("shuffle.json", "none-child-up
 MODES = ("recalibrate:1024", "running")
 COLOURS = {"full": FIRST, "none": SECOND}
 BUDGETS = {6400: ("--", "none"), 39_200: ("-", None)}  # line, and what fills a mark
-TIMES = (2, 4, 8)  # as many groups with all the steps each, and full sharing with as many times the steps
+TIMES = (2, 4, 8)  # the steps that full sharing has, as control of as many groups with all the steps each
 KINDS = {"similar": FIRST, "random": SECOND}  # of groups
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
 
@@ -58,13 +58,11 @@ def rows(results: dict[tuple[str, int], Result], table: Table) -> list[str]:
     return lines
 
 
-def grouped(results: dict[tuple[str, int], Result], kind: str, steps: int) -> list[tuple[int, Result]]:
-    """(m, result) of m groups at equal updates of every child: one that shares all, those that ship, and none."""
+def grouped(kind: str, match: str, steps: int) -> list[tuple[int, Result]]:
+    """(m, result) of m groups at a match, as many as ship."""
     folder, end = (shipped_results(), "") if steps == min(BUDGETS) else (longer_results(), f"-{steps}")
-    names = {m: What(kind, m, match="child-updates").name for m in (2, 4, 8, 16, 32)}
-    paths = {m: folder / f"{name}{end}.json" for m, name in names.items()}
-    between = [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
-    return [(1, results["full", steps]), *between, (64, results["none", steps])]
+    paths = {m: folder / f"{What(kind, m, match=match).name}{end}.json" for m in (2, 4, 8, 16, 32)}
+    return [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
 
 
 def draw(
@@ -81,12 +79,6 @@ def draw(
         (drawn,) = canvas.axes.plot([at] * 2, tau.interval, color=colour, linewidth=1.2)
         low, high = tau.interval
         canvas.note(drawn, f"{label}, at {place:,}: {tau.mean:.2f} [{low:.2f}, {high:.2f}], {tau.n} instances")
-
-
-def with_all_steps(kind: str, steps: int) -> list[tuple[int, Result]]:
-    """(m, result) of m groups with all the steps each, as many as ship."""
-    paths = {m: longer_results() / f"{What(kind, m, match='steps').name}-{steps}.json" for m in TIMES}
-    return [(m, Result.load(path)) for m, path in paths.items() if path.exists()]
 
 
 def finish(canvas: Canvas, result: Result, ticks: list[int], xlabel: str, columns: int = 3) -> str:
@@ -121,7 +113,8 @@ def against_groups(results: dict[tuple[str, int], Result]) -> str:
     canvas = Canvas("groups", "Kendall tau against the number of groups", columns=1, height=4.0)
     for steps, (line, fill) in BUDGETS.items():
         for kind, colour in KINDS.items():
-            points, aside = grouped(results, kind, steps), 1.03 if kind == "random" else 0.97
+            between, aside = grouped(kind, "child-updates", steps), 1.03 if kind == "random" else 0.97
+            points = [(1, results["full", steps]), *between, (64, results["none", steps])]
             label = f"{kind}, {steps // 64} updates"
             draw(canvas, points, MODES[0], line, colour, aside, label, fill)
     return finish(canvas, points[0][1], [2**n for n in range(7)], "groups of children that share, of 64 children", 2)
@@ -135,7 +128,7 @@ def against_compute(results: dict[tuple[str, int], Result]) -> str:
     draw(canvas, full, MODES[0], ":", FOURTH, 1.0, "full, as many times the steps", "none")
     times = {m for m, _ in full}
     for kind, colour in KINDS.items():
-        points, aside = with_all_steps(kind, steps), 1.03 if kind == "random" else 0.97
+        points, aside = grouped(kind, "steps", steps), 1.03 if kind == "random" else 0.97
         draw(canvas, points, MODES[0], "-", colour, aside, f"{kind} groups, all the steps each")
         times |= {m for m, _ in points}
     return finish(canvas, full[0][1], sorted(times), f"times the compute of {steps:,} steps; as many groups", 2)

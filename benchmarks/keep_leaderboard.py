@@ -21,6 +21,7 @@ from nasbench_ws.evaluation.board_figure import forest
 from nasbench_ws.evaluation.experiment import shipped_folders
 from nasbench_ws.evaluation.leaderboard import leaderboard
 from nasbench_ws.json_files import read_record, write_record
+from nasbench_ws.report.canvas import standalone
 from nasbench_ws.results.truth import judged
 from nasbench_ws.tables.table import Table, shipped
 
@@ -40,7 +41,7 @@ def main() -> None:
     print("nothing changes" if here == there else f"{count} results, {PATH.name} is to be written")
     if write:
         write_record(PATH, FORMAT, here)
-        PICTURE.write_text(forest(leaderboard()) + "\n", encoding="utf-8")
+        PICTURE.write_text(standalone(forest(leaderboard())), encoding="utf-8")
 
 
 def measured(table: Table) -> dict[str, Facts]:

@@ -63,3 +63,10 @@ def test_the_cell_is_what_its_command_draws(tmp_path: Path, monkeypatch: pytest.
     shown = CliRunner().invoke(group, ["show", "434", "-o", "434.svg"])
     assert shown.exit_code == 0, shown.output
     assert Path("434.svg").read_text() == (PICTURES / "434.svg").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.name)
+def test_a_picture_is_light_or_dark_as_the_page_around_it(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "prefers-color-scheme: dark" in text
+    assert 'fill="var(--paper, #ffffff)"' in text
